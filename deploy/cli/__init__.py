@@ -1,0 +1,1 @@
+"""The `cagette` command: the only place that knows all three houses."""

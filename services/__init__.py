@@ -1,0 +1,1 @@
+"""The three houses. They never import each other."""

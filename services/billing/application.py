@@ -1,0 +1,138 @@
+"""Billing at work: finds its aggregates by natural key, and keeps them."""
+
+from collections.abc import Iterator
+from datetime import date
+
+from services.billing.domain.books import Books
+from services.billing.domain.contract import CONTRACTS, Contract
+from services.billing.domain.sale import SALES, Rating, Sale, Sold, Terms
+from services.billing.domain.statement import AWAITING, MONDAYS, MONTHS, Statement
+from services.billing.domain.tariff import TariffBook
+from services.billing.domain.transfer import PAYEES, Transfer
+from services.billing.domain.words import Channel
+from shared.eventstore.log import END_OF_TAGS, Work
+from shared.kernel.aggregate import Aggregate
+from shared.kernel.calendar import Month
+from shared.messaging.parking import parked_keys
+
+
+class Billing:
+    """Billing within one transaction."""
+
+    def __init__(self, work: Work, cause: str) -> None:
+        self._work = work
+        self._cause = cause
+
+    def keep(self, *aggregates: Aggregate) -> None:
+        """Remember what just happened to some aggregates."""
+        self._work.keep(aggregates, self._cause)
+
+    def books(self) -> Books:
+        """The one set of books."""
+        return self._work.get(Books, Books.create_id(), Books)
+
+    def tariffs(self) -> TariffBook:
+        """The one tariff book."""
+        return self._work.get(TariffBook, TariffBook.create_id(), TariffBook)
+
+    def contract(self, producer_id: str) -> Contract:
+        """A producer's contract."""
+        stream = Contract.create_id(producer_id)
+        return self._work.get(Contract, stream, lambda: Contract(producer_id))
+
+    def contracts(self) -> Iterator[Contract]:
+        """Every contract, in the order of producer ids."""
+        for _, stream in self._work.tagged(CONTRACTS):
+            contract = self._work.find(Contract, stream)
+            if contract:
+                yield contract
+
+    def sale(self, producer_id: str, distribution_id: str) -> Sale:
+        """A producer's sale at a distribution."""
+        stream = Sale.create_id(producer_id, distribution_id)
+        return self._work.get(Sale, stream, lambda: Sale(producer_id, distribution_id))
+
+    def sales_of(self, producer_id: str) -> Iterator[Sale]:
+        """Every sale of a producer."""
+        for _, stream in self._work.tagged(f"{SALES}{producer_id}/"):
+            sale = self._work.find(Sale, stream)
+            if sale:
+                yield sale
+
+    def statement(self, party_id: str, month: Month, channel: Channel) -> Statement:
+        """A party's statement of a month and channel."""
+        stream = Statement.create_id(party_id, month, channel)
+        return self._work.get(Statement, stream, lambda: Statement(party_id, month, channel))
+
+    def transfer(self, producer_id: str, monday: date) -> Transfer:
+        """A producer's transfer of a Monday."""
+        stream = Transfer.create_id(producer_id, monday)
+        return self._work.get(Transfer, stream, lambda: Transfer(producer_id, monday))
+
+    def rate(self, sale: Sale, sold: Sold) -> Iterator[Aggregate]:
+        """Bill what stands at the formula and tariff of its day; yields what that changed."""
+        contract = self.contract(sale.producer_id)
+        terms = Terms(contract.formula_on(sold.day), self.tariffs().on(sold.day))
+        party_id = contract.party_id or sale.producer_id
+        rating = sale.rate(sold, terms, self.books(), party_id)
+        if rating:
+            yield sale
+            yield from self._booked(sale, rating)
+
+    def _booked(self, sale: Sale, rating: Rating) -> Iterator[Aggregate]:
+        for charge in rating.charges:
+            place = charge.place
+            statement = self.statement(sale.party_id or "", place.month, place.channel)
+            statement.charge(charge, sale)
+            yield statement
+        for taking in rating.takings:
+            transfer = self.transfer(sale.producer_id, taking.monday)
+            transfer.take(sale.distribution_id, taking.amount_cents)
+            yield transfer
+
+    def statements_of(self, month: Month) -> list[Statement]:
+        """The statements of a month, by party and channel."""
+        found = self._statements(f"{MONTHS}{month}/")
+        return sorted(found, key=lambda s: (s.party_id, s.channel))
+
+    def awaiting_document(self) -> list[Statement]:
+        """Closed statements whose document waits for what an invoice needs, oldest first."""
+        waiting = [s for s in self._statements(AWAITING) if s.number is None]
+        return sorted(waiting, key=lambda s: (s.month, s.party_id, s.channel))
+
+    def _statements(self, prefix: str) -> list[Statement]:
+        found = (self._work.find(Statement, stream) for _, stream in self._work.tagged(prefix))
+        return [statement for statement in found if statement]
+
+    def standing_on(self, monday: date) -> tuple[list[Statement], list[Transfer]]:
+        """The statements and transfers in which anything was ever placed on a Monday."""
+        statements, transfers = [], []
+        for _, stream in self._work.tagged(f"{MONDAYS}{monday}/"):
+            found = self._work.find(Aggregate, stream)
+            if isinstance(found, Statement):
+                statements.append(found)
+            elif isinstance(found, Transfer):
+                transfers.append(found)
+        statements.sort(key=lambda s: s.party_id)
+        return statements, sorted(transfers, key=lambda t: t.producer_id)
+
+    def mondays(self, after: date, below: date) -> list[date]:
+        """The Mondays after one day and before another on which anything was ever placed."""
+        tags = self._work.tagged(f"{MONDAYS}{after}{END_OF_TAGS}", f"{MONDAYS}{below}")
+        return sorted({date.fromisoformat(tag.split("/")[1]) for tag, _ in tags})
+
+    def months(self, after: Month, below: Month) -> list[Month]:
+        """The months after one and before another for which there is a statement."""
+        tags = self._work.tagged(f"{MONTHS}{after}{END_OF_TAGS}", f"{MONTHS}{below}")
+        return sorted({tag.split("/")[1] for tag, _ in tags})
+
+    def carried_into(self, producer_id: str, monday: date) -> int:
+        """What a producer's last settlement before a Monday carried over, ≤ 0, in cents."""
+        prefix = f"{PAYEES}{producer_id}/"
+        settled = self._work.tagged(prefix, f"{prefix}{monday}")
+        last = self._work.find(Transfer, settled[-1][1]) if settled else None
+        return min(last.net_cents or 0, 0) if last else 0
+
+    def parked(self) -> dict[str, int]:
+        """How many facts are parked, by speaker and key."""
+        return parked_keys(self._work)

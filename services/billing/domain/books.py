@@ -1,0 +1,114 @@
+"""The books: which Mondays are settled, which months are closed, which numbers are drawn."""
+
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from services.billing.domain.words import Channel, Place
+from shared.kernel.aggregate import Aggregate, Created, event
+from shared.kernel.calendar import (
+    Month,
+    first_day,
+    monday_after,
+    monday_on_or_after,
+    month_of,
+    next_month,
+    paris_day,
+)
+from shared.kernel.ids import stable_id
+
+
+class Books(Aggregate):
+    """Settling a Monday settles all earlier ones, closing a month closes all earlier ones.
+
+    So two days say it all: nothing that is settled or closed takes anything more (§5.5).
+    """
+
+    TOPIC = "billing.books"
+
+    class Opened(Created):
+        """The books were opened, with nothing settled and nothing closed."""
+
+        TOPIC = "billing.books.opened"
+
+    class MondaySettled(Aggregate.Event):
+        """A Monday was settled, and with it all earlier ones."""
+
+        TOPIC = "billing.books.monday-settled"
+        monday: date
+
+    class MonthClosed(Aggregate.Event):
+        """A month was closed on a day, and with it all earlier ones."""
+
+        TOPIC = "billing.books.month-closed"
+        month: Month
+        closed_on: date
+
+    class NumbersDrawn(Aggregate.Event):
+        """Numbers `first` to `last` of a year's series went to documents issued on a day."""
+
+        TOPIC = "billing.books.numbers-drawn"
+        year: int
+        first: int
+        last: int
+        issued_on: date
+
+    @event(Opened)
+    def __init__(self) -> None:
+        self.settled_until = date.min
+        self.closed_until: Month = month_of(date.min)
+        self.last_numbers: dict[int, int] = {}
+        self.last_issued_on = date.min
+
+    @staticmethod
+    def create_id() -> UUID:
+        """There is one set of books."""
+        return stable_id("billing/books")
+
+    def is_open(self, place: Place) -> bool:
+        """Whether a place still takes charges and corrections."""
+        if place.month <= self.closed_until:
+            return False
+        return place.monday is None or place.monday > self.settled_until
+
+    def home(self, channel: Channel, first_validated_at: datetime) -> Place:
+        """The open place for what was first validated then: its home, or the first open after."""
+        validated_on = paris_day(first_validated_at)
+        first_open_month = next_month(self.closed_until)
+        if channel is Channel.ON_SITE:
+            return Place.invoiced(max(month_of(validated_on), first_open_month))
+        first_open_monday = monday_on_or_after(first_day(first_open_month))
+        if self.settled_until > date.min:
+            first_open_monday = max(first_open_monday, self.settled_until + timedelta(days=7))
+        return Place.at_source(max(monday_after(validated_on), first_open_monday))
+
+    def settle(self, monday: date) -> None:
+        """Settle a Monday; one that was settled already changes nothing."""
+        if monday > self.settled_until:
+            self._monday_settled(monday)
+
+    def close(self, month: Month, closed_on: date) -> None:
+        """Close a month; one that was closed already changes nothing."""
+        if month > self.closed_until:
+            self._month_closed(month, closed_on)
+
+    def draw(self, count: int, issued_on: date) -> list[str]:
+        """The next numbers of the year's series, gapless: `F2024-000001` and so on."""
+        year = issued_on.year
+        first = self.last_numbers.get(year, 0) + 1
+        last = first + count - 1
+        if count:
+            self._numbers_drawn(year, first, last, issued_on)
+        return [f"F{year}-{number:06d}" for number in range(first, last + 1)]
+
+    @event(MondaySettled)
+    def _monday_settled(self, monday: date) -> None:
+        self.settled_until = monday
+
+    @event(MonthClosed)
+    def _month_closed(self, month: Month, closed_on: date) -> None:
+        self.closed_until = month
+
+    @event(NumbersDrawn)
+    def _numbers_drawn(self, year: int, first: int, last: int, issued_on: date) -> None:
+        self.last_numbers[year] = last
+        self.last_issued_on = issued_on

@@ -1,0 +1,135 @@
+"""A producer's contract: who is invoiced in his place, and when he is ENGAGEE."""
+
+from dataclasses import replace
+from datetime import date
+from uuid import UUID
+
+from services.billing.domain.spans import Span, Training, reason_on
+from services.billing.domain.tariff import TariffBook
+from services.billing.domain.words import Formula, TrainingKind
+from shared.kernel.aggregate import Aggregate, Created, event
+from shared.kernel.ids import stable_id
+from shared.kernel.persons import Sealed
+
+CONTRACTS = "contract/"
+
+
+class Contract(Aggregate):
+    """One per producer, for life: the formula changes, the contract does not."""
+
+    TOPIC = "billing.contract"
+
+    class Opened(Created):
+        """Something was heard of a producer for the first time."""
+
+        TOPIC = "billing.contract.opened"
+        producer_id: str
+
+        def tags(self) -> tuple[str, ...]:
+            """Found by producer."""
+            return (CONTRACTS + self.producer_id,)
+
+    class Identified(Aggregate.Event):
+        """Who he is, and who is invoiced in his place. `info_missing` holds his documents."""
+
+        TOPIC = "billing.contract.identified"
+        producer_id: str
+        party_id: str
+        person: Sealed
+        info_missing: tuple[str, ...]
+
+    class TrainingHeard(Aggregate.Event):
+        """A training became known; `spans` are all the days on which he is ENGAGEE since.
+
+        `changed` says whether that differs from before.
+        """
+
+        TOPIC = "billing.contract.training-heard"
+        producer_id: str
+        session_id: str
+        training: Training
+        spans: tuple[Span, ...]
+        changed: bool
+
+    class Reconsidered(Aggregate.Event):
+        """A new version of the tariff gives his trainings other days."""
+
+        TOPIC = "billing.contract.reconsidered"
+        producer_id: str
+        spans: tuple[Span, ...]
+
+    @event(Opened)
+    def __init__(self, producer_id: str) -> None:
+        self.producer_id = producer_id
+        self.party_id: str | None = None
+        self.person: Sealed | None = None
+        self.info_missing: tuple[str, ...] = ()
+        self.trainings: dict[str, Training] = {}
+        self.spans: tuple[Span, ...] = ()
+
+    @staticmethod
+    def create_id(producer_id: str) -> UUID:
+        """One contract a producer."""
+        return stable_id("billing/contract", producer_id)
+
+    def identify(self, party_id: str, person: Sealed, info_missing: tuple[str, ...]) -> None:
+        """Take over who the producer is and who is invoiced in his place."""
+        if (self.party_id, self.person, self.info_missing) != (party_id, person, info_missing):
+            self._identified(self.producer_id, party_id, person, info_missing)
+
+    def enrol(self, session_id: str, kind: TrainingKind, on: date, tariffs: TariffBook) -> None:
+        """He enrolled in a session, or the day or kind of that was corrected."""
+        known = self.trainings.get(session_id, Training(kind))
+        self._learn(session_id, replace(known, kind=kind, enrolled_on=on), tariffs)
+
+    def complete(self, session_id: str, kind: TrainingKind, on: date, tariffs: TariffBook) -> None:
+        """He completed a training, or the day of that was corrected."""
+        known = self.trainings.get(session_id, Training(kind))
+        self._learn(session_id, replace(known, completed_on=on), tariffs)
+
+    def cancel(self, session_id: str, kind: TrainingKind, on: date, tariffs: TariffBook) -> None:
+        """He abandoned a training, or the day of that was corrected."""
+        known = self.trainings.get(session_id, Training(kind))
+        self._learn(session_id, replace(known, cancelled_on=on), tariffs)
+
+    def _learn(self, session_id: str, training: Training, tariffs: TariffBook) -> None:
+        if self.trainings.get(session_id) == training:
+            return
+        spans = tariffs.spans({**self.trainings, session_id: training})
+        self._training_heard(
+            self.producer_id, session_id, training, spans, changed=spans != self.spans
+        )
+
+    def reconsider(self, tariffs: TariffBook) -> None:
+        """Give his trainings the days that the tariff book gives them now."""
+        spans = tariffs.spans(self.trainings)
+        if spans != self.spans:
+            self._reconsidered(self.producer_id, spans)
+
+    def formula_on(self, day: date) -> Formula:
+        """The formula in force on a day."""
+        return Formula.ENGAGEE if reason_on(self.spans, day) else Formula.FLEXIBLE
+
+    @event(Identified)
+    def _identified(
+        self, producer_id: str, party_id: str, person: Sealed, info_missing: tuple[str, ...]
+    ) -> None:
+        self.party_id = party_id
+        self.person = person
+        self.info_missing = info_missing
+
+    @event(TrainingHeard)
+    def _training_heard(
+        self,
+        producer_id: str,
+        session_id: str,
+        training: Training,
+        spans: tuple[Span, ...],
+        changed: bool,
+    ) -> None:
+        self.trainings[session_id] = training
+        self.spans = spans
+
+    @event(Reconsidered)
+    def _reconsidered(self, producer_id: str, spans: tuple[Span, ...]) -> None:
+        self.spans = spans

@@ -1,0 +1,210 @@
+"""What a producer sold at a distribution, what was charged for it, and where that stands."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from services.billing.domain.books import Books
+from services.billing.domain.tariff import Tariff
+from services.billing.domain.words import Channel, FeeKind, Formula, Place
+from shared.kernel.aggregate import Aggregate, Created, event
+from shared.kernel.ids import stable_id
+from shared.kernel.money import share
+
+SALES = "sale/"
+
+
+@dataclass(frozen=True)
+class Sold:
+    """A sale as it stands: amounts in cents incl. VAT, zero when nothing stands."""
+
+    market_id: str
+    market_name: str
+    day: date
+    first_validated_at: datetime
+    validated_at: datetime
+    validation_no: int
+    channel: Channel
+    sales_cents: int
+    held: str | None = None
+
+
+@dataclass(frozen=True)
+class Charge:
+    """One signed amount charged, in cents excl. VAT, and the place where it stands.
+
+    A correction names the first fee of its (producer, distribution, kind), and where that
+    stands.
+    """
+
+    fee_id: str
+    kind: FeeKind
+    place: Place
+    rate_bp: int
+    base_cents: int
+    amount_cents: int
+    corrects: str | None = None
+    corrects_place: Place | None = None
+
+
+@dataclass(frozen=True)
+class Taking:
+    """A signed amount of online sales, in cents incl. VAT, and the Monday of its transfer."""
+
+    monday: date
+    amount_cents: int
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a sale is billed at: the formula of its day, by which span, and the tariff."""
+
+    formula: Formula
+    tariff: Tariff
+
+
+class Sale(Aggregate):
+    """One producer at one distribution.
+
+    Its fees always add up to what stands (§5.2): a change charges the difference, in an open
+    place; what stands in an open place moves with its home, what is frozen never moves (§5.5).
+    """
+
+    TOPIC = "billing.sale"
+
+    class Opened(Created):
+        """A producer's sales at a distribution were heard of for the first time."""
+
+        TOPIC = "billing.sale.opened"
+        producer_id: str
+        distribution_id: str
+
+        def tags(self) -> tuple[str, ...]:
+            """Found by producer."""
+            return (f"{SALES}{self.producer_id}/",)
+
+    class Rated(Aggregate.Event):
+        """What stands, what it is billed at, and what that charged and moved."""
+
+        TOPIC = "billing.sale.rated"
+        sold: Sold
+        formula: Formula
+        tariff_version: int
+        party_id: str | None
+        charges: tuple[Charge, ...]
+        takings: tuple[Taking, ...]
+
+    @event(Opened)
+    def __init__(self, producer_id: str, distribution_id: str) -> None:
+        self.producer_id = producer_id
+        self.distribution_id = distribution_id
+        self.sold: Sold | None = None
+        self.formula = Formula.FLEXIBLE
+        self.tariff_version = 0
+        self.party_id: str | None = None
+        self.fees: dict[FeeKind, dict[Place, int]] = {kind: {} for kind in FeeKind}
+        self.first: dict[FeeKind, Charge] = {}
+        self.charged: dict[FeeKind, int] = dict.fromkeys(FeeKind, 0)
+        self.taken: dict[Place, int] = {}
+
+    @staticmethod
+    def create_id(producer_id: str, distribution_id: str) -> UUID:
+        """One sale a producer and distribution."""
+        return stable_id("billing/sale", producer_id, distribution_id)
+
+    def rate(self, sold: Sold, terms: Terms, books: Books, party_id: str) -> "Rating | None":
+        """Bill what stands now at its terms; None where that changes nothing.
+
+        `party_id` is who is invoiced if this charges the first fee ever (§5.6).
+        """
+        charges = tuple(
+            charge for kind in FeeKind for charge in self._charges(kind, sold, terms, books)
+        )
+        due = {Channel.ONLINE: sold.sales_cents} if sold.channel is Channel.ONLINE else {}
+        takings = tuple(
+            Taking(place.monday, amount)
+            for place, amount in differences(self.taken, due, sold, books)
+            if place.monday
+        )
+        version = terms.tariff.version
+        before = (self.sold, self.formula, self.tariff_version)
+        if not charges and not takings and (sold, terms.formula, version) == before:
+            return None
+        party = self.party_id or (party_id if charges else None)
+        self._rated(sold, terms.formula, version, party, charges, takings)
+        return Rating(charges, takings)
+
+    def _charges(self, kind: FeeKind, sold: Sold, terms: Terms, books: Books) -> Iterator[Charge]:
+        rate_bp = terms.tariff.rate(kind, terms.formula)
+        due = {sold.channel: share(sold.sales_cents, rate_bp)}
+        if kind is FeeKind.PAYMENT and sold.channel is Channel.ON_SITE:
+            due = {}
+        first = self.first.get(kind)
+        count = self.charged[kind]
+        home = books.home(sold.channel, sold.first_validated_at)
+        for place, amount in differences(self.fees[kind], due, sold, books):
+            count += 1
+            charge = Charge(
+                fee_id=f"{self.producer_id}:{self.distribution_id}:{kind}:{count}",
+                kind=kind,
+                place=place,
+                rate_bp=rate_bp,
+                base_cents=sold.sales_cents if place == home else 0,
+                amount_cents=amount,
+                corrects=first.fee_id if first else None,
+                corrects_place=first.place if first else None,
+            )
+            first = first or charge
+            yield charge
+
+    @event(Rated)
+    def _rated(
+        self,
+        sold: Sold,
+        formula: Formula,
+        tariff_version: int,
+        party_id: str | None,
+        charges: tuple[Charge, ...],
+        takings: tuple[Taking, ...],
+    ) -> None:
+        self.sold = sold
+        self.formula = formula
+        self.tariff_version = tariff_version
+        self.party_id = party_id
+        for charge in charges:
+            fees = self.fees[charge.kind]
+            fees[charge.place] = fees.get(charge.place, 0) + charge.amount_cents
+            self.first.setdefault(charge.kind, charge)
+            self.charged[charge.kind] += 1
+        for taking in takings:
+            place = Place.at_source(taking.monday)
+            self.taken[place] = self.taken.get(place, 0) + taking.amount_cents
+
+
+@dataclass(frozen=True)
+class Rating:
+    """What rating a sale changed: charges for its party's statements, takings for transfers."""
+
+    charges: tuple[Charge, ...]
+    takings: tuple[Taking, ...]
+
+
+def differences(
+    standing: Mapping[Place, int], due: Mapping[Channel, int], sold: Sold, books: Books
+) -> Iterator[tuple[Place, int]]:
+    """What must be added where, so that each channel adds up to what is due in it.
+
+    All that is not frozen comes to stand in one place a channel: the home of the sale, or the
+    first open place after it.
+    """
+    for channel in Channel:
+        here = {place: n for place, n in standing.items() if place.channel is channel}
+        frozen = sum(n for place, n in here.items() if not books.is_open(place))
+        home = books.home(channel, sold.first_validated_at)
+        wanted = {home: due.get(channel, 0) - frozen}
+        open_places = {place for place in here if books.is_open(place)} | {home}
+        for place in sorted(open_places, key=lambda p: p.order):
+            difference = wanted.get(place, 0) - here.get(place, 0)
+            if difference:
+                yield place, difference

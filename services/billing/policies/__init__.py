@@ -1,0 +1,1 @@
+"""What follows from a neighbour's fact, one module a speaker."""

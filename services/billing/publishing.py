@@ -1,0 +1,126 @@
+"""The mouth of billing: which event is told as which fact."""
+
+from services.billing.domain.contract import Contract
+from services.billing.domain.document import Document, DocumentType
+from services.billing.domain.spans import Span
+from services.billing.domain.statement import Statement
+from services.billing.domain.tariff import TariffBook
+from services.billing.domain.transfer import Transfer, TransferStatus
+from shared.facts import billing as facts
+from shared.facts.base import Fact
+from shared.messaging.rules import Publishing
+
+publishing = Publishing()
+
+
+@publishing.tell(TariffBook.Published)
+def tariff_changed(event: TariffBook.Published) -> Fact:
+    """A version was published."""
+    rates = event.tariff.rates
+    return facts.TariffChanged(
+        version=event.tariff.version,
+        from_on=event.tariff.from_on,
+        flexible_bp=rates.flexible_bp,
+        engagee_bp=rates.engagee_bp,
+        payment_bp=rates.payment_bp,
+        vat_bp=rates.vat_bp,
+    )
+
+
+@publishing.tell(Contract.TrainingHeard)
+def formula_changed(event: Contract.TrainingHeard) -> Fact | None:
+    """Only where the days of ENGAGEE changed."""
+    if not event.changed:
+        return None
+    return facts.FormulaChanged(producer_id=event.producer_id, spans=_spans(event.spans))
+
+
+@publishing.tell(Contract.Reconsidered)
+def formula_reconsidered(event: Contract.Reconsidered) -> Fact:
+    """A new tariff changed the days of ENGAGEE."""
+    return facts.FormulaChanged(producer_id=event.producer_id, spans=_spans(event.spans))
+
+
+@publishing.tell(Statement.FeeCharged)
+def fee_charged(event: Statement.FeeCharged) -> Fact:
+    """Every line of a statement is a fee."""
+    line = event.line
+    return facts.FeeCharged(
+        fee_id=line.fee_id,
+        producer_id=line.producer_id,
+        party_id=event.party_id,
+        distribution_id=line.distribution_id,
+        kind=line.kind.value,
+        day=line.day,
+        month=event.month,
+        monday=line.monday,
+        channel=event.channel.value,
+        formula=line.formula.value,
+        rate_bp=line.rate_bp,
+        base_cents=line.base_cents,
+        amount_cents=line.amount_cents,
+        corrects=line.corrects,
+    )
+
+
+@publishing.tell(Statement.Closed)
+def statement_closed(event: Statement.Closed) -> Fact:
+    """With or without a document to follow."""
+    return facts.StatementClosed(
+        party_id=event.party_id,
+        month=event.month,
+        channel=event.channel.value,
+        net_cents=event.totals.net_cents,
+        vat_cents=event.totals.vat_cents,
+        gross_cents=event.totals.gross_cents,
+    )
+
+
+@publishing.tell(Document.Issued)
+def document_issued(event: Document.Issued) -> Fact:
+    """An invoice, or a credit note."""
+    issue = event.issue
+    is_invoice = issue.type is DocumentType.INVOICE
+    fact = facts.InvoiceIssued if is_invoice else facts.CreditNoteIssued
+    return fact(
+        number=issue.number,
+        party_id=issue.party_id,
+        month=issue.month,
+        channel=issue.channel.value,
+        issued_on=issue.issued_on,
+        due_on=issue.due_on,
+        net_cents=issue.totals.net_cents,
+        vat_cents=issue.totals.vat_cents,
+        gross_cents=issue.totals.gross_cents,
+        paid_cents=issue.paid_cents,
+        corrects=tuple(issue.corrects),
+    )
+
+
+@publishing.tell(Transfer.Settled)
+def transfer_asked(event: Transfer.Settled) -> Fact | None:
+    """Only where there is something to send."""
+    if event.status is not TransferStatus.ASKED or event.transfer_id is None:
+        return None
+    return facts.TransferAsked(
+        transfer_id=event.transfer_id,
+        producer_id=event.producer_id,
+        monday=event.monday,
+        sales_cents=event.sales_cents,
+        withheld_cents=event.withheld_cents,
+        carried_cents=event.carried_cents,
+        net_cents=event.net_cents,
+    )
+
+
+def _spans(spans: tuple[Span, ...]) -> tuple[facts.FormulaSpan, ...]:
+    return tuple(
+        facts.FormulaSpan(
+            formula="ENGAGEE",
+            from_on=span.first,
+            until_on=span.last,
+            reason=span.reason.value,
+            session_id=span.session_id,
+        )
+        for span in spans
+    )

@@ -1,0 +1,1 @@
+"""The door: what comes in is checked and handed to a use case, what goes out is answered."""

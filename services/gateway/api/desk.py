@@ -1,0 +1,68 @@
+"""The gateway's desk: takes what is told, by HTTP or in a file, and hands it to a use case."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from services.gateway.api import bodies
+from services.gateway.api.notices import market_notice, producer_notice, validation
+from services.gateway.application import Gateway
+from services.gateway.use_cases.distributions import tell_distribution, unvalidate
+from services.gateway.use_cases.markets import tell_market
+from services.gateway.use_cases.producers import tell_producer
+from shared.asks.base import Body
+from shared.asks.training import TrainingHouse
+from shared.eventstore.asks import Ask
+from shared.kernel.answers import Answer
+from shared.messaging.house import House
+
+
+class GatewayDesk:
+    """Where everything that the marketplace tells comes in. `training` is the neighbour."""
+
+    def __init__(self, house: House[Gateway], training: TrainingHouse) -> None:
+        self._house = house
+        self._training = training
+
+    def tell(
+        self,
+        natural_id: str,
+        body: Body,
+        *,
+        by: str,
+        session_id: str | None = None,
+        key: str | None = None,
+    ) -> tuple[Answer, bool]:
+        """Tell one notice; the answer, and whether it replays an earlier one of the same key.
+
+        `natural_id` is the id of what the notice is about: for a training notice with a
+        `session_id`, the producer's. Raises the refusals of the houses.
+        """
+        if session_id:
+            return self._training.tell(session_id, natural_id, body, by=by, key=key)
+        use_case, arguments, do = self._use_case(natural_id, body)
+        if do is None:
+            return self._training.tell(natural_id, None, body, by=by, key=key)
+        return self._house.ask(Ask(use_case, arguments, by=by, nonce=uuid4(), key=key), do)
+
+    def _use_case(
+        self, natural_id: str, body: Body
+    ) -> tuple[str, dict[str, Any], Callable[[Gateway], Answer] | None]:
+        if isinstance(body, bodies.Producer):
+            producer = producer_notice(natural_id, body)
+            return "tell-producer", {"notice": producer}, lambda g: tell_producer(g, producer)
+        if isinstance(body, bodies.Market):
+            market = market_notice(natural_id, body)
+            return "tell-market", {"notice": market}, lambda g: tell_market(g, market)
+        arguments = {"distribution_id": natural_id, "body": body.content()}
+        if isinstance(body, bodies.Distribution):
+            told, warnings = validation(body)
+            return (
+                "tell-distribution",
+                arguments,
+                lambda g: tell_distribution(g, natural_id, told, warnings),
+            )
+        if isinstance(body, bodies.Unvalidation):
+            number, at = body.validation_no, body.at
+            return "unvalidate", arguments, lambda g: unvalidate(g, natural_id, number, at)
+        return "", {}, None

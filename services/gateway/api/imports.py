@@ -1,0 +1,111 @@
+"""Imports: one notice a line, in NDJSON; a bad line is reported and stops nothing."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from services.gateway.api import bodies
+from services.gateway.api.desk import GatewayDesk
+from shared.asks import training
+from shared.asks.base import Body, Id
+from shared.asks.flaws import flaws_of
+from shared.kernel.answers import Answer
+from shared.kernel.errors import NotValid, Refusal
+
+MAXIMUM_LINE_BYTES = 4 * 1024 * 1024
+
+BODIES: dict[str, type[Body]] = {
+    "producer": bodies.Producer,
+    "market": bodies.Market,
+    "distribution": bodies.Distribution,
+    "unvalidation": bodies.Unvalidation,
+    **training.BODIES,
+}
+"""The body of a line, by its kind."""
+
+IN_A_SESSION = ("enrolment", "completion", "cancellation")
+
+
+class ImportLine(Body):
+    """One line: what it is about, and the body of the call that it stands for."""
+
+    kind: Literal[
+        "producer",
+        "market",
+        "distribution",
+        "unvalidation",
+        "training-session",
+        "enrolment",
+        "completion",
+        "cancellation",
+    ]
+    id: Id
+    session_id: Id | None = None
+    body: dict[str, Any]
+
+
+class LineTooLong(Refusal):
+    """A line of an import has 4 MB at most."""
+
+    name = "line-too-long"
+
+
+@dataclass(frozen=True)
+class LineResult:
+    """What became of a line: the answer to its notice, or the refusal of it."""
+
+    number: int
+    kind: str | None
+    natural_id: str | None
+    outcome: Answer | Refusal
+
+
+def import_lines(desk: GatewayDesk, lines: Iterable[bytes], *, by: str) -> Iterator[LineResult]:
+    """Tell every line in order; a result a line, in order. Blank lines are passed over."""
+    for number, raw in enumerate(lines, start=1):
+        if raw.strip():
+            yield _result(number, raw, lambda line, body: _told(desk, line, body, by))
+
+
+def _result(number: int, raw: bytes, tell: Callable[[ImportLine, Body], Answer]) -> LineResult:
+    line: ImportLine | None = None
+    try:
+        line = _parsed(raw)
+        outcome: Answer | Refusal = tell(line, _body(line))
+    except Refusal as refusal:
+        outcome = refusal
+    return LineResult(number, line.kind if line else None, line.id if line else None, outcome)
+
+
+def _told(desk: GatewayDesk, line: ImportLine, body: Body, by: str) -> Answer:
+    answer, _ = desk.tell(line.id, body, by=by, session_id=line.session_id)
+    return answer
+
+
+def _parsed(raw: bytes) -> ImportLine:
+    if len(raw) > MAXIMUM_LINE_BYTES:
+        raise LineTooLong(f"A line has {MAXIMUM_LINE_BYTES} bytes at most.")
+    try:
+        content = json.loads(raw.decode("utf-8"), parse_constant=_no_constant)
+        line = ImportLine.model_validate(content)
+    except ValidationError as reason:
+        raise NotValid("The line is not in shape.", flaws_of(reason)) from reason
+    except (ValueError, RecursionError) as reason:
+        raise NotValid(f"The line is not JSON in UTF-8: {reason}") from reason
+    if (line.kind in IN_A_SESSION) != (line.session_id is not None):
+        raise NotValid(f"A line of kind {line.kind} has a session_id only if it is in a session.")
+    return line
+
+
+def _body(line: ImportLine) -> Body:
+    try:
+        return BODIES[line.kind].model_validate(line.body)
+    except ValidationError as reason:
+        raise NotValid("The body is not in shape.", flaws_of(reason, ("body",))) from reason
+
+
+def _no_constant(word: str) -> None:
+    raise ValueError(f"{word} is not JSON")

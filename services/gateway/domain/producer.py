@@ -1,0 +1,129 @@
+"""A producer, as the marketplace tells him."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from uuid import UUID
+
+from shared.kernel.aggregate import Aggregate, Created, event
+from shared.kernel.answers import Result
+from shared.kernel.errors import NumberReused, Refusal
+from shared.kernel.ids import stable_id
+from shared.kernel.persons import Sealed
+
+NAMED = "party/"
+
+
+class PartyRefused(Refusal):
+    """A billing party must be its own party, and stay so while others name it."""
+
+    name = "party-refused"
+
+
+class VatRegime(StrEnum):
+    """How a producer stands to VAT."""
+
+    NORMAL = "NORMAL"
+    FRANCHISE = "FRANCHISE"
+    FLAT_RATE = "FLAT_RATE"
+
+
+@dataclass(frozen=True)
+class ProducerNotice:
+    """The whole of a producer under a rising number; his person's fields as one sealed value."""
+
+    producer_id: str
+    seq: int
+    digest: str
+    joined_on: date
+    party_id: str
+    country: str
+    vat_regime: VatRegime | None
+    pedagogic: bool
+    disabled: bool
+    info_missing: tuple[str, ...]
+    person: Sealed
+
+
+class Producer(Aggregate):
+    """One producer. The highest number told counts."""
+
+    TOPIC = "gateway.producer"
+
+    class Enrolled(Created):
+        """He was told for the first time."""
+
+        TOPIC = "gateway.producer.enrolled"
+        notice: ProducerNotice
+
+        def tags(self) -> tuple[str, ...]:
+            """Found by the party he names."""
+            return _named(self.notice)
+
+    class Changed(Aggregate.Event):
+        """He was told again, with a higher number."""
+
+        TOPIC = "gateway.producer.changed"
+        notice: ProducerNotice
+
+        def tags(self) -> tuple[str, ...]:
+            """Found by the party he names."""
+            return _named(self.notice)
+
+    @event(Enrolled)
+    def __init__(self, notice: ProducerNotice) -> None:
+        self.notice = notice
+
+    @staticmethod
+    def create_id(notice: ProducerNotice) -> UUID:
+        """One stream a producer."""
+        return producer_stream(notice.producer_id)
+
+    def tell(self, notice: ProducerNotice) -> Result:
+        """Take a notice over if its number is higher; refuses a number with other content."""
+        if notice.seq < self.notice.seq:
+            return Result.STALE
+        if notice.seq == self.notice.seq:
+            if notice.digest != self.notice.digest:
+                raise NumberReused(
+                    f"seq {notice.seq} of producer {notice.producer_id} was told with other "
+                    "content: send the change under a higher number."
+                )
+            return Result.UNCHANGED
+        self._changed(notice)
+        return Result.UPDATED
+
+    @event(Changed)
+    def _changed(self, notice: ProducerNotice) -> None:
+        self.notice = notice
+
+
+def producer_stream(producer_id: str) -> UUID:
+    """The stream of a producer."""
+    return stable_id("gateway/producer", producer_id)
+
+
+def check_party(
+    notice: ProducerNotice, party: Producer | None, named_by: Iterable[Producer]
+) -> None:
+    """Refuse a party that has one of its own, or a party of its own for who is a party."""
+    own = notice.producer_id
+    if notice.party_id == own:
+        return
+    if party and party.notice.party_id != notice.party_id:
+        raise PartyRefused(
+            f"Producer {notice.party_id} is invoiced through {party.notice.party_id}: "
+            "name a billing party that is invoiced itself."
+        )
+    names = [p.notice.producer_id for p in named_by if p.notice.party_id == own]
+    others = [name for name in names if name != own]
+    if others:
+        raise PartyRefused(
+            f"Producers {', '.join(sorted(others))} are invoiced through {own}: "
+            f"give them another billing party before {own} gets one."
+        )
+
+
+def _named(notice: ProducerNotice) -> tuple[str, ...]:
+    return (f"{NAMED}{notice.party_id}/",)

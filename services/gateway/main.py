@@ -1,0 +1,20 @@
+"""The gateway, put together."""
+
+from services.gateway.application import Gateway
+from services.gateway.publishing import publishing
+from shared.eventstore.lease import Lease
+from shared.eventstore.log import EventLog
+from shared.messaging.house import House
+from shared.messaging.rules import Policies
+
+
+def build(log: EventLog, lease: Lease) -> House[Gateway]:
+    """The house of the gateway over a log. It hears nobody yet."""
+    return House(
+        "gateway",
+        log,
+        lease,
+        application=Gateway,
+        policies=Policies[Gateway](),
+        publishing=publishing,
+    )

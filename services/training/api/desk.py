@@ -1,0 +1,93 @@
+"""Training's desk: takes what the gateway forwards, and hands it to a use case."""
+
+from datetime import date
+from typing import Any
+from uuid import uuid4
+
+from services.training.application import Training
+from services.training.domain.learner import Rhythm
+from services.training.domain.notices import (
+    AttendeeNotice,
+    CancellationNotice,
+    CompletionNotice,
+    ContractKind,
+    EnrolmentNotice,
+    FundingShare,
+    Plan,
+    TrainingKind,
+)
+from services.training.use_cases.reminders import remind
+from services.training.use_cases.sessions import tell_attendee, tell_session
+from shared.asks.base import Body
+from shared.asks.training import Cancellation, Completion, Enrolment, Session
+from shared.eventstore.asks import Ask
+from shared.kernel.answers import Answer
+from shared.messaging.house import House
+
+
+class TrainingDesk:
+    """Training as its neighbours ask it, in the same process."""
+
+    def __init__(self, house: House[Training], rhythm: Rhythm) -> None:
+        self._house = house
+        self._rhythm = rhythm
+
+    def tell(
+        self, session_id: str, producer_id: str | None, body: Body, *, by: str, key: str | None
+    ) -> tuple[Answer, bool]:
+        """Tell a session (no producer), or something of a producer in it; and if it is a replay."""
+        arguments: dict[str, Any] = {"session_id": session_id, "body": body.content()}
+        if isinstance(body, Session):
+            plan = _plan(body)
+            ask = Ask("tell-session", arguments, by=by, nonce=uuid4(), key=key)
+            return self._house.ask(ask, lambda training: tell_session(training, session_id, plan))
+        if producer_id is None:
+            raise ValueError(f"{type(body).__name__} needs a producer")
+        producer, notice = producer_id, _notice(body)
+        arguments["producer_id"] = producer
+        use_case = f"tell-{type(body).__name__.lower()}"
+        ask = Ask(use_case, arguments, by=by, nonce=uuid4(), key=key)
+        return self._house.ask(
+            ask, lambda training: tell_attendee(training, session_id, producer, notice)
+        )
+
+    def remind(self, today: date, *, by: str, dry_run: bool = False) -> Answer:
+        """The daily pass over a day."""
+        arguments = {"today": today, "rhythm": vars(self._rhythm)}
+        ask = Ask("remind", arguments, by=by, nonce=uuid4())
+        answer, _ = self._house.ask(
+            ask, lambda training: remind(training, today, self._rhythm), dry_run=dry_run
+        )
+        return answer
+
+
+def _plan(body: Session) -> Plan:
+    return Plan(
+        seq=body.seq,
+        digest=body.digest(),
+        kind=TrainingKind(body.kind),
+        title=body.title,
+        starts_on=body.starts_on,
+        ends_on=body.ends_on,
+        price_cents=body.price_cents,
+        hours=body.hours,
+        mode=body.mode,
+    )
+
+
+def _notice(body: Body) -> AttendeeNotice:
+    digest = body.digest()
+    if isinstance(body, Enrolment):
+        return EnrolmentNotice(
+            seq=body.seq,
+            digest=digest,
+            participant=body.participant,
+            enrolled_on=body.enrolled_on,
+            contract=ContractKind(body.contract),
+            fundings=tuple(FundingShare(**vars(funding)) for funding in body.fundings),
+        )
+    if isinstance(body, Completion):
+        return CompletionNotice(body.seq, digest, body.completed_on, body.attended_hours)
+    if isinstance(body, Cancellation):
+        return CancellationNotice(body.seq, digest, body.cancelled_on)
+    raise TypeError(f"training is not told a {type(body).__name__}")

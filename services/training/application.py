@@ -1,0 +1,41 @@
+"""Training at work: finds its aggregates by natural key, and keeps them."""
+
+from datetime import date
+
+from services.training.domain.learner import Learner
+from services.training.domain.session import COMPLETED, Session
+from shared.eventstore.log import Work
+from shared.kernel.aggregate import Aggregate
+
+
+class Training:
+    """Training within one transaction."""
+
+    def __init__(self, work: Work, cause: str) -> None:
+        self._work = work
+        self._cause = cause
+
+    def keep(self, *aggregates: Aggregate) -> None:
+        """Remember what just happened to some aggregates."""
+        self._work.keep(aggregates, self._cause)
+
+    def session(self, session_id: str) -> Session:
+        """A session, opened by whatever is told of it first."""
+        stream = Session.create_id(session_id)
+        return self._work.get(Session, stream, lambda: Session(session_id))
+
+    def learner(self, producer_id: str) -> Learner:
+        """A producer as a learner."""
+        stream = Learner.create_id(producer_id)
+        return self._work.get(Learner, stream, lambda: Learner(producer_id))
+
+    def last_completed(self) -> dict[str, date]:
+        """The day of the last completed training of every producer, by producer id."""
+        last: dict[str, date] = {}
+        for tag, stream in self._work.tagged(COMPLETED):
+            day, producer_id = tag.removeprefix(COMPLETED).split("/")
+            session = self._work.find(Session, stream)
+            completed_on = session.completed_on(producer_id) if session else None
+            if completed_on and completed_on.isoformat() == day:
+                last[producer_id] = max(completed_on, last.get(producer_id, completed_on))
+        return dict(sorted(last.items()))

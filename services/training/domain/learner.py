@@ -1,0 +1,76 @@
+"""A producer as a learner: when his next update is due, and of what he was reminded."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from uuid import UUID
+
+from shared.kernel.aggregate import Aggregate, Created, event
+from shared.kernel.calendar import months_later
+from shared.kernel.ids import stable_id
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """How often an update is due, and how long before he is reminded: dated data."""
+
+    update_every_months: int
+    notice_days: int
+
+    def due_on(self, completed_on: date) -> date:
+        """The day by which the next training is due: the first that the last no longer covers."""
+        return months_later(completed_on, self.update_every_months)
+
+
+class Learner(Aggregate):
+    """One per producer who ever completed a training. Reminders never change a bill."""
+
+    TOPIC = "training.learner"
+
+    class Opened(Created):
+        """He was to be reminded for the first time."""
+
+        TOPIC = "training.learner.opened"
+        producer_id: str
+
+    class UpdateDue(Aggregate.Event):
+        """He was reminded that an update is due by a day."""
+
+        TOPIC = "training.learner.update-due"
+        producer_id: str
+        due_on: date
+
+    class Lapsed(Aggregate.Event):
+        """He was told that no completed training is recent enough since a day."""
+
+        TOPIC = "training.learner.lapsed"
+        producer_id: str
+        lapsed_on: date
+
+    @event(Opened)
+    def __init__(self, producer_id: str) -> None:
+        self.producer_id = producer_id
+        self.reminded_for: set[date] = set()
+        self.lapsed_since: set[date] = set()
+
+    @staticmethod
+    def create_id(producer_id: str) -> UUID:
+        """One stream a producer."""
+        return stable_id("training/learner", producer_id)
+
+    def remind(self, last_completed_on: date, today: date, rhythm: Rhythm) -> None:
+        """Remind him of what is due, once each."""
+        due_on = rhythm.due_on(last_completed_on)
+        if today >= due_on:
+            if due_on not in self.lapsed_since:
+                self._lapsed(self.producer_id, due_on)
+        elif today >= due_on - timedelta(days=rhythm.notice_days):
+            if due_on not in self.reminded_for:
+                self._update_due(self.producer_id, due_on)
+
+    @event(UpdateDue)
+    def _update_due(self, producer_id: str, due_on: date) -> None:
+        self.reminded_for.add(due_on)
+
+    @event(Lapsed)
+    def _lapsed(self, producer_id: str, lapsed_on: date) -> None:
+        self.lapsed_since.add(lapsed_on)

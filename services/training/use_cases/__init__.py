@@ -1,0 +1,1 @@
+"""What people ask of this house: one function, one transaction."""

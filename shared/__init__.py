@@ -1,0 +1,1 @@
+"""The treaty: what the three houses share. It knows no business."""

@@ -1,0 +1,1 @@
+"""The event log of a house: everything that touches the event sourcing library's persistence."""

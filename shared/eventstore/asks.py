@@ -1,0 +1,79 @@
+"""Asks: what people ask of a house, remembered with who asked and what was known by then."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from shared.kernel.aggregate import Aggregate, Created, event
+from shared.kernel.answers import Answer
+from shared.kernel.ids import stable_id
+
+
+class Asked(Aggregate):
+    """One ask. Its stream has one event, which comes before everything it caused."""
+
+    TOPIC = "ask"
+
+    class Made(Created):
+        """Somebody asked something, and this was the answer.
+
+        `heard` is how far every topic-partition had been heard: with it, replaying asks and
+        facts in their stored order gives the same house again.
+        """
+
+        TOPIC = "ask.made"
+        ask_id: UUID
+        use_case: str
+        arguments: dict[str, Any]
+        by: str
+        heard: dict[str, int]
+        answer: Answer
+
+    @event(Made)
+    def __init__(
+        self,
+        ask_id: UUID,
+        use_case: str,
+        arguments: dict[str, Any],
+        by: str,
+        heard: dict[str, int],
+        answer: Answer,
+    ) -> None:
+        self.use_case = use_case
+        self.arguments = arguments
+        self.answer = answer
+
+    @staticmethod
+    def create_id(ask_id: UUID) -> UUID:
+        """The id that the edge gave it."""
+        return ask_id
+
+
+class Ask:
+    """An ask on its way: which use case, with what arguments, by whom.
+
+    `key` is the Idempotency-Key, where the asker gave one: the same key is the same ask. Else
+    `nonce` (made at the edge) tells this ask from every other.
+    """
+
+    def __init__(
+        self,
+        use_case: str,
+        arguments: Mapping[str, Any],
+        *,
+        by: str,
+        nonce: UUID,
+        key: str | None = None,
+    ) -> None:
+        self.use_case = use_case
+        self.arguments: dict[str, Any] = msgspec.to_builtins(dict(arguments))
+        self.by = by
+        self.key = key
+        self.id = stable_id("ask/key", by, key) if key else stable_id("ask", nonce.hex)
+
+    @property
+    def cause(self) -> str:
+        """What the events that it leads to carry as their cause."""
+        return f"ask:{self.id}"

@@ -1,0 +1,52 @@
+"""Refusals: what the product will not do, by name and with a sentence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """One thing wrong with one field; `pointer` is a JSON pointer into what was sent."""
+
+    pointer: str
+    detail: str
+
+
+class Refusal(Exception):
+    """Something asked that will not be done, and why, in a sentence a person understands.
+
+    `name` is stable and public (`urn:cagette:problem:<name>`); its HTTP status stands in the
+    one table of `shared/web/problems.py`.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, sentence: str, flaws: Sequence[Flaw] = ()) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.flaws = tuple(flaws)
+
+
+class NotValid(Refusal):
+    """What was sent is not in the shape of the contract."""
+
+    name = "not-valid"
+
+
+class NumberReused(Refusal):
+    """A number that was already used came back with other content."""
+
+    name = "number-reused"
+
+
+class KeyReused(Refusal):
+    """An Idempotency-Key that was already used came back with another body."""
+
+    name = "idempotency-key-reused"
+
+
+class NotFound(Refusal):
+    """What is asked about does not exist."""
+
+    name = "not-found"

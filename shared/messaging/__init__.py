@@ -1,0 +1,1 @@
+"""How houses tell, hear, remember what they heard, and set poison aside."""

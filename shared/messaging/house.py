@@ -1,0 +1,152 @@
+"""A house at work: it is asked, it hears, it remembers, it tells.
+
+Whatever it does is one transaction: the events, their cause, the tags of their streams and the
+positions heard are written together or not at all.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar
+
+from shared.eventstore.asks import Ask, Asked
+from shared.eventstore.lease import Lease
+from shared.eventstore.log import EventLog, Work
+from shared.eventstore.sqlite import Step
+from shared.facts.envelope import Message, enveloped, opened
+from shared.kernel.aggregate import Aggregate
+from shared.kernel.answers import Answer
+from shared.kernel.errors import KeyReused, Refusal
+from shared.messaging.parking import PARKED, ParkedFacts, parked_id
+from shared.messaging.rules import Policies, Publishing
+
+
+class AtWork(Protocol):
+    """The application of a house within one transaction: it finds and it keeps."""
+
+    def __init__(self, work: Work, cause: str) -> None: ...
+
+    def keep(self, *aggregates: Aggregate) -> None:
+        """Remember what just happened to some aggregates."""
+
+
+App = TypeVar("App", bound=AtWork)
+
+
+class House(Generic[App]):
+    """One house over its log. `lease` is the right to write, waited for at every transaction."""
+
+    def __init__(
+        self,
+        name: str,
+        log: EventLog,
+        lease: Lease,
+        *,
+        application: type[App],
+        policies: Policies[App],
+        publishing: Publishing,
+    ) -> None:
+        self.name = name
+        self.log = log
+        self._lease = lease
+        self._application = application
+        self._policies = policies
+        self._publishing = publishing
+
+    def ask(
+        self, ask: Ask, use_case: Callable[[App], Answer], *, dry_run: bool = False
+    ) -> tuple[Answer, bool]:
+        """Do what is asked, once, and remember who asked; the answer, and whether it is a replay.
+
+        A refusal leaves nothing behind. `dry_run` answers and writes nothing.
+        """
+        with self._lease.held():
+            work = self.log.begin()
+            earlier = work.find(Asked, ask.id) if ask.key else None
+            if earlier:
+                return _same_again(earlier, ask), True
+            answer = use_case(self._application(work, ask.cause))
+            if not dry_run and (work.kept or ask.key):
+                made = Asked(
+                    ask_id=ask.id,
+                    use_case=ask.use_case,
+                    arguments=ask.arguments,
+                    by=ask.by,
+                    heard=work.positions(),
+                    answer=answer,
+                )
+                work.keep_first(made, ask.cause)
+                work.commit()
+            return answer, False
+
+    def hear(self, messages: Sequence[Message]) -> None:
+        """Take facts in, each exactly once, in one transaction for all of them.
+
+        Where one is refused for good, they are taken one by one and that one is parked.
+        """
+        with self._lease.held():
+            try:
+                self._hear(messages, self._take)
+            except Refusal:
+                for message in messages:
+                    self._hear([message], self._take_or_park)
+
+    def _hear(
+        self, messages: Sequence[Message], take: Callable[[Work, Message, set[str]], None]
+    ) -> None:
+        work = self.log.begin()
+        stood = work.positions()
+        heard = dict(stood)
+        parked = {tag.removeprefix(PARKED) for tag, _ in work.tagged(PARKED)}
+        for message in messages:
+            if message.position > heard.get(message.stream, 0):
+                take(work, message, parked)
+                heard[message.stream] = message.position
+        steps = [
+            Step(name, stood.get(name), position)
+            for name, position in sorted(heard.items())
+            if position != stood.get(name)
+        ]
+        work.commit(steps)
+
+    def _take(self, work: Work, message: Message, parked: set[str]) -> None:
+        if f"{message.speaker}/{message.key}" in parked:
+            _park(work, message, None)
+            return
+        fact = opened(message)
+        policy = self._policies.by_fact.get(type(fact))
+        if policy:
+            at_work = self._application(work, message.cause)
+            at_work.keep(*policy(fact, at_work))
+
+    def _take_or_park(self, work: Work, message: Message, parked: set[str]) -> None:
+        attempt = self.log.begin()
+        try:
+            self._take(attempt, message, parked)
+        except Refusal as refusal:
+            _park(work, message, refusal)
+        else:
+            self._take(work, message, parked)
+
+    def told(self, after: int, limit: int) -> tuple[list[Message], int]:
+        """The facts among the next `limit` events of the log, and how far that reaches."""
+        messages = []
+        reached = after
+        for reached, event in self.log.read(after, limit):
+            fact = self._publishing.fact(event)
+            if fact:
+                messages.append(enveloped(fact, reached, event.timestamp))
+        return messages, reached
+
+
+def _same_again(earlier: Asked, ask: Ask) -> Answer:
+    if (earlier.use_case, earlier.arguments) != (ask.use_case, ask.arguments):
+        raise KeyReused("This Idempotency-Key was used before with another body: take a new key.")
+    return earlier.answer
+
+
+def _park(work: Work, message: Message, refusal: Refusal | None) -> None:
+    stream = parked_id(message.speaker, message.key)
+    facts = work.get(
+        ParkedFacts, stream, lambda: ParkedFacts(speaker=message.speaker, key=message.key)
+    )
+    facts.park(message, refusal)
+    work.keep((facts,), message.cause)

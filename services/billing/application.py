@@ -5,6 +5,7 @@ from datetime import date
 
 from services.billing.domain.books import Books
 from services.billing.domain.contract import CONTRACTS, Contract
+from services.billing.domain.document import Document, document_stream
 from services.billing.domain.sale import SALES, Rating, Sale, Sold, Terms
 from services.billing.domain.statement import AWAITING, MONDAYS, MONTHS, Statement
 from services.billing.domain.tariff import TariffBook
@@ -103,6 +104,10 @@ class Billing:
     def _statements(self, prefix: str) -> list[Statement]:
         found = (self._work.find(Statement, stream) for _, stream in self._work.tagged(prefix))
         return [statement for statement in found if statement]
+
+    def document(self, number: str) -> Document | None:
+        """A document by its number, or None where that was never drawn."""
+        return self._work.find(Document, document_stream(number))
 
     def standing_on(self, monday: date) -> tuple[list[Statement], list[Transfer]]:
         """The statements and transfers in which anything was ever placed on a Monday."""

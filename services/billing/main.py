@@ -9,12 +9,15 @@ from services.billing.application import Billing
 from services.billing.domain.tariff import Tariff
 from services.billing.policies import from_gateway, from_training
 from services.billing.publishing import publishing
+from services.billing.views import documents, fees, producers, transfers
 from shared.eventstore.lease import Lease
 from shared.eventstore.log import EventLog
 from shared.messaging.house import House
 from shared.messaging.rules import Policies
 
 REFERENCE_TARIFF = Path(__file__).parent / "reference_tariff.toml"
+
+VIEWS = (fees.VIEW, documents.VIEW, transfers.VIEW, producers.VIEW)
 
 
 def build(log: EventLog, lease: Lease) -> House[Billing]:

@@ -70,7 +70,14 @@ class TrainingHouse(Protocol):
     """Training, as its neighbours ask it."""
 
     def tell(
-        self, session_id: str, producer_id: str | None, body: Body, *, by: str, key: str | None
+        self,
+        session_id: str,
+        producer_id: str | None,
+        body: Body,
+        *,
+        by: str,
+        key: str | None,
+        dry_run: bool = False,
     ) -> tuple[Answer, bool]:
         """Tell a session (no producer), or something of a producer in it; and if it is a replay.
 

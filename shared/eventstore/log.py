@@ -1,17 +1,20 @@
 """A house's event log, and one transaction on it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, cast
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError, Application
-from eventsourcing.persistence import JSONTranscoder, Mapper
+from eventsourcing.persistence import JSONTranscoder, Mapper, MapperDeserialisationError
 
 from shared.eventstore.mapper import TypedMapper
 from shared.eventstore.sqlite import SCHEMA_VERSION, LogRecorder, Step
 from shared.kernel.aggregate import Aggregate, AnyAggregate, Remembered
 from shared.kernel.errors import Refusal
+
+PAGE = 1_000
+"""Events read at a time."""
 
 END_OF_TAGS = "\N{DEL}"
 """Sorts after every tag: prefix + END_OF_TAGS bounds all the tags that begin with a prefix."""
@@ -61,7 +64,7 @@ class EventLog(Application[UUID]):
 
     def construct_recorder(self) -> LogRecorder:
         """Our recorder, which also tracks positions and tags."""
-        return cast(LogRecorder, self.factory.process_recorder())
+        return cast("LogRecorder", self.factory.process_recorder())
 
     def migrate(self) -> None:
         """Create or upgrade the tables; refuses those of a newer version."""
@@ -89,9 +92,27 @@ class EventLog(Application[UUID]):
     def read(self, after: int, limit: int) -> list[Recorded]:
         """Up to `limit` events that follow a position, decoded, in order."""
         return [
-            Recorded(n.id, cast(Remembered, self.mapper.to_domain_event(n)))
+            Recorded(n.id, cast("Remembered", self.mapper.to_domain_event(n)))
             for n in self.recorder.select_notifications(after, limit, inclusive_of_start=False)
         ]
+
+    def events(self) -> Iterator[Remembered]:
+        """Every event, decoded, in order."""
+        position = 0
+        while page := self.read(position, PAGE):
+            yield from (event for _, event in page)
+            position = page[-1].position
+
+    def unreadable(self) -> Iterator[str]:
+        """A sentence for every event that the code of today cannot read."""
+        position = 0
+        while page := self.recorder.select_notifications(position, PAGE, inclusive_of_start=False):
+            for notification in page:
+                position = notification.id
+                try:
+                    self.mapper.to_domain_event(notification)
+                except MapperDeserialisationError as reason:
+                    yield f"event {position}: {reason}"
 
     def begin(self) -> "Work":
         """Start one transaction."""
@@ -133,7 +154,7 @@ class Work:
 
     def _load(self, stream: UUID) -> Aggregate | None:
         try:
-            return cast(Aggregate, self._log.repository.get(stream, projector_func=_replayed))
+            return cast("Aggregate", self._log.repository.get(stream, projector_func=_replayed))
         except AggregateNotFoundError:
             return None
 
@@ -149,7 +170,7 @@ class Work:
     def keep(self, aggregates: Iterable[Aggregate], cause: str) -> None:
         """Take over what just happened to some aggregates, stamped with what led to it."""
         for aggregate in aggregates:
-            for event in cast(Sequence[Remembered], aggregate.collect_events()):
+            for event in cast("Sequence[Remembered]", aggregate.collect_events()):
                 vars(event)["cause"] = cause
                 self._events.append(event)
                 self._tags += [(tag, event.originator_id) for tag in event.tags()]

@@ -53,7 +53,7 @@ class TypedMapper(Mapper[UUID]):
         state["originator_version"] = stored_event.originator_version
         event = object.__new__(cls)
         vars(event).update(state)
-        return cast(DomainEventProtocol[UUID], event)
+        return cast("DomainEventProtocol[UUID]", event)
 
     def _state(self, cls: type, stored: bytes) -> dict[str, Any]:
         if class_version(cls) == 1:
@@ -66,7 +66,7 @@ class TypedMapper(Mapper[UUID]):
 
 def class_version(cls: type) -> int:
     """The version of an event class: 1 unless it says otherwise."""
-    return cast(int, getattr(cls, "class_version", 1))
+    return cast("int", getattr(cls, "class_version", 1))
 
 
 _decoders: dict[type, Callable[[bytes], dict[str, Any]]] = {}

@@ -41,14 +41,14 @@ class LogRecorder(SQLiteProcessRecorder):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.insert_events_statement = (
-            f"INSERT INTO {self.events_table_name} "
-            "(originator_id, originator_version, topic, state) VALUES (?,?,?,?)"
+            "INSERT INTO stored_events (originator_id, originator_version, topic, state) "
+            "VALUES (?,?,?,?)"
         )
 
     def construct_create_table_statements(self) -> list[str]:
         """The tables of a house's log. `chain` is the place of the hash chain."""
         return [
-            f"""CREATE TABLE IF NOT EXISTS {self.events_table_name} (
+            """CREATE TABLE IF NOT EXISTS stored_events (
                 position INTEGER PRIMARY KEY AUTOINCREMENT,
                 originator_id TEXT NOT NULL,
                 originator_version INTEGER NOT NULL,
@@ -68,7 +68,8 @@ class LogRecorder(SQLiteProcessRecorder):
     def create_table(self) -> None:
         """Create what is missing and stamp the file with the version of its schema."""
         with self.datastore.transaction(commit=True) as cursor:
-            self._create_table(cursor)
+            for statement in self.create_table_statements:
+                cursor.execute(statement)
             cursor.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _insert_events(
@@ -99,7 +100,7 @@ class LogRecorder(SQLiteProcessRecorder):
         first = (start or 0) + (0 if inclusive_of_start else 1)
         statement = (
             "SELECT position, originator_id, originator_version, topic, state "
-            f"FROM {self.events_table_name} WHERE position BETWEEN ? AND ? ORDER BY position LIMIT ?"
+            "FROM stored_events WHERE position BETWEEN ? AND ? ORDER BY position LIMIT ?"
         )
         with self.datastore.transaction(commit=False) as cursor:
             cursor.execute(statement, (first, MAXIMUM if stop is None else stop, limit))

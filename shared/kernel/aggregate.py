@@ -6,7 +6,6 @@ at every replay. Each event class carries an explicit `TOPIC`, for ever.
 
 from collections.abc import Iterable
 from typing import ClassVar, TypeVar
-
 from uuid import UUID
 
 from eventsourcing.domain import AggregateCreated, AggregateEvent, BaseAggregate, event

@@ -126,6 +126,10 @@ class House(Generic[App]):
         else:
             self._take(work, message, parked)
 
+    def heard(self) -> dict[str, int]:
+        """How far every topic-partition has been heard."""
+        return self.log.recorder.positions()
+
     def told(self, after: int, limit: int) -> tuple[list[Message], int]:
         """The facts among the next `limit` events of the log, and how far that reaches."""
         messages = []

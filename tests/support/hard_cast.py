@@ -138,7 +138,7 @@ def tell_producers(season: Season) -> None:
     tell(rng.choice((1, 2)), "504", 2)
     tell(0, "508", 1)
     tell(1, "508", 2, pedagogic=True)
-    if rng.random() < 0.5:
+    if notices.chance(rng, 50):
         tell(2, "508", 3)
     tell(0, "509", 1)
     tell(1, "509", 3)
@@ -178,11 +178,11 @@ def _training(season: Season, rank: int, session: tuple[str, str, int], producer
     rng, (key, kind, price) = season.rng, session
     enrolled = (
         rng.choice(TRAINING_DAYS)
-        if rng.random() < 0.6
+        if notices.chance(rng, 60)
         else season.pick(date(2023, 1, 1), date(2024, 11, 30))
     )
     completed = rng.choice([day for day in (*TRAINING_DAYS, enrolled) if day >= enrolled])
-    if rng.random() < 0.4:
+    if notices.chance(rng, 40):
         completed = season.pick(enrolled, enrolled + 200 * DAY)
     cancelled = season.pick(enrolled, enrolled + 300 * DAY)
     batch = 1 if rank < 2 else rng.randint(0, 2)
@@ -206,7 +206,7 @@ def _outcome(season: Season, rank: int, kind: str, training: tuple[str, str], da
     rng, (session, producer) = season.rng, training
     name = "completed_on" if kind == "completion" else "cancelled_on"
     extra: Body = {"attended_hours": "13.5"} if kind == "completion" else {"reason": "abandoned"}
-    corrected = rank in (1, 2, 3) or rng.random() < 0.2
+    corrected = rank in (1, 2, 3) or notices.chance(rng, 20)
     if corrected:
         wrong = day + rng.randint(1, 60) * DAY
         body = {name: wrong.isoformat(), **extra}
@@ -249,8 +249,10 @@ def tell_stories(season: Season) -> None:
         season.tell(rng.choice((0, 0, 1)), "producer", producer, body)
         body = notices.session(key, 1, kind, 65_000, first)
         season.tell(rng.randint(0, 2), "training-session", key, body)
-        body = notices.enrolment(1, first, 65_000)
-        season.tell(rng.randint(0, 2), "enrolment", producer, body, key)
+        wrong = first + rng.randint(1, 30) * DAY
+        for seq, enrolled_on in ((1, wrong), (2, first)):  # edited, the right day last or first
+            body = notices.enrolment(seq, enrolled_on, 65_000)
+            season.tell(rng.randint(0, 2), "enrolment", producer, body, key)
         if done:
             _outcome(season, rank, "completion", (key, producer), done)
         if given_up:

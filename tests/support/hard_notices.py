@@ -23,16 +23,21 @@ TIMES = ("00:00:00", "00:30:00", "01:30:00", "02:30:00", "12:00:00", "21:07:03",
 VAT_RATES = (0, 550, 1000, 2000)
 
 
+def chance(rng: Random, percent: int) -> bool:
+    """Whether something happens that does so this often."""
+    return rng.randrange(100) < percent
+
+
 def instant(rng: Random, day: date) -> str:
     """A moment of a day in Paris, at an awkward time, said in Paris time or in UTC."""
     moment = datetime.combine(day, time.fromisoformat(rng.choice(TIMES)), PARIS)
     moment = moment.replace(fold=rng.choice((0, 1)))
-    return (moment.astimezone(UTC) if rng.random() < 0.4 else moment).isoformat()
+    return (moment.astimezone(UTC) if chance(rng, 40) else moment).isoformat()
 
 
 def loose_id(rng: Random, key: str) -> int | str:
     """An id as a number or as a string: both mean the same."""
-    return int(key) if key.isdigit() and rng.random() < 0.5 else key
+    return int(key) if key.isdigit() and chance(rng, 50) else key
 
 
 def cents(quantity: str, price: str) -> int:
@@ -45,7 +50,7 @@ def priced(rng: Random) -> tuple[str, str, int]:
     """A random quantity, price and amount, now and then off by the cent that is tolerated."""
     quantity, price = rng.choice(QUANTITIES), rng.choice(PRICES)
     amount = cents(quantity, price)
-    if amount > 5 and rng.random() < 0.05:
+    if amount > 5 and chance(rng, 5):
         amount += rng.choice((-1, 1))
     return quantity, price, amount
 
@@ -62,11 +67,11 @@ def random_sales(rng: Random, producers: Sequence[str]) -> list[Sale]:
     """Some lines for each producer: often a few euros, sometimes a cent, or a fortune."""
     sales: list[Sale] = []
     for producer in producers:
-        draw = rng.random()
-        if draw < 0.08:
+        draw = rng.randrange(100)
+        if draw < 8:
             sales.append((producer, exactly(rng.choice((1, 1, 8, 9, 24, 25)))))
-        elif draw < 0.16:
-            sales.append((producer, ("1000", "12.00", 1_200_000 if draw < 0.12 else 1_200_001)))
+        elif draw < 16:
+            sales.append((producer, ("1000", "12.00", 1_200_000 if draw < 12 else 1_200_001)))
         else:
             sales += [(producer, priced(rng)) for _ in range(rng.randint(1, 4))]
     return sales
@@ -90,7 +95,7 @@ def distribution(
             "vat_rate_bp": rng.choice(VAT_RATES),
             "weighed": "." in quantity,
         }
-        if rng.random() < 0.15:
+        if chance(rng, 15):
             line["market_fee_cents"] = rng.choice((1, 7, 50))
         rng.choice(baskets)["lines"].append(line)
     baskets = [one for one in baskets if one["lines"]]
@@ -115,7 +120,7 @@ def basket(rng: Random, key: str, num: int) -> Body:
 def pay(rng: Random, one: Body) -> None:
     """Pays a basket exactly, at once or with a part given back."""
     due = sum(line["amount_cents"] + line.get("market_fee_cents", 0) for line in one["lines"])
-    parts = [due + 76, -76] if rng.random() < 0.2 else [due]
+    parts = [due + 76, -76] if chance(rng, 20) else [due]
     for rank, part in enumerate(parts):
         name = f"{one['basket_id']}-p{rank}"
         one["payments"].append({"payment_id": name, "type": "stripe", "amount_cents": part})
@@ -148,7 +153,7 @@ def said_otherwise(rng: Random, body: Body) -> Body:
         for line in one["lines"]:
             line["producer_id"] = loose_id(rng, str(line["producer_id"]))
             decimal = line["quantity"]
-            if rng.random() < 0.5 and len(decimal.partition(".")[2]) < 6:
+            if chance(rng, 50) and len(decimal.partition(".")[2]) < 6:
                 line["quantity"] = decimal + ("0" if "." in decimal else ".0")
     if "market_id" in other:
         other["market_id"] = str(other["market_id"])

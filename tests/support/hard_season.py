@@ -111,16 +111,16 @@ def _unvalidate(season: Season, batch: int, key: str, number: int, on: date) -> 
 
 def _some_day(season: Season) -> date:
     """Edges of the rules, the settled half year, or any later day."""
-    draw = season.rng.random()
-    if draw < 0.4:
+    draw = season.rng.randrange(100)
+    if draw < 40:
         return season.rng.choice(EDGES)
-    return season.pick(SPRING, AUTUMN if draw < 0.85 else date(2025, 7, 31))
+    return season.pick(SPRING, AUTUMN if draw < 85 else date(2025, 7, 31))
 
 
 def _ordinary(season: Season) -> None:
     """A distribution without movers: anything may happen to it, in any batch and order."""
     rng, key, market = season.rng, _key(season), season.rng.choice(MARKETS)
-    cooperative = rng.random() < 0.3
+    cooperative = notices.chance(rng, 30)
     pool = COOPERATIVE[:2] if cooperative else SINGLE
     sellers = rng.sample(pool, rng.randint(1, 2 if cooperative else 4))
     day = _some_day(season)
@@ -129,18 +129,18 @@ def _ordinary(season: Season) -> None:
     said = rng.choice((None, None, None, "ONLINE", "ON_SITE"))
     for turn in range(rng.choice((1, 1, 2, 2, 3))):
         batch = rng.choice((0, 0, 0, 1, 2))
-        selling = [s for s in sellers if turn == 0 or rng.random() < 0.7]
-        gap = rng.random() < 0.12
+        selling = [s for s in sellers if turn == 0 or notices.chance(rng, 70)]
+        gap = notices.chance(rng, 12)
         sales = notices.random_sales(rng, selling)
         _validate(season, batch, key, number, market, (day, on), sales, said, gap)
-        if rng.random() < 0.3:
+        if notices.chance(rng, 30):
             back = rng.choice((0, 1, 2))  # before its validation as well as after
             _unvalidate(season, back, key, number, on + rng.randint(0, 3) * DAY)
         number += rng.choice((1, 1, 2))
         on += rng.randint(1, 7) * DAY
-        if rng.random() < 0.25:
+        if notices.chance(rng, 25):
             day += rng.choice((-1, 1, 2)) * DAY
-        if rng.random() < 0.25:
+        if notices.chance(rng, 25):
             said = rng.choice(("ONLINE", "ON_SITE"))
 
 
@@ -154,18 +154,20 @@ def _calm(season: Season) -> None:
     said = rng.choice((None, "ONLINE", "ON_SITE"))
     number = 1
     for batch in range(rng.choice((0, 0, 0, 1, 2)), 3):
-        if number > 1 and rng.random() < 0.3:
+        if number > 1 and notices.chance(rng, 30):
             _unvalidate(season, batch, key, number - 1, on)
             return
-        if number == 1 and rng.random() < 0.3:  # too little for any fee: the party is not fixed
+        if number == 1 and notices.chance(
+            rng, 30
+        ):  # too little for any fee: the party is not fixed
             sales: list[Sale] = [(one, notices.exactly(rng.choice((1, 8)))) for one in movers]
         else:
             sales = [(one, ("2", "7.77", 1554)) for one in movers]
             sales += notices.random_sales(rng, [*movers, *rng.sample(COOPERATIVE[:2], 1)])
-        empty = number > 1 and rng.random() < 0.25
+        empty = number > 1 and notices.chance(rng, 25)
         _validate(season, batch, key, number, market, (day, on), [] if empty else sales, said)
         number, on = number + 1, on + 2 * DAY
-        if rng.random() < 0.3:
+        if notices.chance(rng, 30):
             return
 
 
@@ -199,9 +201,9 @@ def _taken_back_early(season: Season) -> None:
         sales: list[Sale] = [("501", ("12.5", "7.77", 9713)), ("506", notices.priced(rng))]
         _validate(season, batch, key, number, market, (day, day + number * DAY), sales)
     _unvalidate(season, 0, key, 2, day + 3 * DAY)
-    if rng.random() < 0.5:
+    if notices.chance(rng, 50):
         _unvalidate(season, 0, key, 1, day + 2 * DAY)
-    if rng.random() < 0.5:
+    if notices.chance(rng, 50):
         _validate(season, 2, key, 4, market, (day, day + 4 * DAY), sales)
 
 
@@ -213,7 +215,7 @@ def _ties(season: Season) -> None:
         sales: list[Sale] = [(one, notices.exactly(amount)) for one in COOPERATIVE[:2]]
         key = _key(season)
         _validate(season, 0, key, 1, "100", (day, day), sales, "ONLINE")
-        if season.rng.random() < 0.5:
+        if notices.chance(season.rng, 50):
             _validate(season, 1, key, 2, "100", (day, day + DAY), [], "ONLINE")
 
 
@@ -225,7 +227,7 @@ def _big_returns(season: Season) -> None:
         big: list[Sale] = [(producer, ("1000", "12.00", 1_200_000))]
         _validate(season, 0, key, 1, "100", (day, day), big, "ONLINE")
         back = rng.choice((1, 2))
-        if rng.random() < 0.3:
+        if notices.chance(rng, 30):
             _unvalidate(season, back, key, 1, day + DAY)
             continue
         small: list[Sale] = [(producer, notices.exactly(rng.choice((1, 700))))]
@@ -250,13 +252,13 @@ def _settling(rng: Random, books: Recount, batch: int) -> Iterator[Step]:
     """Payouts up to a limit and closes, as §6 allows; empty Mondays and repeats among them."""
     limit = (rng.choice(("2024-07-15", "2024-07-29")), "2024-12-09", "9999-12-31")[batch]
     while mondays := _open_mondays(books, limit):
-        if rng.random() < 0.1:
+        if notices.chance(rng, 10):
             empty = date.fromisoformat(mondays[0]) - 7 * DAY
             yield _done(books, ("payout", empty.isoformat()))
         yield _done(books, ("payout", mondays[0]))
-        if rng.random() < 0.05:
+        if notices.chance(rng, 5):
             yield _done(books, ("payout", mondays[0]))
-        if rng.random() < 0.2:
+        if notices.chance(rng, 20):
             yield from _closing(rng, books, mondays[0][:7])
     yield from _closing(rng, books, rng.choice((limit[:7], "2024-06")) if batch == 0 else limit[:7])
 
@@ -276,7 +278,7 @@ def _closing(rng: Random, books: Recount, limit: str) -> Iterator[Step]:
         if not months:
             return
         yield _done(books, ("close", months[0]))
-        if rng.random() < 0.1:
+        if notices.chance(rng, 10):
             yield _done(books, ("close", months[0]))
 
 

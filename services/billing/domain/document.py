@@ -78,4 +78,9 @@ class Document(Aggregate):
     @staticmethod
     def create_id(issue: Issue) -> UUID:
         """One stream a number."""
-        return stable_id("billing/document", issue.number)
+        return document_stream(issue.number)
+
+
+def document_stream(number: str) -> UUID:
+    """The stream of a document."""
+    return stable_id("billing/document", number)

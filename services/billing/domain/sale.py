@@ -88,6 +88,8 @@ class Sale(Aggregate):
         """What stands, what it is billed at, and what that charged and moved."""
 
         TOPIC = "billing.sale.rated"
+        producer_id: str
+        distribution_id: str
         sold: Sold
         formula: Formula
         tariff_version: int
@@ -132,7 +134,16 @@ class Sale(Aggregate):
         if not charges and not takings and (sold, terms.formula, version) == before:
             return None
         party = self.party_id or (party_id if charges else None)
-        self._rated(sold, terms.formula, version, party, charges, takings)
+        self._rated(
+            producer_id=self.producer_id,
+            distribution_id=self.distribution_id,
+            sold=sold,
+            formula=terms.formula,
+            tariff_version=version,
+            party_id=party,
+            charges=charges,
+            takings=takings,
+        )
         return Rating(charges, takings)
 
     def _charges(self, kind: FeeKind, sold: Sold, terms: Terms, books: Books) -> Iterator[Charge]:
@@ -161,6 +172,8 @@ class Sale(Aggregate):
     @event(Rated)
     def _rated(
         self,
+        producer_id: str,
+        distribution_id: str,
         sold: Sold,
         formula: Formula,
         tariff_version: int,

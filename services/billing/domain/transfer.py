@@ -43,7 +43,7 @@ class Transfer(Aggregate):
         amount_cents: int
 
     class Settled(Aggregate.Event):
-        """The Monday was settled: net = sales + carried in − withheld; a negative net is carried."""
+        """The Monday was settled: net = sales + carried in − withheld; below zero it is carried."""
 
         TOPIC = "billing.transfer.settled"
         producer_id: str

@@ -32,6 +32,7 @@ class GatewayDesk:
         by: str,
         session_id: str | None = None,
         key: str | None = None,
+        dry_run: bool = False,
     ) -> tuple[Answer, bool]:
         """Tell one notice; the answer, and whether it replays an earlier one of the same key.
 
@@ -39,11 +40,14 @@ class GatewayDesk:
         `session_id`, the producer's. Raises the refusals of the houses.
         """
         if session_id:
-            return self._training.tell(session_id, natural_id, body, by=by, key=key)
+            return self._training.tell(
+                session_id, natural_id, body, by=by, key=key, dry_run=dry_run
+            )
         use_case, arguments, do = self._use_case(natural_id, body)
         if do is None:
-            return self._training.tell(natural_id, None, body, by=by, key=key)
-        return self._house.ask(Ask(use_case, arguments, by=by, nonce=uuid4(), key=key), do)
+            return self._training.tell(natural_id, None, body, by=by, key=key, dry_run=dry_run)
+        ask = Ask(use_case, arguments, by=by, nonce=uuid4(), key=key)
+        return self._house.ask(ask, do, dry_run=dry_run)
 
     def _use_case(
         self, natural_id: str, body: Body

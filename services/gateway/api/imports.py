@@ -14,6 +14,8 @@ from shared.asks.base import Body, Id
 from shared.asks.flaws import flaws_of
 from shared.kernel.answers import Answer
 from shared.kernel.errors import NotValid, Refusal
+from shared.web.answers import answer_body, status_of
+from shared.web.problems import problem_body
 
 MAXIMUM_LINE_BYTES = 4 * 1024 * 1024
 
@@ -63,11 +65,27 @@ class LineResult:
     outcome: Answer | Refusal
 
 
-def import_lines(desk: GatewayDesk, lines: Iterable[bytes], *, by: str) -> Iterator[LineResult]:
+def import_lines(
+    desk: GatewayDesk, lines: Iterable[bytes], *, by: str, dry_run: bool = False
+) -> Iterator[LineResult]:
     """Tell every line in order; a result a line, in order. Blank lines are passed over."""
+
+    def tell(line: ImportLine, body: Body) -> Answer:
+        session_id = line.session_id
+        return desk.tell(line.id, body, by=by, session_id=session_id, dry_run=dry_run)[0]
+
     for number, raw in enumerate(lines, start=1):
         if raw.strip():
-            yield _result(number, raw, lambda line, body: _told(desk, line, body, by))
+            yield _result(number, raw, tell)
+
+
+def line_answer(result: LineResult) -> dict[str, Any]:
+    """A result as the line of NDJSON that goes back."""
+    head = {"line": result.number, "kind": result.kind, "id": result.natural_id}
+    outcome = result.outcome
+    if isinstance(outcome, Answer):
+        return {**head, "status": status_of(outcome), **answer_body(outcome)}
+    return {**head, **problem_body(outcome)}
 
 
 def _result(number: int, raw: bytes, tell: Callable[[ImportLine, Body], Answer]) -> LineResult:
@@ -78,11 +96,6 @@ def _result(number: int, raw: bytes, tell: Callable[[ImportLine, Body], Answer])
     except Refusal as refusal:
         outcome = refusal
     return LineResult(number, line.kind if line else None, line.id if line else None, outcome)
-
-
-def _told(desk: GatewayDesk, line: ImportLine, body: Body, by: str) -> Answer:
-    answer, _ = desk.tell(line.id, body, by=by, session_id=line.session_id)
-    return answer
 
 
 def _parsed(raw: bytes) -> ImportLine:

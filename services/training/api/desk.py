@@ -33,14 +33,23 @@ class TrainingDesk:
         self._rhythm = rhythm
 
     def tell(
-        self, session_id: str, producer_id: str | None, body: Body, *, by: str, key: str | None
+        self,
+        session_id: str,
+        producer_id: str | None,
+        body: Body,
+        *,
+        by: str,
+        key: str | None,
+        dry_run: bool = False,
     ) -> tuple[Answer, bool]:
         """Tell a session (no producer), or something of a producer in it; and if it is a replay."""
         arguments: dict[str, Any] = {"session_id": session_id, "body": body.content()}
         if isinstance(body, Session):
             plan = _plan(body)
             ask = Ask("tell-session", arguments, by=by, nonce=uuid4(), key=key)
-            return self._house.ask(ask, lambda training: tell_session(training, session_id, plan))
+            return self._house.ask(
+                ask, lambda training: tell_session(training, session_id, plan), dry_run=dry_run
+            )
         if producer_id is None:
             raise ValueError(f"{type(body).__name__} needs a producer")
         producer, notice = producer_id, _notice(body)
@@ -48,7 +57,9 @@ class TrainingDesk:
         use_case = f"tell-{type(body).__name__.lower()}"
         ask = Ask(use_case, arguments, by=by, nonce=uuid4(), key=key)
         return self._house.ask(
-            ask, lambda training: tell_attendee(training, session_id, producer, notice)
+            ask,
+            lambda training: tell_attendee(training, session_id, producer, notice),
+            dry_run=dry_run,
         )
 
     def remind(self, today: date, *, by: str, dry_run: bool = False) -> Answer:

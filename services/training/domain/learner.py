@@ -60,12 +60,12 @@ class Learner(Aggregate):
     def remind(self, last_completed_on: date, today: date, rhythm: Rhythm) -> None:
         """Remind him of what is due, once each."""
         due_on = rhythm.due_on(last_completed_on)
-        if today >= due_on:
-            if due_on not in self.lapsed_since:
-                self._lapsed(self.producer_id, due_on)
-        elif today >= due_on - timedelta(days=rhythm.notice_days):
-            if due_on not in self.reminded_for:
-                self._update_due(self.producer_id, due_on)
+        has_lapsed = today >= due_on
+        is_near = today >= due_on - timedelta(days=rhythm.notice_days)
+        if has_lapsed and due_on not in self.lapsed_since:
+            self._lapsed(self.producer_id, due_on)
+        elif is_near and not has_lapsed and due_on not in self.reminded_for:
+            self._update_due(self.producer_id, due_on)
 
     @event(UpdateDue)
     def _update_due(self, producer_id: str, due_on: date) -> None:

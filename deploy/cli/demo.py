@@ -1,0 +1,158 @@
+"""`cagette demo`: a real season told, settled and closed in a fresh home."""
+
+import gzip
+import shutil
+import time
+from collections import Counter
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.cli import options, serving
+from deploy.cli.home import Home, opened
+from deploy.cli.output import figures, out, progress, table
+from deploy.cli.telling import imported
+from services.billing.adapters.html import page
+from services.billing.domain.words import Channel
+from services.billing.views.documents import DOCUMENTS
+from services.billing.views.fees import FEES
+from services.billing.views.producers import PARTIES, SALES
+from services.billing.views.transfers import TRANSFERS
+from shared.kernel.calendar import Month, first_day, next_month
+from shared.kernel.money import euros
+from shared.settings import Settings
+
+SEASON = Path(__file__).parent.parent / "sandbox" / "season.ndjson.gz"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command()(demo)
+
+
+def demo(
+    serve: Annotated[bool, typer.Option(help="Serve the API at the end, until Ctrl-C.")] = True,
+    by: options.By = "demo",
+) -> None:
+    """Tell a real season in a fresh home, pay every Monday out, close every month, show it all.
+
+    Example: cagette demo --no-serve
+    """
+    settings = Settings()
+    settings = settings.model_copy(update={"home": settings.home / "demo"})
+    shutil.rmtree(settings.home, ignore_errors=True)
+    began = time.monotonic()
+    with opened(settings, check=False) as home:
+        home.migrate()
+        told = _tell(home, by)
+        _settle(home, by)
+        _close(home, by)
+        pages = _pages(home)
+        _summary(home, told)
+        out.print(f"All of it took {time.monotonic() - began:.1f} s.")
+        out.print(f"An invoice to read: [bold]{pages}[/]")
+        out.print(f"Look around: CAGETTE_HOME={settings.home} cagette status, verify, export fees")
+        if serve:
+            out.print(f"The key of this home: [bold]{home.api_key()}[/]")
+            serving.run(home, settings)
+
+
+def _tell(home: Home, by: str) -> Counter[str]:
+    with gzip.open(SEASON) as season, progress("telling the season"):
+        results, refusals = imported(home, iter(season), by=by)
+    if refusals:
+        raise RuntimeError(f"the season has {len(refusals)} bad lines")
+    return results
+
+
+def _settle(home: Home, by: str) -> None:
+    fees = home.billing_views.rows(FEES)
+    monday = FEES.columns.keys().index("monday")
+    mondays = sorted({fee[monday] for fee in fees if fee[monday]})
+    with progress("paying out every Monday", len(mondays)) as bar:
+        for day in mondays:
+            home.billing_desk.settle(day, by=by)
+            bar.advance()
+
+
+def _close(home: Home, by: str) -> None:
+    month = FEES.columns.keys().index("month")
+    months: list[Month] = sorted({fee[month] for fee in home.billing_views.rows(FEES)})
+    with progress("closing every month", len(months)) as bar:
+        for each in months:
+            home.billing_desk.close(each, first_day(next_month(each)), by=by)
+            bar.advance()
+    home.caught_up()
+
+
+def _pages(home: Home) -> Path:
+    """Every document as a page in the home; the path of the one with the largest amount."""
+    folder = home.folder / "documents"
+    folder.mkdir(exist_ok=True)
+    documents = home.billing_views.rows(DOCUMENTS)
+    with progress("writing documents", len(documents)) as bar:
+        for number, *_ in documents:
+            issue = home.billing_desk.document(number)
+            (folder / f"{number}.html").write_text(page(issue), encoding="utf-8")
+            bar.advance()
+    gross = DOCUMENTS.columns.keys().index("gross_cents")
+    return folder / f"{max(documents, key=lambda row: row[gross])[0]}.html"
+
+
+def _summary(home: Home, told: Counter[str]) -> None:
+    views = home.billing_views
+    sales = [dict(zip(SALES.columns.keys(), row, strict=True)) for row in views.rows(SALES)]
+    fees = [dict(zip(FEES.columns.keys(), row, strict=True)) for row in views.rows(FEES)]
+    papers = [
+        dict(zip(DOCUMENTS.columns.keys(), row, strict=True)) for row in views.rows(DOCUMENTS)
+    ]
+    transfers = [
+        dict(zip(TRANSFERS.columns.keys(), row, strict=True)) for row in views.rows(TRANSFERS)
+    ]
+    days: list[date] = sorted({fee["day"] for fee in fees})
+    out.print(f"\n[bold]A season of real sales, {days[0]} to {days[-1]}[/]")
+    _show_sales(sales)
+    _show_figures(home, told, fees, papers, transfers)
+
+
+def _show_sales(sales: list[dict[str, object]]) -> None:
+    sold: Counter[tuple[object, object]] = Counter()
+    for sale in sales:
+        sold[sale["formula"], sale["channel"]] += int(str(sale["sales_cents"]))
+    rows = [
+        (formula, channel, euros(cents))
+        for (formula, channel), cents in sorted(sold.items(), key=str)
+    ]
+    table("Sales incl. VAT", ("formula", "payment", "sales"), rows)
+    out.print(f"  in all {euros(sum(sold.values()))}")
+
+
+def _show_figures(
+    home: Home,
+    told: Counter[str],
+    fees: list[dict[str, object]],
+    papers: list[dict[str, object]],
+    transfers: list[dict[str, object]],
+) -> None:
+    def total(rows: list[dict[str, object]], column: str, **where: object) -> int:
+        chosen = [r for r in rows if all(r[name] == value for name, value in where.items())]
+        return sum(int(str(row[column])) for row in chosen)
+
+    found = {
+        "notices_told": sum(told.values()),
+        "producers": len(home.billing_views.rows(PARTIES)),
+        "fees_excl_vat_cents": total(fees, "amount_cents"),
+        "service_fees_cents": total(fees, "amount_cents", kind="SERVICE"),
+        "payment_fees_cents": total(fees, "amount_cents", kind="PAYMENT"),
+        "vat_cents": total(papers, "vat_cents"),
+        "invoices": sum(paper["type"] == "INVOICE" for paper in papers),
+        "credit_notes": sum(paper["type"] == "CREDIT_NOTE" for paper in papers),
+        "documents_incl_vat_cents": total(papers, "gross_cents"),
+        "settlements": len(transfers),
+        "withheld_at_source_cents": total(transfers, "withheld_cents"),
+        "net_to_producers_cents": total(transfers, "net_cents"),
+        "to_be_collected_cents": total(papers, "gross_cents", channel=Channel.ON_SITE),
+    }
+    table("What came of it", ("what", "how much"), figures(found))

@@ -1,0 +1,118 @@
+"""`cagette migrate`, `status` and `verify`: what operations look at."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+from deploy.cli import options
+from deploy.cli.home import Home, opened
+from deploy.cli.output import out, progress, shown, table
+from services.billing import main as billing
+from services.billing.views.audit import audited
+from shared.eventstore.sqlite import SCHEMA_VERSION
+from shared.eventstore.views import rebuilt
+from shared.messaging.parking import parked_keys
+from shared.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(migrate)
+    app.command()(status)
+    app.command()(verify)
+
+
+def migrate(dry_run: options.DryRun = False, as_json: options.Json = False) -> None:
+    """Create or upgrade the tables of every house; services never do.
+
+    Example: CAGETTE_HOME=/srv/cagette cagette migrate
+    """
+    with opened(Settings(), check=False) as home:
+        before = {house.name: house.log.recorder.schema_version() for house in home.houses}
+        if not dry_run:
+            home.migrate()
+    if as_json:
+        shown({"from": before, "to": SCHEMA_VERSION, "dry_run": dry_run})
+        return
+    for name, version in before.items():
+        verb = "would go" if dry_run else "went"
+        out.print(f"{name}: schema {verb} from {version} to {SCHEMA_VERSION}")
+
+
+def status(as_json: options.Json = False) -> None:
+    """Heads, positions heard, lag and what is parked, by house. Exit code 1 if anything is parked.
+
+    Example: cagette status --json
+    """
+    with opened(Settings()) as home:
+        found = {house.name: _status(home, house) for house in home.houses}
+    if as_json:
+        shown(found)
+    else:
+        header = ("house", "events", "heard up to", "lag (facts)", "parked (facts)", "schema")
+        rows = [
+            (
+                name,
+                s["head"],
+                "\n".join(f"{stream}: {position}" for stream, position in s["heard"].items()),
+                s["lag"],
+                sum(s["parked"].values()),
+                s["schema"],
+            )
+            for name, s in found.items()
+        ]
+        table(f"home {Settings().home}", header, rows)
+    if any(s["parked"] for s in found.values()):
+        raise typer.Exit(1)
+
+
+def _status(home: Home, house: Any) -> dict[str, Any]:
+    heard = house.heard()
+    lag = len(home.billing_source.poll(heard, 500)) if house is home.billing else 0
+    return {
+        "head": house.log.head(),
+        "heard": heard,
+        "lag": lag,
+        "parked": parked_keys(house.log.begin()),
+        "schema": house.log.recorder.schema_version(),
+    }
+
+
+def verify(as_json: options.Json = False) -> None:
+    """Audit the whole log: every event decodes, every amount adds up, views equal their rebuild.
+
+    Example: cagette verify
+    """
+    with opened(Settings()) as home, progress("auditing"):
+        home.caught_up()
+        events = sum(house.log.head() for house in home.houses)
+        violations = [*_undecodable(home), *_audit(home), *_views(home)]
+    if as_json:
+        shown({"events": events, "violations": violations})
+    else:
+        for violation in violations:
+            out.print(f"[red]violation[/]: {violation}", highlight=False)
+        if not violations:
+            out.print(f"{events} events: all decode, all amounts add up, views equal their rebuild")
+    if violations:
+        raise typer.Exit(1)
+
+
+def _undecodable(home: Home) -> Iterator[str]:
+    for house in home.houses:
+        for sentence in house.log.unreadable():
+            yield f"{house.name}: {sentence}"
+
+
+def _audit(home: Home) -> Iterator[str]:
+    if not list(home.billing.log.unreadable()):
+        yield from audited(home.billing.log.events())
+
+
+def _views(home: Home) -> Iterator[str]:
+    live, fresh = home.billing_views, rebuilt(home.billing.log, billing.VIEWS)
+    for t in live.tables:
+        if live.rows(t) != fresh.rows(t):
+            yield f"view table {t.name} differs from its rebuild: rebuild it from the log"
+    fresh.engine.dispose()

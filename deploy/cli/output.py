@@ -1,0 +1,106 @@
+"""What the command line shows: tables and progress for people, JSON for machines."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from shared.kernel.answers import Answer
+from shared.kernel.errors import Refusal
+from shared.kernel.money import euros
+
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
+
+
+def answered(answer: Answer, sentence: str, *, as_json: bool, dry_run: bool = False) -> None:
+    """Show an answer: a sentence and its figures, each with its unit."""
+    if as_json:
+        shown(
+            {
+                "result": answer.result,
+                "dry_run": dry_run,
+                "warnings": list(answer.warnings),
+                **answer.figures,
+            }
+        )
+        return
+    would = "[yellow]dry run, nothing was changed:[/] " if dry_run else ""
+    out.print(f"{would}{sentence}: [bold]{answer.result}[/]")
+    for name, figure in answer.figures.items():
+        out.print(f"  {_named(name)}: {_valued(name, figure)}")
+
+
+def shown(content: Any) -> None:
+    """Print JSON for machines."""
+    print(json.dumps(content, ensure_ascii=False, default=str))
+
+
+def refused(refusal: Refusal, *, as_json: bool) -> None:
+    """Show a refusal: its name, its sentence, and what is wrong with which field."""
+    if as_json:
+        shown(
+            {
+                "type": f"urn:cagette:problem:{refusal.name}",
+                "detail": refusal.sentence,
+                "errors": [vars(flaw) for flaw in refusal.flaws],
+            }
+        )
+        return
+    err.print(f"[red]{refusal.name}[/]: {refusal.sentence}", highlight=False)
+    for flaw in refusal.flaws:
+        err.print(f"  {flaw.pointer}: {flaw.detail}", highlight=False, markup=False)
+
+
+def table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table; columns after the first are aligned to the right."""
+    shown_table = Table(title=title, title_justify="left", header_style="bold")
+    for number, name in enumerate(header):
+        shown_table.add_column(name, justify="left" if number == 0 else "right")
+    for row in rows:
+        shown_table.add_row(*map(str, row))
+    out.print(shown_table)
+
+
+@contextmanager
+def progress(what: str, total: int | None = None) -> Iterator["Bar"]:
+    """A progress bar on standard error; silent where that is no terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(
+        *columns, console=err, transient=True, disable=not sys.stderr.isatty()
+    ) as shown_progress:
+        yield Bar(shown_progress, shown_progress.add_task(what, total=total))
+
+
+class Bar:
+    """One progress bar."""
+
+    def __init__(self, shown_progress: Progress, task: TaskID) -> None:
+        self._progress = shown_progress
+        self._task = task
+
+    def advance(self, steps: int = 1) -> None:
+        """So much more is done."""
+        self._progress.advance(self._task, steps)
+
+    def reach(self, done: int) -> None:
+        """So much is done in all."""
+        self._progress.update(self._task, completed=done)
+
+
+def figures(named: Mapping[str, int]) -> list[tuple[str, str]]:
+    """Figures as rows, amounts in euros."""
+    return [(_named(name), _valued(name, figure)) for name, figure in named.items()]
+
+
+def _named(name: str) -> str:
+    return name.removesuffix("_cents").replace("_", " ")
+
+
+def _valued(name: str, figure: int) -> str:
+    return euros(figure) if name.endswith("_cents") else str(figure)

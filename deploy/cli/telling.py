@@ -1,0 +1,111 @@
+"""`cagette import`: tell the gateway what a file holds."""
+
+import gzip
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Annotated
+
+import typer
+
+from deploy.cli import options
+from deploy.cli.home import Home, opened
+from deploy.cli.output import Bar, err, out, progress, shown
+from services.gateway.api.imports import LineResult, import_lines, line_answer
+from shared.kernel.answers import Answer
+from shared.kernel.errors import NotFound
+from shared.settings import Settings
+
+FIRST_REFUSALS = 20
+"""As many refused lines are shown to a person; `--json` has them all."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("import")(import_)
+
+
+def import_(
+    file: Annotated[str, typer.Argument(help="NDJSON, .gz or plain; - for standard input.")],
+    by: options.By = options.SYSTEM,
+    dry_run: options.DryRun = False,
+    as_json: options.Json = False,
+) -> None:
+    """Tell what a file holds, a notice a line. Bad lines are reported and stop nothing.
+
+    Example: cagette import deploy/sandbox/season.ndjson.gz
+    """
+    with opened(Settings()) as home, _lines(file) as (lines, bar):
+        results, refusals = imported(home, lines, by=by, dry_run=dry_run)
+        bar.advance(0)
+    if as_json:
+        shown(
+            {
+                "results": dict(results),
+                "refused": len(refusals),
+                "dry_run": dry_run,
+                "refusals": [line_answer(refusal) for refusal in refusals],
+            }
+        )
+    else:
+        _show(results, refusals, dry_run)
+    if refusals:
+        raise typer.Exit(1)
+
+
+def imported(
+    home: Home, lines: Iterator[bytes], *, by: str, dry_run: bool = False
+) -> tuple[Counter[str], list[LineResult]]:
+    """Tell every line and let all houses catch up; how many of each result, and the refused."""
+    results: Counter[str] = Counter()
+    refusals = []
+    for result in import_lines(home.gateway_desk, lines, by=by, dry_run=dry_run):
+        if isinstance(result.outcome, Answer):
+            results[result.outcome.result] += 1
+        else:
+            refusals.append(result)
+    with progress("hearing the news"):
+        home.caught_up()
+    return results, refusals
+
+
+@contextmanager
+def _lines(file: str) -> Iterator[tuple[Iterator[bytes], Bar]]:
+    """The lines of a file, and a bar that follows the reading of it."""
+    if file == "-":
+        with progress("importing") as bar:
+            yield iter(sys.stdin.buffer), bar
+        return
+    path = Path(file)
+    if not path.is_file():
+        raise NotFound(f"There is no file {file}.")
+    with path.open("rb") as raw, progress("importing", os.path.getsize(path)) as bar:
+        packed = raw.peek(2)[:2] == b"\x1f\x8b"
+        lines = gzip.GzipFile(fileobj=raw) if packed else raw
+        yield _followed(lines, raw, bar), bar
+
+
+def _followed(lines: IO[bytes] | gzip.GzipFile, raw: IO[bytes], bar: Bar) -> Iterator[bytes]:
+    try:
+        for line in lines:
+            bar.reach(raw.tell())
+            yield line
+    except (EOFError, gzip.BadGzipFile) as reason:
+        raise NotFound(f"The file is damaged and was read until there: {reason}") from reason
+
+
+def _show(results: Counter[str], refusals: list[LineResult], dry_run: bool) -> None:
+    told = ", ".join(f"{count} {result}" for result, count in sorted(results.items()))
+    out.print(f"{'dry run: ' if dry_run else ''}{told or 'nothing to tell'}")
+    for refusal in refusals[:FIRST_REFUSALS]:
+        answer = line_answer(refusal)
+        err.print(
+            f"line {refusal.number} ({refusal.kind} {refusal.natural_id}): {answer['detail']}",
+            highlight=False,
+            markup=False,
+        )
+    if len(refusals) > FIRST_REFUSALS:
+        err.print(f"… and {len(refusals) - FIRST_REFUSALS} more: see them all with --json")

@@ -1,0 +1,1 @@
+"""The outside things that billing uses, one file each."""

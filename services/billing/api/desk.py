@@ -1,0 +1,67 @@
+"""Billing's desk: takes what operations ask, and hands it to a use case."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+from uuid import uuid4
+
+from services.billing.application import Billing
+from services.billing.domain.document import Issue
+from services.billing.domain.tariff import Tariff
+from services.billing.use_cases.closing import close
+from services.billing.use_cases.settlement import settle
+from services.billing.use_cases.tariffs import publish
+from shared.eventstore.asks import Ask
+from shared.kernel.answers import Answer
+from shared.kernel.calendar import Month
+from shared.kernel.errors import NotFound
+from shared.messaging.house import House
+
+
+class BillingDesk:
+    """Where asks to billing come in. Raises the refusals of its use cases."""
+
+    def __init__(self, house: House[Billing]) -> None:
+        self._house = house
+
+    def settle(self, monday: date, *, by: str, dry_run: bool = False) -> Answer:
+        """Settle a Monday."""
+        return self._ask(
+            "settle", {"monday": monday}, lambda billing: settle(billing, monday), by, dry_run
+        )
+
+    def close(
+        self, month: Month, on: date, *, by: str, why: str | None = None, dry_run: bool = False
+    ) -> Answer:
+        """Close a month; `why` closes it despite parked facts and says for what reason."""
+        despite = why is not None
+        return self._ask(
+            "close",
+            {"month": month, "on": on, "despite": despite, "why": why},
+            lambda billing: close(billing, month, on, despite=despite),
+            by,
+            dry_run,
+        )
+
+    def publish(self, tariff: Tariff, *, by: str) -> Answer:
+        """Publish a version of the tariff."""
+        return self._ask("publish", {"tariff": tariff}, lambda b: publish(b, tariff), by)
+
+    def document(self, number: str) -> Issue:
+        """What a document says; raises NotFound for a number that was never drawn."""
+        document = Billing(self._house.log.begin(), "").document(number)
+        if document is None:
+            raise NotFound(f"No document has the number {number}: see `cagette export invoices`.")
+        return document.issue
+
+    def _ask(
+        self,
+        use_case: str,
+        arguments: dict[str, Any],
+        do: Callable[[Billing], Answer],
+        by: str,
+        dry_run: bool = False,
+    ) -> Answer:
+        ask = Ask(use_case, arguments, by=by, nonce=uuid4())
+        answer, _ = self._house.ask(ask, do, dry_run=dry_run)
+        return answer

@@ -1,0 +1,43 @@
+"""Every settlement of a producer's Monday, a row each."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import BigInteger, Column, Date, MetaData, String, Table
+
+from services.billing.domain.transfer import Transfer
+from shared.eventstore.views import Row, View
+from shared.kernel.aggregate import Remembered
+
+TRANSFERS = Table(
+    "transfers",
+    MetaData(),
+    Column("monday", Date, primary_key=True),
+    Column("producer_id", String, primary_key=True),
+    Column("sales_cents", BigInteger, nullable=False),
+    Column("withheld_cents", BigInteger, nullable=False),
+    Column("carried_cents", BigInteger, nullable=False),
+    Column("net_cents", BigInteger, nullable=False),
+    Column("status", String, nullable=False),
+    Column("transfer_id", String),
+)
+
+
+def rows(event: Remembered) -> Iterator[Row]:
+    """One row for each producer settled on a Monday."""
+    if isinstance(event, Transfer.Settled):
+        yield (
+            TRANSFERS,
+            {
+                "monday": event.monday,
+                "producer_id": event.producer_id,
+                "sales_cents": event.sales_cents,
+                "withheld_cents": event.withheld_cents,
+                "carried_cents": event.carried_cents,
+                "net_cents": event.net_cents,
+                "status": event.status,
+                "transfer_id": event.transfer_id,
+            },
+        )
+
+
+VIEW = View("transfers", (TRANSFERS,), rows)

@@ -1,0 +1,138 @@
+"""The calls of the marketplace (contract §2)."""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+
+from services.gateway.api import bodies
+from services.gateway.api.desk import GatewayDesk
+from services.gateway.api.imports import import_lines, line_answer
+from shared.asks import training
+from shared.asks.base import ID_PATTERN, Body
+from shared.web.answers import AnswerBody, answer_body, status_of
+
+BY = "api"
+"""Who asks, for all that comes in over HTTP."""
+
+SPOOL_BYTES = 1024 * 1024
+"""An import above this waits on the disk, not in memory, until it was received whole."""
+
+Id = Annotated[str, Path(pattern=ID_PATTERN)]
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        pattern=r"^[\x21-\x7e]{1,255}$",
+        description="Optional: the same key and body give the same answer, for ever.",
+    ),
+]
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    201: {"model": AnswerBody, "description": "Created"},
+    202: {"model": AnswerBody, "description": "Held until what it refers to is told"},
+}
+
+
+def routes(desk: GatewayDesk, told: Callable[[], None]) -> APIRouter:
+    """The routes over a desk; `told` is called after each call, to wake up who listens."""
+    router = APIRouter(prefix="/v1", tags=["what the marketplace tells"])
+
+    def tell(
+        natural_id: str, body: Body, *, session_id: str | None = None, key: str | None = None
+    ) -> Response:
+        answer, replayed = desk.tell(natural_id, body, by=BY, session_id=session_id, key=key)
+        told()
+        headers = {"Idempotency-Replayed": "true"} if replayed else None
+        return JSONResponse(answer_body(answer), status_of(answer), headers)
+
+    _add_sales(router, tell)
+    _add_trainings(router, tell)
+
+    @router.post("/imports", response_class=StreamingResponse, openapi_extra=NDJSON)
+    async def tell_many(request: Request) -> StreamingResponse:
+        """One notice a line; a result a line, in order. A bad line stops nothing."""
+        spool = tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115 - closed by the stream
+        async for chunk in request.stream():
+            spool.write(chunk)
+        spool.seek(0)
+
+        def results() -> Iterator[str]:
+            with spool:
+                for result in import_lines(desk, spool, by=BY):
+                    yield json.dumps(line_answer(result), ensure_ascii=False) + "\n"
+            told()
+
+        return StreamingResponse(results(), media_type="application/x-ndjson")
+
+    return router
+
+
+def _add_sales(router: APIRouter, tell: Callable[..., Response]) -> None:
+    @router.put("/producers/{producer_id}", response_model=AnswerBody, responses=RESPONSES)
+    def tell_producer(producer_id: Id, body: bodies.Producer) -> Response:
+        """A producer was created or edited."""
+        return tell(producer_id, body)
+
+    @router.put("/markets/{market_id}", response_model=AnswerBody, responses=RESPONSES)
+    def tell_market(market_id: Id, body: bodies.Market) -> Response:
+        """A market was created, or its options saved."""
+        return tell(market_id, body)
+
+    @router.put("/distributions/{distribution_id}", response_model=AnswerBody, responses=RESPONSES)
+    def tell_distribution(distribution_id: Id, body: bodies.Distribution) -> Response:
+        """A distribution was validated, validated again, or cancelled."""
+        return tell(distribution_id, body)
+
+    @router.post(
+        "/distributions/{distribution_id}/unvalidation",
+        response_model=AnswerBody,
+        responses=RESPONSES,
+    )
+    def unvalidate(distribution_id: Id, body: bodies.Unvalidation, key: Key = None) -> Response:
+        """A distribution was un-validated by an administrator."""
+        return tell(distribution_id, body, key=key)
+
+
+def _add_trainings(router: APIRouter, tell: Callable[..., Response]) -> None:
+    session = "/training-sessions/{session_id}"
+    enrolment = f"{session}/enrolments/{{producer_id}}"
+
+    @router.put(session, response_model=AnswerBody, responses=RESPONSES)
+    def tell_session(session_id: Id, body: training.Session) -> Response:
+        """A training session was planned or edited."""
+        return tell(session_id, body)
+
+    @router.put(enrolment, response_model=AnswerBody, responses=RESPONSES)
+    def tell_enrolment(session_id: Id, producer_id: Id, body: training.Enrolment) -> Response:
+        """A producer enrolled, or the enrolment was edited."""
+        return tell(producer_id, body, session_id=session_id)
+
+    @router.post(f"{enrolment}/completion", response_model=AnswerBody, responses=RESPONSES)
+    def tell_completion(
+        session_id: Id, producer_id: Id, body: training.Completion, key: Key = None
+    ) -> Response:
+        """A training was completed."""
+        return tell(producer_id, body, session_id=session_id, key=key)
+
+    @router.post(f"{enrolment}/cancellation", response_model=AnswerBody, responses=RESPONSES)
+    def tell_cancellation(
+        session_id: Id, producer_id: Id, body: training.Cancellation, key: Key = None
+    ) -> Response:
+        """A training was abandoned."""
+        return tell(producer_id, body, session_id=session_id, key=key)
+
+
+NDJSON: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/x-ndjson": {
+                "schema": {"type": "string"},
+                "example": '{"kind": "unvalidation", "id": "48211", "body": {…}}\n',
+            }
+        },
+    }
+}

@@ -1,0 +1,130 @@
+"""Views: tables made from the log, and made again from it at any time.
+
+A view is a pure function from an event to rows, each replacing the row of the same primary key.
+So a view needs no state of its own but the position it has read to, and a rebuild is a replay.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from shared.eventstore.log import EventLog
+from shared.kernel.aggregate import Remembered
+
+PAGE = 1_000
+
+Row = tuple[Table, Mapping[str, Any]]
+
+METADATA = MetaData()
+POSITIONS = Table(
+    "view_positions",
+    METADATA,
+    Column("view", String, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class View:
+    """One read model: its tables, and the rows that an event writes in them."""
+
+    name: str
+    tables: tuple[Table, ...]
+    rows: Callable[[Remembered], Iterable[Row]]
+
+
+class Views:
+    """The views of a house, kept up with its log in the database of `engine`."""
+
+    def __init__(self, log: EventLog, views: Sequence[View], engine: Engine) -> None:
+        self._log = log
+        self._views = views
+        self.engine = engine
+
+    @property
+    def tables(self) -> list[Table]:
+        """Every table of every view."""
+        return [table for view in self._views for table in view.tables]
+
+    def migrate(self) -> None:
+        """Create the tables that are missing."""
+        with self.engine.begin() as connection:
+            for table in (POSITIONS, *self.tables):
+                table.create(connection, checkfirst=True)
+            known = set(connection.scalars(select(POSITIONS.c.view)))
+            for view in self._views:
+                if view.name not in known:
+                    connection.execute(insert(POSITIONS), {"view": view.name, "position": 0})
+
+    def positions(self) -> dict[str, int]:
+        """How far each view has read the log."""
+        with self.engine.begin() as connection:
+            return dict(connection.execute(select(POSITIONS).order_by(POSITIONS.c.view)).all())  # type: ignore[arg-type]
+
+    def catch_up(self) -> Iterator[int]:
+        """Read the log to its end; how many events, page by page."""
+        positions = self.positions()
+        while page := self._log.read(min(positions.values()), PAGE):
+            with self.engine.begin() as connection:
+                for view in self._views:
+                    events = [event for position, event in page if position > positions[view.name]]
+                    _write(connection, (row for event in events for row in view.rows(event)))
+                    positions[view.name] = _move(connection, view.name, positions, page[-1][0])
+            yield len(page)
+
+    def rows(self, table: Table) -> list[tuple[Any, ...]]:
+        """Every row of a table, by its primary key."""
+        with self.engine.begin() as connection:
+            found = [tuple(row) for row in connection.execute(select(table))]
+        keys = [i for i, column in enumerate(table.columns) if column.primary_key]
+        return sorted(found, key=lambda row: tuple(row[i] for i in keys))
+
+
+def rebuilt(log: EventLog, views: Sequence[View]) -> Views:
+    """The same views, made anew from the log, in memory."""
+    fresh = Views(log, views, create_engine("sqlite://"))
+    fresh.migrate()
+    for _ in fresh.catch_up():
+        pass
+    return fresh
+
+
+def _write(connection: Connection, rows: Iterable[Row]) -> None:
+    by_table: dict[Table, dict[tuple[Any, ...], Mapping[str, Any]]] = {}
+    for table, row in rows:
+        key = tuple(row[column.name] for column in table.primary_key)
+        by_table.setdefault(table, {})[key] = row
+    for table, latest in by_table.items():
+        statement = upsert(table)
+        replaced = {column.name: statement.excluded[column.name] for column in table.columns}
+        keys = list(table.primary_key)
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=keys, set_=replaced),
+            list(latest.values()),
+        )
+
+
+def _move(connection: Connection, view: str, positions: Mapping[str, int], position: int) -> int:
+    moved = connection.execute(
+        update(POSITIONS)
+        .where(POSITIONS.c.view == view, POSITIONS.c.position == positions[view])
+        .values(position=max(position, positions[view]))
+    )
+    if moved.rowcount != 1:
+        raise RuntimeError(f"somebody else is writing view {view}")
+    return max(position, positions[view])

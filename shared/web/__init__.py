@@ -1,0 +1,1 @@
+"""HTTP, the same way in every house: answers, problems, keys, limits, health."""

@@ -1,0 +1,103 @@
+"""Refusals over HTTP: problem+json (RFC 9457), and the one table name → status."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi.responses import JSONResponse
+
+from shared.kernel.errors import Refusal
+
+STATUS: dict[str, HTTPStatus] = {
+    "not-valid": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "bad-request": HTTPStatus.BAD_REQUEST,
+    "unauthorized": HTTPStatus.UNAUTHORIZED,
+    "not-found": HTTPStatus.NOT_FOUND,
+    "method-not-allowed": HTTPStatus.METHOD_NOT_ALLOWED,
+    "too-large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "number-reused": HTTPStatus.CONFLICT,
+    "idempotency-key-reused": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "foreign-country": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "foreign-currency": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "party-refused": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "mode-already-sold": HTTPStatus.CONFLICT,
+    "other-market": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "amounts-differ": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "control-differs": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "too-many-lines": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "line-too-long": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "price-too-high": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "ends-before-start": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "fundings-differ": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "not-a-monday": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "mondays-standing": HTTPStatus.CONFLICT,
+    "months-standing": HTTPStatus.CONFLICT,
+    "dated-too-early": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "facts-parked": HTTPStatus.CONFLICT,
+    "no-tariff": HTTPStatus.CONFLICT,
+    "tariff-rewritten": HTTPStatus.CONFLICT,
+    "unknown-fact": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "malformed-fact": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "home-busy": HTTPStatus.SERVICE_UNAVAILABLE,
+    "disk-full": HTTPStatus.INSUFFICIENT_STORAGE,
+    "storage-away": HTTPStatus.SERVICE_UNAVAILABLE,
+    "not-migrated": HTTPStatus.SERVICE_UNAVAILABLE,
+    "written-by-newer-version": HTTPStatus.SERVICE_UNAVAILABLE,
+}
+"""Every refusal there is, by name."""
+
+RETRY_AFTER_SECONDS = 5
+
+
+class Unauthorized(Refusal):
+    """No key, or one that opens nothing here."""
+
+    name = "unauthorized"
+
+
+class TooLarge(Refusal):
+    """A body above the limit."""
+
+    name = "too-large"
+
+
+class BadRequest(Refusal):
+    """A request that cannot be read at all."""
+
+    name = "bad-request"
+
+
+class MethodNotAllowed(Refusal):
+    """A path that is there, but not for this method."""
+
+    name = "method-not-allowed"
+
+
+class ProblemResponse(JSONResponse):
+    """A refusal on the wire."""
+
+    media_type = "application/problem+json"
+
+
+def problem_body(refusal: Refusal) -> dict[str, Any]:
+    """A refusal as RFC 9457 has it; `errors` only where fields are at fault."""
+    status = STATUS[refusal.name]
+    body: dict[str, Any] = {
+        "type": f"urn:cagette:problem:{refusal.name}",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": refusal.sentence,
+    }
+    if refusal.flaws:
+        body["errors"] = [vars(flaw) for flaw in refusal.flaws]
+    return body
+
+
+def problem(refusal: Refusal) -> ProblemResponse:
+    """The response that a refusal gets."""
+    status = STATUS[refusal.name]
+    headers = {}
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if status is HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return ProblemResponse(problem_body(refusal), status, headers)

@@ -107,7 +107,7 @@ def _undecodable(home: Home) -> Iterator[str]:
 
 def _audit(home: Home) -> Iterator[str]:
     if not list(home.billing.log.unreadable()):
-        yield from audited(home.billing.log.events())
+        yield from audited(home.billing.log.history())
 
 
 def _views(home: Home) -> Iterator[str]:

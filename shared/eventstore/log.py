@@ -96,7 +96,7 @@ class EventLog(Application[UUID]):
             for n in self.recorder.select_notifications(after, limit, inclusive_of_start=False)
         ]
 
-    def events(self) -> Iterator[Remembered]:
+    def history(self) -> Iterator[Remembered]:
         """Every event, decoded, in order."""
         position = 0
         while page := self.read(position, PAGE):

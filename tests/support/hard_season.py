@@ -65,8 +65,8 @@ def hard_season(seed: int) -> list[Step]:
     books = Recount()
     for batch in range(3):
         season.rng.shuffle(season.rests[batch])
-        for notice in season.heads[batch] + season.rests[batch]:
-            steps.append(_done(books, ("tell", notice)))
+        notices = season.heads[batch] + season.rests[batch]
+        steps.extend(_done(books, ("tell", notice)) for notice in notices)
         steps.extend(_settling(season.rng, books, batch))
     return steps
 
@@ -199,7 +199,8 @@ def _taken_back_early(season: Season) -> None:
     day = season.pick(SPRING, date(2024, 6, 20))
     for number, batch in ((1, 0), (2, rng.choice((1, 2)))):
         sales: list[Sale] = [("501", ("12.5", "7.77", 9713)), ("506", notices.priced(rng))]
-        _validate(season, batch, key, number, market, (day, day + number * DAY), sales)
+        dates, gap = (day, day + number * DAY), number == 2 and notices.chance(rng, 50)
+        _validate(season, batch, key, number, market, dates, sales, "ONLINE", gap)
     _unvalidate(season, 0, key, 2, day + 3 * DAY)
     if notices.chance(rng, 50):
         _unvalidate(season, 0, key, 1, day + 2 * DAY)

@@ -1,0 +1,432 @@
+"""What the door refuses: by name, with a status and a sentence, and nothing left behind."""
+
+import copy
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+import pytest
+
+from deploy.cli import main
+from shared.eventstore.failures import STORAGE_EXCEPTIONS, DiskFull, storage_refusal
+from shared.eventstore.lease import Lease
+from shared.eventstore.log import EventLog
+from shared.kernel.errors import Refusal
+from shared.web.problems import STATUS
+from tests.gateway.test_door import ENROLMENT, MARKET, PRODUCER, SESSION, Door, refused
+from tests.support import notices
+from tests.support.notices import Notice
+from tests.support.world import World
+
+SALE = notices.distribution()
+BODIES = {
+    "producer": PRODUCER,
+    "market": MARKET,
+    "distribution": SALE,
+    "unvalidation": notices.unvalidation(),
+    "training-session": SESSION,
+    "enrolment": ENROLMENT,
+    "completion": notices.completion("2024-12-13"),
+    "cancellation": notices.cancellation("2024-12-13"),
+}
+GONE = object()
+LINE = "/baskets/0/lines/0"
+
+
+@pytest.fixture
+def door(cagette: World) -> Door:
+    return Door(cagette)
+
+
+def changed(notice: Notice, pointer: str, value: Any) -> Notice:
+    """A notice with one field of its body given another value, or none (GONE)."""
+    told = copy.deepcopy(notice)
+    *way, last = pointer.split("/")[1:]
+    place = told["body"]
+    for step in way:
+        place = place[int(step)] if isinstance(place, list) else place[step]
+    if value is GONE:
+        del place[last]
+    else:
+        place[last] = value
+    return told
+
+
+def refused_without_trace(door: Door, notice: Notice, status: int, name: str) -> Any:
+    """Tells what must be refused; the problem. Every log stays as it was."""
+    door.world.home.caught_up()
+    before = door.heads()
+    problem = refused(door.tell(notice), status, name)
+    door.world.home.caught_up()
+    assert door.heads() == before
+    return problem
+
+
+@pytest.mark.parametrize(
+    ("kind", "pointer", "value"),
+    [
+        *[(kind, "/typo", 1) for kind in BODIES],
+        ("producer", "/address/country", "FR"),
+        ("distribution", "/control/total", 1),
+        ("distribution", "/baskets/0/consumer_name", "Mme Martin"),
+        ("distribution", "/baskets/0/payments/0/currency", "EUR"),
+        ("distribution", f"{LINE}/amount", "1.00"),
+        ("enrolment", "/fundings/0/share", 1),
+        ("producer", "/seq", GONE),
+        ("producer", "/name", GONE),
+        ("producer", "/joined_on", GONE),
+        ("market", "/payment_mode", GONE),
+        ("distribution", "/control", GONE),
+        *[
+            ("distribution", f"/control/{total}", GONE)
+            for total in ("baskets", "lines", "amount_cents", "payments_cents")
+        ],
+        ("distribution", f"{LINE}/amount_cents", GONE),
+        ("completion", "/completed_on", GONE),
+        ("market", "/payment_mode", "MIXED"),
+        ("market", "/kind", "Amap"),
+        ("market", "/currency", "eur"),
+        ("producer", "/vat_regime", "normal"),
+        ("producer", "/company_number", "1234"),
+        ("producer", "/name", ""),
+        ("enrolment", "/contract", "OTHER"),
+        ("enrolment", "/fundings", []),
+    ],
+)
+def test_unknown_missing_and_unheard_of_fields_are_named(
+    door: Door, kind: str, pointer: str, value: Any
+) -> None:
+    problem = refused_without_trace(door, changed(BODIES[kind], pointer, value), 422, "not-valid")
+    assert [error["pointer"] for error in problem["errors"]] == [pointer]
+    assert all(error["detail"] for error in problem["errors"])
+
+
+INTEGERS = [
+    ("producer", "/seq"),
+    ("market", "/seq"),
+    ("distribution", "/validation_no"),
+    ("distribution", "/control/lines"),
+    ("distribution", "/baskets/0/payments/0/amount_cents"),
+    ("distribution", f"{LINE}/amount_cents"),
+    ("distribution", f"{LINE}/market_fee_cents"),
+    ("distribution", f"{LINE}/vat_rate_bp"),
+    ("unvalidation", "/validation_no"),
+    ("training-session", "/price_cents"),
+    ("enrolment", "/fundings/0/amount_cents"),
+    ("completion", "/seq"),
+]
+DAYS = [
+    ("producer", "/joined_on"),
+    ("market", "/payment_mode_from"),
+    ("distribution", "/day"),
+    ("training-session", "/starts_on"),
+    ("enrolment", "/enrolled_on"),
+    ("completion", "/completed_on"),
+    ("cancellation", "/cancelled_on"),
+]
+INSTANTS = [("distribution", "/validated_at"), ("unvalidation", "/at")]
+IDS = [
+    ("producer", "/billing_party_id"),
+    ("distribution", "/market_id"),
+    ("distribution", "/baskets/0/basket_id"),
+    ("distribution", f"{LINE}/producer_id"),
+    ("distribution", f"{LINE}/line_id"),
+]
+DECIMALS = [
+    ("distribution", f"{LINE}/quantity"),
+    ("distribution", f"{LINE}/unit_price"),
+    ("completion", "/attended_hours"),
+]
+NEGATIVE = [field for field in INTEGERS if field[1] != "/baskets/0/payments/0/amount_cents"]
+STRANGE: dict[str, tuple[list[tuple[str, str]], list[Any]]] = {
+    "no integer": (INTEGERS, [True, False, "1", "1.0", 1.5, 1e300, [1]]),
+    "negative": (NEGATIVE, [-1]),
+    "no day": (
+        DAYS,
+        [
+            *("2024-02-30", "2023-02-29", "2024-13-01", "01/02/2024", "2024-1-1", ""),
+            *(20241004, "2024-10-04T00:00:00Z", "2000073600"),
+        ],
+    ),
+    "no instant": (
+        INSTANTS,
+        ["2024-02-30T09:00:00+01:00", "2024-10-05T09:00:00", "2024-10-05", "2000073600", 1.7e9],
+    ),
+    "no id": (IDS, ["a b", " a", "a\n", "x" * 41, "é", "٣", "", "a/b", True, 1.5, [1]]),
+    "no decimal string": (
+        DECIMALS,
+        [1, 1.5, "1,5", "-1", "1e3", "1.2345678", "", " 1", ".5", "NaN", "٣", True],
+    ),
+}
+
+
+@pytest.mark.parametrize("what", STRANGE)
+def test_a_value_that_is_not_what_the_contract_says_is_refused_naming_its_field(
+    door: Door, what: str
+) -> None:
+    fields, values = STRANGE[what]
+    door.told(PRODUCER, MARKET, SESSION, ENROLMENT)
+    before, wrong = door.heads(), []
+    for kind, pointer in fields:
+        for value in values:
+            response = door.tell(changed(BODIES[kind], pointer, value))
+            problem = response.json()
+            pointers = [error["pointer"] for error in problem.get("errors", ())]
+            got = (response.status_code, problem.get("type"), pointers)
+            if got != (422, "urn:cagette:problem:not-valid", [pointer]):
+                wrong.append((kind, pointer, value, *got))
+    assert wrong == []
+    assert door.heads() == before
+
+
+@pytest.mark.parametrize("path_id", ["a%20b", "x" * 41, "%C3%A9", "a%0A", "%00", "a%2Cb"])
+def test_an_id_in_a_path_that_is_none_is_refused_without_trace(door: Door, path_id: str) -> None:
+    before = door.heads()
+    content = json.dumps(PRODUCER["body"]).encode()
+    problem = refused(door.put(f"/v1/producers/{path_id}", content), 422, "not-valid")
+    assert "producer_id" in problem["errors"][0]["pointer"]
+    assert door.heads() == before
+
+
+@pytest.mark.parametrize("known", ["a", "x" * 40, "0", "Az09_.-"])
+def test_an_id_has_1_to_40_plain_characters(door: Door, known: str) -> None:
+    assert door.tell(notices.producer(known)).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"{", b"[]", b'"text"', b"null", b"\xff\xfe", b'{"name": "\xe9"}', b"{'seq': 1}"),
+        *(b'{"\\ud800": 1}', b'{"seq": NaN}', b"[" * 100_000),
+        b'{"seq": ' + b"9" * 5_000 + b"}",
+    ],
+)
+def test_a_body_that_is_no_json_object_in_utf_8_is_refused(door: Door, content: bytes) -> None:
+    before = door.heads()
+    response = door.put("/v1/producers/2045", content)
+    assert response.status_code in (400, 422)
+    name = "bad-request" if response.status_code == 400 else "not-valid"
+    problem = refused(response, response.status_code, name)
+    fields = {"", "/seq", "/name", "/joined_on"}
+    assert {error["pointer"] for error in problem.get("errors", ())} <= fields
+    assert door.heads() == before
+
+
+def moves(seq: int) -> Notice:
+    """Producer 2045, invoiced through another from now on."""
+    return notices.producer("2045", seq, billing_party_id="9")
+
+
+NAMES_2045 = notices.producer("7", billing_party_id="2045")
+CHEAPER = notices.session("INT-2", price_cents=84_999)
+CONFLICTS = ("mode-already-sold",)
+D1_ELSEWHERE = notices.distribution(validation_no=2, market_id="1607")
+ON_SITE = {"payment_mode": "ON_SITE"}
+REFUSED: dict[str, tuple[list[Notice], Notice, str, str]] = {
+    "a producer of Belgium": ([], notices.producer(country="BE"), "foreign-country", "/country"),
+    "a market in dollars": ([], notices.market(currency="USD"), "foreign-currency", "/currency"),
+    "a training of 850.01 €": (
+        [],
+        notices.session(price_cents=85_001),
+        "price-too-high",
+        "/price_cents",
+    ),
+    "a session that ends before it starts": (
+        [],
+        notices.session(ends_on="2024-11-03"),
+        "ends-before-start",
+        "/ends_on",
+    ),
+    "fundings of a cent more than the price": (
+        [CHEAPER],
+        notices.enrolment("2024-10-20", "INT-2"),
+        "fundings-differ",
+        "/fundings",
+    ),
+    "a party that is invoiced through another": (
+        [NAMES_2045, PRODUCER],
+        notices.producer("8", billing_party_id="7"),
+        "party-refused",
+        "7",
+    ),
+    "a party of its own for who is a party": (
+        [NAMES_2045, PRODUCER],
+        moves(2),
+        "party-refused",
+        "7",
+    ),
+    "a party of its own for who was named before he was told": (
+        [NAMES_2045],
+        moves(1),
+        "party-refused",
+        "7",
+    ),
+    "another market for the same distribution": (
+        [PRODUCER, MARKET, notices.market("1607"), SALE],
+        D1_ELSEWHERE,
+        "other-market",
+        "1606",
+    ),
+    "another market, told before any market": ([SALE], D1_ELSEWHERE, "other-market", "1606"),
+    "another mode over a day already sold": (
+        [PRODUCER, MARKET, SALE],
+        notices.market(seq=2, payment_mode_from="2024-10-04", **ON_SITE),
+        *("mode-already-sold", "D1"),
+    ),
+    "another mode over a day already sold, told late": (
+        [PRODUCER, notices.market(seq=5), SALE],
+        notices.market(seq=4, payment_mode_from="2024-01-01", **ON_SITE),
+        *("mode-already-sold", "D1"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "notice", "name", "named"), REFUSED.values(), ids=REFUSED)
+def test_what_breaks_a_rule_is_refused_by_name_and_leaves_nothing_behind(
+    door: Door, given: list[Notice], notice: Notice, name: str, named: str
+) -> None:
+    door.told(*given)
+    problem = refused_without_trace(door, notice, 409 if name in CONFLICTS else 422, name)
+    assert named in json.dumps(problem)
+
+
+TAKEN = {
+    "a training of 850 €": ([], notices.session(price_cents=85_000)),
+    "fundings told before their session": ([], notices.enrolment("2024-10-20", "INT-2")),
+    "another party once the first is left": (
+        [NAMES_2045, notices.producer("7", 2)],
+        moves(1),
+    ),
+    "another mode from the day after": (
+        [PRODUCER, MARKET, SALE],
+        notices.market(seq=2, payment_mode_from="2024-10-05", **ON_SITE),
+    ),
+    "another mode over a sale that states its own": (
+        [PRODUCER, MARKET, notices.distribution(payment_mode="ONLINE")],
+        notices.market(seq=2, payment_mode_from="2024-10-04", **ON_SITE),
+    ),
+    "another mode until the next known change": (
+        [PRODUCER, MARKET, notices.market(seq=2, payment_mode_from="2024-10-01"), SALE],
+        notices.market(seq=3, payment_mode_from="2024-09-01", **ON_SITE),
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "notice"), TAKEN.values(), ids=TAKEN)
+def test_what_stays_just_within_a_rule_is_taken(
+    door: Door, given: list[Notice], notice: Notice
+) -> None:
+    door.told(*given, notice)
+
+
+@pytest.mark.parametrize("total", ["baskets", "lines", "amount_cents", "payments_cents"])
+def test_half_a_distribution_is_never_taken(door: Door, total: str) -> None:
+    door.told(PRODUCER, MARKET)
+    off = changed(SALE, f"/control/{total}", SALE["body"]["control"][total] + 1)
+    problem = refused_without_trace(door, off, 422, "control-differs")
+    assert [error["pointer"] for error in problem["errors"]] == [f"/control/{total}"]
+
+
+@pytest.mark.parametrize(
+    ("price", "off", "status"),
+    [
+        *[("10.00", 0, 201), ("10.00", 1, 201), ("10.00", -1, 201)],
+        *[("10.00", 2, 422), ("10.00", -2, 422)],
+        *[("10.005", 0, 201), ("10.005", 1, 201), ("10.005", 2, 422)],
+        *[("10.004999", 0, 201), ("10.004999", 2, 422)],
+    ],
+)
+def test_a_line_may_be_one_cent_off_quantity_times_price_with_a_warning(
+    door: Door, price: str, off: int, status: int
+) -> None:
+    """10.005 € is 1 001 cents: halves are rounded away from zero."""
+    door.told(PRODUCER, MARKET)
+    exact = 1_001 if price == "10.005" else 1_000
+    sale = changed(notices.distribution(sales={"2045": exact + off}), f"{LINE}/unit_price", price)
+    if status == 422:
+        problem = refused_without_trace(door, sale, 422, "amounts-differ")
+        assert [error["pointer"] for error in problem["errors"]] == [f"{LINE}/amount_cents"]
+        assert "D1-1-0" in problem["errors"][0]["detail"]
+        return
+    answer = door.tell(sale).json()
+    assert answer["result"] == "created"
+    assert ["D1-1-0" in warning for warning in answer.get("warnings", [])] == [True] * abs(off)
+
+
+@pytest.mark.parametrize(("lines", "status"), [(5_000, 201), (5_001, 413)])
+def test_a_distribution_has_5_000_lines_at_most(door: Door, lines: int, status: int) -> None:
+    sale = notices.distribution(sales=dict.fromkeys(map(str, range(lines)), 1))
+    door.told(MARKET)
+    if status == 413:
+        refused_without_trace(door, sale, 413, "too-many-lines")
+    else:
+        assert door.tell(sale).is_success
+
+
+def test_a_home_that_another_process_writes_to_is_busy_and_may_be_tried_again(door: Door) -> None:
+    with Lease(door.world.home.folder / "lease", 1).held():
+        response = door.tell(PRODUCER)
+    refused(response, 503, "home-busy")
+    assert int(response.headers["Retry-After"]) > 0
+    assert door.tell(PRODUCER).status_code == 201
+
+
+@contextmanager
+def full_disk(log: EventLog) -> Iterator[None]:
+    """The database of a log cannot grow by a single page."""
+
+    def limit(pages: str) -> None:
+        with log.recorder.datastore.transaction(commit=False) as cursor:
+            cursor.execute(f"PRAGMA max_page_count = {pages}")
+
+    assert log.recorder.datastore.pool.num_in_pool == 1  # so that all that is written meets it
+    limit("1")  # SQLite takes the present size where less is asked
+    yield
+    limit("1073741823")
+
+
+def test_on_a_full_disk_a_call_is_refused_whole_and_taken_once_there_is_room(door: Door) -> None:
+    many = {str(producer): 100 for producer in range(1_000)}
+    sale = notices.distribution("D2", sales=many)
+    long = notices.enrolment("2024-10-20", participant="u:1")
+    long["body"]["fundings"] = [
+        {"fund": "F" * 200, "amount_cents": 0, "agreement_no": "A" * 200} for _ in range(20)
+    ]
+    door.told(PRODUCER, MARKET, SALE, notices.completion("2024-12-13"))
+    home = door.world.home
+    with full_disk(home.gateway.log), full_disk(home.training.log):
+        for notice in (sale, long):
+            for _ in range(2):
+                problem = refused_without_trace(door, notice, 507, "disk-full")
+                assert "room" in problem["detail"]
+    for notice in (sale, long):
+        assert door.tell(notice).status_code == 202
+        assert door.tell(notice).json()["result"] == "held"
+
+
+def test_on_a_full_disk_a_payout_settles_nothing_and_can_be_asked_again(cagette: World) -> None:
+    many = {str(producer): 10_000 for producer in range(100)}
+    producers = [notices.producer(producer) for producer in many]
+    cagette.told(MARKET, *producers, notices.distribution(sales=many))
+    log = cagette.home.billing.log
+    before = log.head()
+    with full_disk(log):
+        with pytest.raises(STORAGE_EXCEPTIONS) as failure:
+            cagette.payout("2024-10-07")
+        assert isinstance(storage_refusal(failure.value), DiskFull)
+        assert log.head() == before
+    assert cagette.payout("2024-10-07").figures["transfers"] == 100
+    cagette.close("2024-10", on=date(2024, 11, 1))
+    assert cagette.violations() == []
+
+
+def test_every_refusal_of_the_product_stands_in_the_one_table_of_statuses() -> None:
+    assert main.app.info.name == "cagette"  # the command imports all there is
+
+    def names(refusal: type[Refusal]) -> set[str]:
+        own = {refusal.name} if "name" in vars(refusal) else set()
+        return own.union(*map(names, refusal.__subclasses__()))
+
+    assert names(Refusal) == set(STATUS)

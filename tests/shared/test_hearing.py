@@ -1,0 +1,144 @@
+"""Hearing facts: each exactly once, poison set aside with its stream, nothing skipped."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from services.billing.use_cases.closing import FactsParked
+from services.billing.views.fees import FEES
+from services.gateway.api.imports import BODIES
+from shared.asks.base import Body
+from shared.eventstore.asks import Asked
+from shared.facts.envelope import Message
+from shared.kernel.errors import KeyReused
+from shared.messaging.parking import ParkedFacts, parked_keys
+from tests.support.notices import (
+    Notice,
+    completion,
+    distribution,
+    enrolment,
+    market,
+    producer,
+    session,
+    unvalidation,
+)
+from tests.support.world import World
+
+NOW = datetime(2024, 10, 5, tzinfo=UTC)
+TOLD = [market(), producer(), distribution(), unvalidation(), distribution(validation_no=2)]
+
+
+def facts(cagette: World) -> list[Message]:
+    """Everything that the gateway told."""
+    messages, _ = cagette.home.gateway.told(0, 1_000)
+    return messages
+
+
+def poison(
+    key: str, value: bytes = b"{}", kind: str = "cagette.gateway.SalesValidated.v1"
+) -> Message:
+    """A fact that billing cannot take."""
+    return Message("gateway", 10_000, kind, key, NOW, value)
+
+
+def test_a_fact_that_comes_again_changes_nothing(cagette: World) -> None:
+    cagette.told(*TOLD)
+    before = cagette.home.billing.log.head()
+    cagette.home.billing.hear(facts(cagette))
+    cagette.home.billing.hear(facts(cagette)[:2])
+    assert cagette.home.billing.log.head() == before
+
+
+def test_facts_are_taken_one_by_one_as_they_are_together(cagette: World) -> None:
+    for notice in TOLD:
+        cagette.told(notice)
+    charged = [(fee["kind"], fee["amount_cents"]) for fee in cagette.rows(FEES)]
+    assert charged == [
+        ("PAYMENT", 300),
+        ("PAYMENT", -300),
+        ("PAYMENT", 300),
+        ("SERVICE", 600),
+        ("SERVICE", -600),
+        ("SERVICE", 600),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "reason"),
+    [
+        (b"\xff\xfe not utf-8", "cagette.gateway.SalesValidated.v1", "malformed-fact"),
+        (b"{", "cagette.gateway.SalesValidated.v1", "malformed-fact"),
+        (b"null", "cagette.gateway.SalesValidated.v1", "malformed-fact"),
+        (b'{"producer_id": "2045"}', "cagette.gateway.SalesValidated.v1", "malformed-fact"),
+        (b"{}", "cagette.gateway.SalesValidated.v9", "unknown-fact"),
+        (b"{}", "somebody.else.v1", "unknown-fact"),
+    ],
+)
+def test_poison_is_parked_with_its_reason_and_the_rest_goes_on(
+    cagette: World, value: bytes, kind: str, reason: str
+) -> None:
+    cagette.told(*TOLD)
+    cagette.home.billing.hear([poison("2045", value, kind)])
+    parked = [
+        event
+        for event in cagette.home.billing.log.history()
+        if isinstance(event, ParkedFacts.Parked)
+    ]
+    assert [(event.reason, event.value, event.position) for event in parked] == [
+        (reason, value, 10_000)
+    ]
+    assert cagette.home.billing.heard()["gateway/0"] == 10_000
+
+
+def test_later_facts_of_a_parked_stream_wait_and_those_of_others_do_not(cagette: World) -> None:
+    cagette.told(market(), producer("1"), producer("2"))
+    next_position = cagette.home.gateway.log.head() + 1
+    cagette.home.billing.hear([Message("gateway", next_position, "unknown", "1", NOW, b"{}")])
+    cagette.told(distribution("D0", sales={}))  # takes the position that the poison had
+    cagette.told(distribution(sales={"1": 1_000, "2": 1_000}))
+    assert {fee["producer_id"] for fee in cagette.rows(FEES)} == {"2"}
+    assert parked_keys(cagette.home.billing.log.begin()) == {"gateway/1": 2}
+
+
+def test_a_month_is_not_closed_over_parked_facts_but_despite_them_with_a_reason(
+    cagette: World,
+) -> None:
+    cagette.told(*TOLD)
+    cagette.payout("2024-10-07")
+    cagette.home.billing.hear([poison("2045")])
+    with pytest.raises(FactsParked, match="gateway/2045"):
+        cagette.close("2024-10")
+    desk = cagette.home.billing_desk
+    answer = desk.close("2024-10", NOW.date().replace(day=31), by="ops", why="checked by hand")
+    assert answer.figures["documents"] == 1
+
+
+def test_the_same_idempotency_key_gives_the_same_answer_for_ever(cagette: World) -> None:
+    cagette.told(session(), enrolment("2024-10-20"))
+    body = _body(completion("2024-12-13"))
+    desk = cagette.home.gateway_desk
+    first = desk.tell("2045", body, by="test", session_id="INT-1", key="k1")
+    head = cagette.home.training.log.head()
+    again = desk.tell("2045", body, by="test", session_id="INT-1", key="k1")
+    assert (first[1], again[1]) == (False, True)
+    assert first[0] == again[0]
+    assert cagette.home.training.log.head() == head
+    other = _body(completion("2024-12-14"))
+    with pytest.raises(KeyReused):
+        desk.tell("2045", other, by="test", session_id="INT-1", key="k1")
+
+
+def test_an_ask_remembers_who_asked_and_what_was_heard_by_then(cagette: World) -> None:
+    cagette.told(*TOLD)
+    heard = cagette.home.billing.heard()
+    cagette.payout("2024-10-07")
+    asks = [e for e in cagette.home.billing.log.history() if isinstance(e, Asked.Made)]
+    assert [(ask.use_case, ask.by) for ask in asks] == [("publish", "system"), ("settle", "test")]
+    assert asks[-1].heard == heard
+    assert asks[-1].arguments == {"monday": "2024-10-07"}
+    caused = [e for e in cagette.home.billing.log.history() if e.cause == asks[-1].cause]
+    assert len(caused) > 1
+
+
+def _body(notice: Notice) -> Body:
+    return BODIES[notice["kind"]].model_validate(notice["body"])

@@ -1,0 +1,180 @@
+"""The event log: what belongs together is written together, by one writer, in order.
+
+The known traps of eventsourcing 9.5.6 (design.md §3) have a test each where SQLite has them.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from eventsourcing.persistence import Tracking
+from eventsourcing.sqlite import SQLiteDatastore, SQLiteProcessRecorder
+
+from services.billing.domain.books import Books
+from services.billing.domain.transfer import Transfer
+from services.gateway.domain.distribution import Distribution
+from shared.eventstore.lease import HomeBusy, Lease
+from shared.eventstore.log import EventLog, NotMigrated, WrittenByNewer
+from shared.eventstore.sqlite import PositionConflict, Step, StreamConflict
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[EventLog]:
+    """A log with its tables."""
+    fresh = EventLog(tmp_path / "log.sqlite")
+    fresh.migrate()
+    yield fresh
+    fresh.close()
+
+
+def opened(log: EventLog, distribution_id: str, *steps: Step) -> None:
+    work = log.begin()
+    work.keep([Distribution(distribution_id)], "test")
+    work.commit(steps)
+
+
+def test_the_library_takes_a_late_position_that_ours_refuses(tmp_path: Path, log: EventLog) -> None:
+    """Trap 3: tracking is "greater than" in the library, so a zombie's overlap is accepted."""
+    stock = SQLiteProcessRecorder(SQLiteDatastore(str(tmp_path / "stock.sqlite")))
+    stock.create_table()
+    stock.insert_events([], tracking=Tracking("gateway/0", 5))
+    stock.insert_events([], tracking=Tracking("gateway/0", 9))  # who was at 3 goes on regardless
+    assert stock.max_tracking_id("gateway/0") == 9
+    stock.datastore.close()
+
+    opened(log, "D1", Step("gateway/0", None, 5))
+    with pytest.raises(PositionConflict):
+        opened(log, "D2", Step("gateway/0", 3, 9))
+    assert log.head() == 1
+    assert log.recorder.positions() == {"gateway/0": 5}
+
+
+def test_a_position_is_heard_of_for_the_first_time_only_once(log: EventLog) -> None:
+    opened(log, "D1", Step("gateway/0", None, 5))
+    with pytest.raises(PositionConflict):
+        opened(log, "D2", Step("gateway/0", None, 5))
+
+
+def test_many_positions_move_together_or_not_at_all(log: EventLog) -> None:
+    opened(log, "D1", Step("gateway/0", None, 5), Step("training/0", None, 7))
+    with pytest.raises(PositionConflict):
+        opened(log, "D2", Step("gateway/0", 5, 6), Step("training/0", 1, 8))
+    assert log.recorder.positions() == {"gateway/0": 5, "training/0": 7}
+
+
+def test_who_comes_second_to_a_stream_is_refused_with_all_his_work(log: EventLog) -> None:
+    opened(log, "D1")
+    with pytest.raises(StreamConflict):
+        opened(log, "D1", Step("gateway/0", None, 5))
+    assert (log.head(), log.recorder.positions()) == (1, {})
+
+
+def test_no_aggregate_is_cached(log: EventLog) -> None:
+    """Trap 5: the library's aggregate cache is not thread-safe."""
+    assert log.repository.cache is None
+
+
+def test_a_reader_that_polls_by_position_misses_nothing(log: EventLog) -> None:
+    """Trap 7: the library has no subscription on SQLite."""
+    with pytest.raises(NotImplementedError):
+        log.recorder.subscribe()
+    seen: list[int] = []
+
+    def tail() -> None:
+        give_up = time.monotonic() + 20
+        while len(seen) < 200 and time.monotonic() < give_up:
+            seen.extend(position for position, _ in log.read(seen[-1] if seen else 0, 7))
+
+    reader = threading.Thread(target=tail)
+    reader.start()
+    for number in range(200):
+        opened(log, f"D{number}")
+    reader.join()
+    assert seen == list(range(1, 201))
+
+
+def test_a_rule_that_became_stricter_leaves_the_past_alone() -> None:
+    """Trap 8: a guard inside an @event body would run again at replay and break the past."""
+    transfer = Transfer("2045", date(2024, 10, 7))
+    transfer.settle(withheld_cents=0, carried_cents=0)
+    with pytest.raises(AssertionError, match="takes nothing more"):
+        transfer.take("D1", 100)
+    transfer._sales_taken("D1", 100)  # as laxer code of the past might have done
+    replayed = None
+    for event in transfer.collect_events():
+        replayed = event.mutate(replayed)
+    assert isinstance(replayed, Transfer)
+    assert replayed.sales_cents == 100
+
+
+def test_positions_are_never_used_again(log: EventLog) -> None:
+    opened(log, "D1")
+    opened(log, "D2")
+    with log.recorder.datastore.transaction(commit=True) as cursor:
+        cursor.execute("DELETE FROM stored_events WHERE position = 2")
+    opened(log, "D3")
+    assert log.head() == 3
+
+
+def test_a_stream_is_found_by_its_tags_even_before_it_is_written(log: EventLog) -> None:
+    work = log.begin()
+    told = Distribution("D1")
+    work.keep([told], "test")
+    assert work.tagged("market/") == []
+    assert log.recorder.tagged("market/", "market0") == []
+    assert told.pending_events == []
+
+
+def test_what_changed_and_was_not_kept_is_not_lost_in_silence(log: EventLog) -> None:
+    work = log.begin()
+    books = work.get(Books, Books.create_id(), Books)
+    books.close("2024-05", books.created_on.date())
+    with pytest.raises(AssertionError, match="was not kept"):
+        work.commit()
+
+
+def test_every_event_remembers_its_cause(log: EventLog) -> None:
+    opened(log, "D1")
+    assert [event.cause for event in log.history()] == ["test"]
+
+
+def test_tables_of_a_newer_version_are_refused(log: EventLog) -> None:
+    with log.recorder.datastore.transaction(commit=True) as cursor:
+        cursor.execute("PRAGMA user_version = 99")
+    with pytest.raises(WrittenByNewer, match="newer version"):
+        log.check()
+    with pytest.raises(WrittenByNewer):
+        log.migrate()
+
+
+def test_a_log_without_tables_says_to_migrate(tmp_path: Path) -> None:
+    bare = EventLog(tmp_path / "bare.sqlite")
+    with pytest.raises(NotMigrated, match="cagette migrate"):
+        bare.check()
+    bare.close()
+
+
+def test_a_second_writer_waits_and_then_says_so(tmp_path: Path) -> None:
+    with Lease(tmp_path / "lease", patience=1).held():
+        second = Lease(tmp_path / "lease", patience=0)
+        with pytest.raises(HomeBusy, match="wait until it is done"), second.held():
+            pytest.fail("two writers at once")
+
+
+def test_the_lease_ends_with_its_holder(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    def wait() -> None:
+        with Lease(tmp_path / "lease", patience=10).held():
+            order.append("second")
+
+    with Lease(tmp_path / "lease").held():
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        time.sleep(0.1)
+        order.append("first")
+    waiting.join()
+    assert order == ["first", "second"]

@@ -1,0 +1,96 @@
+"""The contract of every transport: what a listener may rely on, whatever lies between."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from deploy.cli.home import Home
+from shared.facts.envelope import Message
+from shared.messaging.embedded import EmbeddedSource, FactSource
+from tests.support.notices import distribution, market, producer, session, unvalidation
+from tests.support.world import World, world
+
+
+class Transport:
+    """A transport between the houses of a home, as the contract needs it."""
+
+    def __init__(self, cagette: World) -> None:
+        self.cagette = cagette
+
+    def source(self) -> FactSource:
+        """A listener's source, as it is after a start."""
+        home: Home = self.cagette.home
+        return EmbeddedSource([home.gateway, home.training])
+
+
+@pytest.fixture(params=["embedded"])
+def transport(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Transport]:
+    """Each transport in turn, over houses that told a few things."""
+    with world(tmp_path / "home") as cagette:
+        cagette.told(market(), producer("1"), producer("2"), session())
+        for number in range(1, 6):
+            sold = distribution("D1", sales={"1": 100 * number, "2": 100}, validation_no=number)
+            cagette.told(sold)
+        yield Transport(cagette)
+
+
+def everything(source: FactSource, limit: int, heard: Mapping[str, int]) -> list[Message]:
+    """Poll to the end, as a listener does."""
+    reached, found = dict(heard), []
+    while batch := source.poll(reached, limit):
+        assert len(batch) <= limit
+        found += batch
+        reached |= {message.stream: message.position for message in batch}
+    return found
+
+
+@pytest.mark.parametrize("limit", [1, 2, 7, 500])
+def test_everything_comes_once_and_in_the_order_in_which_it_was_told(
+    transport: Transport, limit: int
+) -> None:
+    messages = everything(transport.source(), limit, {})
+    by_stream: dict[str, list[int]] = {}
+    for message in messages:
+        by_stream.setdefault(message.stream, []).append(message.position)
+    assert all(positions == sorted(set(positions)) for positions in by_stream.values())
+    told, _ = transport.cagette.home.gateway.told(0, 10_000)
+    assert [m for m in messages if m.speaker == "gateway"] == told
+
+
+def test_a_listener_goes_on_from_what_it_has_heard(transport: Transport) -> None:
+    messages = everything(transport.source(), 500, {})
+    middle = messages[len(messages) // 2]
+    again = everything(transport.source(), 500, {middle.stream: middle.position})
+    later = [m for m in messages if m.stream == middle.stream and m.position > middle.position]
+    assert [m for m in again if m.stream == middle.stream] == later
+
+
+def test_a_listener_that_goes_back_hears_everything_again(transport: Transport) -> None:
+    source = transport.source()
+    first = everything(source, 500, {})
+    assert everything(source, 3, {}) == first
+
+
+def test_what_is_told_later_comes_later_even_after_silence(transport: Transport) -> None:
+    source = transport.source()
+    heard = {m.stream: m.position for m in everything(source, 500, {})}
+    assert source.poll(heard, 500) == []
+    transport.cagette.told(unvalidation("D1", 5))
+    later = everything(source, 500, heard)
+    assert {message.key for message in later} == {"1", "2"}
+
+
+def test_a_message_carries_what_identifies_it(transport: Transport) -> None:
+    message = everything(transport.source(), 1, {})[0]
+    assert message.headers() == {
+        "ce_specversion": "1.0",
+        "ce_id": f"gateway:{message.position}",
+        "ce_source": "/cagette/gateway",
+        "ce_type": "cagette.gateway.MarketOpened.v1",
+        "ce_time": message.time.isoformat(),
+        "ce_subject": "1606",
+        "ce_dataschema": "/schemas/cagette.gateway.MarketOpened.v1.json",
+        "ce_sequence": str(message.position),
+        "content-type": "application/json",
+    }

@@ -1,0 +1,110 @@
+"""The three houses in a folder of a test, driven as people drive them."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Table
+
+from deploy.cli.home import Home, opened
+from services.billing.views.audit import audited
+from services.billing.views.documents import DOCUMENTS
+from services.billing.views.fees import FEES
+from services.billing.views.transfers import TRANSFERS
+from services.gateway.api.imports import LineResult, import_lines
+from shared.kernel.answers import Answer
+from shared.settings import Settings
+from tests.support.recount import Bills, Step
+
+Notice = dict[str, Any]
+LATER = date(2030, 1, 1)
+"""Documents may be dated then: it is after all seasons."""
+
+
+class World:
+    """A home, and short words for what people do with it."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+
+    def tell(self, *notices: Notice) -> list[LineResult]:
+        """Tell notices (lines of an import) and let every house hear them."""
+        lines = [json.dumps(notice).encode() for notice in notices]
+        results = list(import_lines(self.home.gateway_desk, lines, by="test"))
+        self.home.caught_up()
+        return results
+
+    def told(self, *notices: Notice) -> list[Answer]:
+        """Tell notices that must be taken; raises the first refusal."""
+        answers = []
+        for result in self.tell(*notices):
+            if not isinstance(result.outcome, Answer):
+                raise result.outcome
+            answers.append(result.outcome)
+        return answers
+
+    def payout(self, monday: str) -> Answer:
+        """Settle a Monday."""
+        return self.home.billing_desk.settle(date.fromisoformat(monday), by="test")
+
+    def close(self, month: str, on: date = LATER) -> Answer:
+        """Close a month."""
+        return self.home.billing_desk.close(month, on, by="test")
+
+    def do(self, steps: Iterable[Step]) -> None:
+        """Do the steps of a season; every notice must be taken."""
+        waiting: list[Notice] = []
+        for step in steps:
+            if step[0] == "tell":
+                waiting.append(step[1])
+                continue
+            self.told(*waiting)
+            waiting = []
+            if step[0] == "payout":
+                self.payout(step[1])
+            else:
+                self.close(step[1])
+        self.told(*waiting)
+
+    def rows(self, table: Table) -> list[dict[str, Any]]:
+        """The rows of a view."""
+        self.home.caught_up()
+        names = table.columns.keys()
+        return [dict(zip(names, row, strict=True)) for row in self.home.billing_views.rows(table)]
+
+    def bills(self) -> Bills:
+        """What came out, in the shape of a hard season's `expected.json`."""
+        bills = Bills()
+        fees: dict[str, int] = defaultdict(int)
+        slots: dict[str, int] = defaultdict(int)
+        for fee in self.rows(FEES):
+            key = f"{fee['producer_id']}|{fee['distribution_id']}|{fee['kind']}"
+            fees[key] += fee["amount_cents"]
+            slots[f"{key}|{fee['month']}|{fee['channel']}"] += fee["amount_cents"]
+        bills.fees = {key: cents for key, cents in fees.items() if cents}
+        bills.by_slot = {key: cents for key, cents in slots.items() if cents}
+        for d in self.rows(DOCUMENTS):
+            bills.documents[f"{d['party_id']}|{d['month']}|{d['channel']}"] = {
+                name: d[f"{name}_cents"] for name in ("net", "vat", "gross")
+            }
+        for t in self.rows(TRANSFERS):
+            bills.transfers[f"{t['monday']}|{t['producer_id']}"] = {
+                name: t[f"{name}_cents"] for name in ("sales", "withheld", "carried", "net")
+            }
+        return bills
+
+    def violations(self) -> list[str]:
+        """What the audit finds; nothing when all is well."""
+        return list(audited(self.home.billing.log.history()))
+
+
+@contextmanager
+def world(folder: Path) -> Iterator[World]:
+    """A fresh home in a folder."""
+    with opened(Settings(home=folder, patience_seconds=1), check=False) as home:
+        home.migrate()
+        yield World(home)

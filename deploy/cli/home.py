@@ -81,6 +81,11 @@ class Home:
         for house in self.houses:
             house.log.check()
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever made in it."""
+        return not any(house.log.recorder.schema_version() for house in self.houses)
+
     def api_key(self) -> str:
         """The bearer key of this home, made once and kept readable by its owner alone."""
         file = self.folder / "api-key"

@@ -36,11 +36,15 @@ def import_(
 ) -> None:
     """Tell what a file holds, a notice a line. Bad lines are reported and stop nothing.
 
+    A home that was never used is made ready first, as by `cagette migrate`.
+
     Example: cagette import deploy/sandbox/season.ndjson.gz
     """
-    with opened(Settings()) as home, _lines(file) as (lines, bar):
+    with _lines(file) as lines, opened(Settings(), check=False) as home:
+        if home.is_new and not dry_run:
+            home.migrate()
+        home.check()
         results, refusals = imported(home, lines, by=by, dry_run=dry_run)
-        bar.advance(0)
     if as_json:
         shown(
             {
@@ -73,19 +77,18 @@ def imported(
 
 
 @contextmanager
-def _lines(file: str) -> Iterator[tuple[Iterator[bytes], Bar]]:
-    """The lines of a file, and a bar that follows the reading of it."""
+def _lines(file: str) -> Iterator[Iterator[bytes]]:
+    """The lines of a file, with a bar that follows the reading of it."""
     if file == "-":
-        with progress("importing") as bar:
-            yield iter(sys.stdin.buffer), bar
+        with progress("importing"):
+            yield iter(sys.stdin.buffer)
         return
     path = Path(file)
     if not path.is_file():
         raise NotFound(f"There is no file {file}.")
     with path.open("rb") as raw, progress("importing", os.path.getsize(path)) as bar:
         packed = raw.peek(2)[:2] == b"\x1f\x8b"
-        lines = gzip.GzipFile(fileobj=raw) if packed else raw
-        yield _followed(lines, raw, bar), bar
+        yield _followed(gzip.GzipFile(fileobj=raw) if packed else raw, raw, bar)
 
 
 def _followed(lines: IO[bytes] | gzip.GzipFile, raw: IO[bytes], bar: Bar) -> Iterator[bytes]:

@@ -120,7 +120,7 @@ def _issue(billing: Billing, statement: Statement, number: str, on: date) -> Non
 
 def _lines(billing: Billing, statement: Statement, number: str) -> tuple[DocumentLine, ...]:
     lines = []
-    for line in statement.lines:
+    for line in sorted(statement.lines, key=lambda n: (n.day, n.subject, n.fee_id)):
         corrected = None
         if line.corrects_place:
             place = line.corrects_place

@@ -15,6 +15,8 @@ from deploy.cli.home import Home, opened
 from deploy.cli.output import err, out
 from services.gateway.api.imports import MAXIMUM_LINE_BYTES
 from services.gateway.api.routes import routes
+from shared.eventstore.failures import STORAGE_EXCEPTIONS
+from shared.eventstore.lease import HomeBusy
 from shared.kernel.errors import NotFound
 from shared.settings import Settings
 from shared.web.app import create_app
@@ -30,6 +32,9 @@ class HouseName(StrEnum):
 
 Houses = Annotated[list[HouseName] | None, typer.Argument(help="Default: all of them.")]
 POLL_SECONDS = 0.05
+RETRY_SECONDS = 1
+WORTH_WAITING: tuple[type[Exception], ...] = (HomeBusy, *STORAGE_EXCEPTIONS)
+"""What passes by itself; anything else ends the process."""
 
 
 def register(app: typer.Typer) -> None:
@@ -53,14 +58,15 @@ def serve(houses: Houses = None) -> None:
 def run(home: Home, settings: Settings) -> None:
     """Serve a home that is open, and let its houses hear each other meanwhile."""
     key = settings.key or home.api_key()
-    with _listening(home) as told:
-        app = web_app(home, settings, key, told)
-        where = f"http://{settings.host}:{settings.port}"
-        source = "CAGETTE_KEY" if settings.key else str(home.folder / "api-key")
-        out.print(
-            f"API and its documentation: [bold]{where}/docs[/] (key in {source}; Ctrl-C ends)"
-        )
-        uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning")
+    told = threading.Event()
+    app = web_app(home, settings, key, told)
+    config = uvicorn.Config(app, host=settings.host, port=settings.port, log_level="warning")
+    server = uvicorn.Server(config)
+    where = f"http://{settings.host}:{settings.port}"
+    source = "CAGETTE_KEY" if settings.key else str(home.folder / "api-key")
+    out.print(f"API and its documentation: [bold]{where}/docs[/] (key in {source}; Ctrl-C ends)")
+    with _listening(home, told, server):
+        server.run()
 
 
 def web_app(home: Home, settings: Settings, key: str, told: threading.Event) -> FastAPI:
@@ -85,33 +91,42 @@ def work(
     if houses and HouseName.BILLING not in houses:
         raise NotFound("Only billing hears its neighbours by now: cagette work billing.")
     with opened(Settings()) as home:
-        home.caught_up()
+        _hear(home)
         while not once:
             time.sleep(POLL_SECONDS)
-            home.caught_up()
+            _hear(home)
 
 
 @contextmanager
-def _listening(home: Home) -> Iterator[threading.Event]:
-    """A thread that lets billing hear what was told, woken up by the event it gives."""
-    told, stop = threading.Event(), threading.Event()
+def _listening(home: Home, told: threading.Event, server: uvicorn.Server) -> Iterator[None]:
+    """A thread that lets billing hear what was told; if it breaks, the server stops with it."""
+    broken: list[BaseException] = []
 
     def listen() -> None:
-        while not stop.is_set():
-            told.wait(1)
-            told.clear()
-            try:
-                home.caught_up()
-            except Exception as reason:
-                err.print(f"hearing failed, trying again: {reason!r}", markup=False)
-                stop.wait(1)
-                told.set()
+        try:
+            while not server.should_exit:
+                told.wait(POLL_SECONDS)
+                told.clear()
+                _hear(home)
+        except BaseException as reason:
+            broken.append(reason)
+            server.should_exit = True
+            raise
 
-    thread = threading.Thread(target=listen, name="listener")
+    thread = threading.Thread(target=listen, name="listener", daemon=True)
     thread.start()
     try:
-        yield told
+        yield
     finally:
-        stop.set()
-        told.set()
+        server.should_exit = True
         thread.join()
+    if broken:
+        raise broken[0]
+
+
+def _hear(home: Home) -> None:
+    try:
+        home.caught_up()
+    except WORTH_WAITING as reason:
+        err.print(f"hearing waits: {reason}", markup=False, highlight=False)
+        time.sleep(RETRY_SECONDS)

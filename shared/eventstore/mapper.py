@@ -56,12 +56,31 @@ class TypedMapper(Mapper[UUID]):
         return cast("DomainEventProtocol[UUID]", event)
 
     def _state(self, cls: type, stored: bytes) -> dict[str, Any]:
-        if class_version(cls) == 1:
-            return _decoder(cls)(stored)
-        raw: dict[str, Any] = msgspec.json.decode(stored)
-        for version in range(raw.pop("class_version", 1), class_version(cls)):
-            getattr(cls, f"upcast_v{version}_v{version + 1}")(raw)
-        return _decoder(cls)(msgspec.json.encode(raw))
+        current = class_version(cls)
+        version = _stored_version(stored)
+        if version > current:
+            raise ValueError(f"it was written as version {version}, this code knows {current}")
+        if version < current:
+            raw: dict[str, Any] = msgspec.json.decode(stored)
+            for older in range(version, current):
+                getattr(cls, f"upcast_v{older}_v{older + 1}")(raw)
+            stored = msgspec.json.encode(raw)
+        state = _decoder(cls)(stored)
+        state.pop("class_version", None)
+        return state
+
+
+class _Version(msgspec.Struct):
+    class_version: int = 1
+
+
+_stored_version_decoder = msgspec.json.Decoder(_Version)
+
+
+def _stored_version(stored: bytes) -> int:
+    if b'"class_version"' not in stored:
+        return 1
+    return _stored_version_decoder.decode(stored).class_version
 
 
 def class_version(cls: type) -> int:
@@ -81,7 +100,7 @@ def _decoder(cls: type) -> Callable[[bytes], dict[str, Any]]:
 def stored_shape(cls: type) -> Any:
     """The shape of the stored state of an event class, as a TypedDict made from its fields."""
     hints = get_type_hints(cls)
-    fields: dict[str, Any] = {"cause": str}
+    fields: dict[str, Any] = {"cause": str, "class_version": NotRequired[int]}
     for field in dataclasses.fields(cls):
         if field.name in COLUMNS:
             continue

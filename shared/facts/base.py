@@ -27,13 +27,17 @@ def _offset_told(instant: datetime) -> datetime:
 Instant = Annotated[datetime, AfterValidator(_offset_told)]
 
 
-class Fact(BaseModel):
-    """Something that happened, as the speaking house tells it.
+class Part(BaseModel):
+    """A fact, or a part of one. Types are strict: JSON that the schema refuses is refused.
 
     Readers ignore fields they do not know; a released fact only grows by optional fields.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+
+class Fact(Part):
+    """Something that happened, as the speaking house tells it."""
 
     speaker: ClassVar[str]
     """The house that tells it."""

@@ -2,9 +2,19 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from shared.facts.base import BasisPoints, Cents, Day, Fact, Formula, Id, Month, PaymentMode
+from shared.facts.base import (
+    BasisPoints,
+    Cents,
+    Day,
+    Fact,
+    Formula,
+    Id,
+    Month,
+    Part,
+    PaymentMode,
+)
 
 
 class BillingFact(Fact):
@@ -27,7 +37,7 @@ class TariffChanged(BillingFact):
     vat_bp: BasisPoints
 
 
-class FormulaSpan(BaseModel):
+class FormulaSpan(Part):
     """Days, both included, on which a formula other than FLEXIBLE is in force, and why."""
 
     formula: Formula

@@ -77,4 +77,10 @@ def opened(message: Message) -> Fact:
     try:
         return fact.model_validate_json(message.value)
     except ValidationError as reason:
-        raise MalformedFact(f"Not a {message.type}: {reason}") from reason
+        raise MalformedFact(f"Not a {message.type}: {_named(reason)}.") from reason
+
+
+def _named(reason: ValidationError) -> str:
+    """What is wrong where; never what stood there, for it may be a person's."""
+    errors = reason.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'all of it'}: {e['msg']}" for e in errors)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from shared.facts.base import (
     BasisPoints,
@@ -11,6 +11,7 @@ from shared.facts.base import (
     Fact,
     Id,
     Instant,
+    Part,
     PaymentMode,
     SealedPerson,
 )
@@ -70,7 +71,7 @@ class MarketPaymentModeChanged(MarketFact):
     from_on: Day
 
 
-class VatShare(BaseModel):
+class VatShare(Part):
     """Sales incl. VAT at one VAT rate."""
 
     vat_rate_bp: BasisPoints

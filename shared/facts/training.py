@@ -2,9 +2,9 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from shared.facts.base import Cents, Day, Fact, Id, TrainingKind
+from shared.facts.base import Cents, Day, Fact, Id, Part, TrainingKind
 
 
 class TrainingFact(Fact):
@@ -22,7 +22,7 @@ class SessionFact(TrainingFact):
     kind: TrainingKind
 
 
-class Funding(BaseModel):
+class Funding(Part):
     """Who pays a share of a training."""
 
     fund: str

@@ -37,6 +37,7 @@ STATUS: dict[str, HTTPStatus] = {
     "tariff-rewritten": HTTPStatus.CONFLICT,
     "unknown-fact": HTTPStatus.UNPROCESSABLE_ENTITY,
     "malformed-fact": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "not-to-be-had": HTTPStatus.SERVICE_UNAVAILABLE,
     "home-busy": HTTPStatus.SERVICE_UNAVAILABLE,
     "disk-full": HTTPStatus.INSUFFICIENT_STORAGE,
     "storage-away": HTTPStatus.SERVICE_UNAVAILABLE,

@@ -205,13 +205,14 @@ def test_no_amount_and_no_rate_is_taken_as_text_or_as_a_fraction(name: str) -> N
 def test_readers_ignore_fields_that_they_do_not_know(name: str) -> None:
     fact = FACTS[name]
     later = json.dumps(grown(example(name)))
-    assert fact.model_validate_json(later) == fact.model_validate(example(name))
+    today = json.dumps(example(name))
+    assert fact.model_validate_json(later) == fact.model_validate_json(today)
     assert by_schema(name).is_valid(json.loads(later))
 
 
 @pytest.mark.parametrize("name", TYPES)
 def test_a_fact_is_opened_as_the_class_of_its_type(name: str) -> None:
-    told = FACTS[name].model_validate(example(name))
+    told = FACTS[name].model_validate_json(json.dumps(example(name)))
     value = json.dumps(example(name)).encode()
     message = Message(told.speaker, 1, name, told.key, datetime(2024, 3, 1, tzinfo=UTC), value)
     assert opened(message) == told

@@ -1,0 +1,134 @@
+"""Server processes that end with the process that started them, and never before."""
+
+import ctypes
+import os
+import pwd
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from shared.kernel.errors import Refusal
+
+PR_SET_PDEATHSIG = 1
+FIRST_PORT, LAST_PORT = 19_100, 31_000
+"""Below the ephemeral range, so that no outgoing socket takes a port while its server is down."""
+
+
+class NotToBeHad(Refusal):
+    """A server that cannot be had on this machine; the sentence says what to install."""
+
+    name = "not-to-be-had"
+
+
+def free_port() -> int:
+    """A port on the loopback that nobody listens on."""
+    for port in range(FIRST_PORT + os.getpid() * 7 % 9_000, LAST_PORT):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise NotToBeHad("No port is free on the loopback.")
+
+
+def answers(port: int) -> bool:
+    """Whether a server accepts connections on a port of the loopback."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), 0.5):
+            return True
+    except OSError:
+        return False
+
+
+def docker_answers() -> bool:
+    """Whether a Docker engine answers within a second."""
+    host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if not host.startswith("unix://"):
+        return True
+    with socket.socket(socket.AF_UNIX) as engine:
+        engine.settimeout(1)
+        try:
+            engine.connect(host.removeprefix("unix://"))
+        except OSError:
+            return False
+    return True
+
+
+def unprivileged() -> dict[str, Any]:
+    """Arguments of Popen that make a child nobody's, where we are root; else none."""
+    if os.geteuid() != 0:
+        return {}
+    nobody = pwd.getpwnam("nobody")
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+def start(command: Sequence[str | Path], log: Path, end_signal: int, **child: Any) -> "Server":
+    """Start a server in a session of its own; `end_signal` reaches it when its parent dies."""
+
+    def end_with_parent() -> None:
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, end_signal)
+
+    with log.open("ab") as out:
+        process = subprocess.Popen(  # noqa: S603 - the commands are our own
+            command,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=end_with_parent,  # noqa: PLW1509 - the server is started from one thread
+            **child,
+        )
+    return Server(process, log)
+
+
+class Server:
+    """A running server process."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", log: Path) -> None:
+        self._process = process
+        self._log = log
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def wait_until(self, ready: Callable[[], bool], seconds: int) -> None:
+        """Wait until it is ready; raises NotToBeHad with the end of its log if it does not come."""
+        give_up = time.monotonic() + seconds
+        while time.monotonic() < give_up and self.is_running:
+            if ready():
+                return
+            time.sleep(0.02)
+        self.kill()
+        self._fail()
+
+    def _fail(self) -> NoReturn:
+        last_words = self._log.read_text(errors="replace")[-1_000:]
+        raise NotToBeHad(f"{self._process.args!r} did not start: {last_words}")
+
+    def signal(self, number: int) -> None:
+        """Send a signal, if it still runs."""
+        if self.is_running:
+            self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it at once, as a crash does."""
+        self.signal(signal.SIGKILL)
+        self._process.wait(10)
+
+    def stop(self, number: int, seconds: int = 15) -> None:
+        """Ask it to end; kill it if it does not."""
+        self.signal(signal.SIGCONT)
+        self.signal(number)
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()

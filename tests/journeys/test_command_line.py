@@ -1,0 +1,344 @@
+"""The `cagette` command as operations run it: a process, a home, an exit code."""
+
+import csv
+import gzip
+import io
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+from typer.core import TyperGroup
+
+from deploy.cli.home import opened
+from deploy.cli.main import app
+from shared.eventstore.asks import Asked
+from shared.eventstore.failures import STORAGE_EXCEPTIONS, DiskFull, storage_refusal
+from shared.eventstore.lease import Lease
+from shared.settings import Settings
+from tests.gateway.test_refusals import full_disk
+from tests.support import notices
+from tests.support.world import World
+
+CAGETTE = str(Path(sys.executable).with_name("cagette"))
+SEASON = [
+    *(notices.producer(producer) for producer in ("7", "2045", "10")),
+    *(notices.market("1606"), notices.market("9", payment_mode="ON_SITE")),
+    *(notices.distribution("D1", {"2045": 9_000 + n, "7": 5_000}, n) for n in range(1, 12)),
+    notices.distribution("D2", {"2045": 10_000}, validated_at="2024-10-11T21:00:00+02:00"),
+    notices.distribution("D3", {"7": 5_000, "10": 100}, market_id="9"),
+]
+LINES = b"".join(json.dumps(notice).encode() + b"\n" for notice in SEASON)
+COLUMNS = {
+    "fees": "fee_id,producer_id,party_id,distribution_id,kind,day,month,monday,channel,formula,"
+    "rate_bp,base_cents,amount_cents,corrects",
+    "invoices": "number,type,party_id,month,channel,issued_on,due_on,net_cents,vat_cents,"
+    "gross_cents,paid_cents",
+    "transfers": "monday,producer_id,sales_cents,withheld_cents,carried_cents,net_cents,status,"
+    "transfer_id",
+    "producers": "producer_id,party_id,formula,formula_since,formula_until,sales_cents",
+}
+Run = subprocess.CompletedProcess[bytes]
+Stage = Callable[[str], Path]
+
+
+def environment(home: Path, **settings: str) -> dict[str, str]:
+    """What the command sees: its home, and a wide terminal."""
+    ours = {name: value for name, value in os.environ.items() if "CAGETTE" not in name}
+    return {**ours, "CAGETTE_HOME": str(home), "COLUMNS": "200", **settings}
+
+
+def run(home: Path, command: str, stdin: bytes = b"", **settings: str) -> Run:
+    """Runs `cagette COMMAND` on a home."""
+    arguments, env = [CAGETTE, *command.split()], environment(home, **settings)
+    return subprocess.run(arguments, input=stdin, env=env, capture_output=True, check=False)
+
+
+def answered(home: Path, command: str, stdin: bytes = b"") -> Any:
+    """The JSON that a command which must succeed answers."""
+    done = run(home, f"{command} --json", stdin)
+    assert done.returncode == 0, done
+    return json.loads(done.stdout)
+
+
+def refused(done: Run, name: str, *words: str) -> None:
+    """Checks that a command ended by naming a refusal, and saying some words about it."""
+    said = done.stderr.decode()
+    assert (done.returncode, said.split(":")[0]) == (1, name), done
+    assert b"Traceback" not in done.stderr
+    for word in words:
+        assert word in said, said
+
+
+def heads(home: Path) -> dict[str, int]:
+    """How many events each house remembers."""
+    return {name: house["head"] for name, house in answered(home, "status").items()}
+
+
+@pytest.fixture(scope="module")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Homes at four moments of a season, each made by commands."""
+    folder = tmp_path_factory.mktemp("homes")
+    told = {"created": 8, "updated": 10}
+    for before, stage, commands in [
+        ("", "migrated", {"migrate": "to"}),
+        ("migrated", "told", {"import -": "results"}),
+        ("told", "paid", {"payout 2024-10-07": "transfers", "payout 2024-10-14": "transfers"}),
+        ("paid", "closed", {"close 2024-10 --on 2024-11-01": "documents"}),
+    ]:
+        if before:
+            shutil.copytree(folder / before, folder / stage)
+        figures = [answered(folder / stage, c, LINES)[figure] for c, figure in commands.items()]
+        assert figures == {"migrated": [1], "told": [told], "paid": [2, 1], "closed": [4]}[stage]
+    return folder
+
+
+@pytest.fixture
+def at(stages: Path, tmp_path: Path) -> Stage:
+    """A home of one's own, at a moment of the season."""
+    return lambda stage: shutil.copytree(stages / stage, tmp_path / "home")
+
+
+@pytest.mark.parametrize("what", COLUMNS)
+def test_an_export_has_the_columns_of_the_contract_and_rows_by_natural_key(
+    stages: Path, tmp_path: Path, what: str
+) -> None:
+    done = run(stages / "closed", f"export {what}")
+    header, *rows = csv.reader(io.StringIO(done.stdout.decode()))
+    assert (done.returncode, ",".join(header)) == (0, COLUMNS[what])
+
+    def natural(row: list[str]) -> tuple[Any, ...]:
+        if what == "fees":
+            producer_id, distribution_id, kind, count = row[0].split(":")
+            return producer_id, distribution_id, kind, int(count)
+        return tuple(row[:2])
+
+    assert rows == sorted(rows, key=natural)
+    assert len(rows) == {"fees": 22, "invoices": 4, "transfers": 3, "producers": 3}[what]
+    file = tmp_path / "out.csv"
+    assert run(stages / "closed", f"export {what} --out {file}").returncode == 0
+    assert file.read_bytes() == done.stdout
+    parsed = answered(stages / "closed", f"export {what}")
+    assert [list(row) for row in parsed] == [header] * len(rows)
+    shown = [["" if v is None else str(v) for v in row.values()] for row in parsed]
+    assert shown == rows
+
+
+def test_a_closed_season_is_all_heard_and_nothing_of_it_fails_the_audit(stages: Path) -> None:
+    status = answered(stages / "closed", "status")
+    assert list(status) == ["gateway", "training", "billing"]
+    assert all(house["lag"] == 0 and not house["parked"] for house in status.values())
+    assert status["billing"]["heard"]["gateway/0"] <= status["gateway"]["head"]
+    assert answered(stages / "closed", "verify")["violations"] == []
+    assert run(stages / "closed", "verify").returncode == 0
+    assert run(stages / "closed", "status").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "result"),
+    [
+        ("migrate", None),
+        ("import -", None),
+        ("payout 2024-10-07", "unchanged"),
+        ("close 2024-10 --on 2024-11-01", "unchanged"),
+    ],
+)
+def test_a_command_given_twice_changes_nothing(at: Stage, command: str, result: str | None) -> None:
+    home = at("closed")
+    before = heads(home)
+    assert answered(home, command, LINES).get("result") == result
+    assert heads(home) == before
+
+
+@pytest.mark.parametrize(
+    ("stage", "command"),
+    [
+        ("migrated", "import -"),
+        ("told", "payout 2024-10-07"),
+        ("told", "remind 2024-10-07"),
+        ("paid", "close 2024-10 --on 2024-11-01"),
+        ("closed", "migrate"),
+    ],
+)
+def test_a_dry_run_says_what_would_happen_and_changes_nothing(
+    at: Stage, stage: str, command: str
+) -> None:
+    home = at(stage)
+    before = heads(home)
+    assert answered(home, f"{command} --dry-run", LINES)["dry_run"] is True
+    shown = run(home, f"{command} --dry-run", LINES)
+    assert (shown.returncode, heads(home)) == (0, before)
+    assert b"dry run" in shown.stdout or b"would" in shown.stdout
+
+
+def test_a_dry_migration_leaves_a_new_home_as_it_is(tmp_path: Path) -> None:
+    assert answered(tmp_path, "migrate --dry-run")["dry_run"] is True
+    refused(run(tmp_path, "status"), "not-migrated")
+
+
+@pytest.mark.parametrize(
+    ("stage", "command", "name", "words"),
+    [
+        ("told", "payout 2024-10-14", "mondays-standing", "Settle 2024-10-07"),
+        ("told", "close 2024-10 --on 2024-11-01", "months-standing", "settle 2024-10-07"),
+        ("paid", "close 2024-11 --on 2024-12-01", "months-standing", "close 2024-10"),
+        ("paid", "close 2024-10 --on 2024-10-30", "dated-too-early", "2024-10-31"),
+        ("paid", "close 2024-10 --despite", "not-valid", "--why"),
+        ("told", "payout 2024-10-08", "not-a-monday", "2024-10-08"),
+        ("told", "payout 2024-02-30", "not-valid", "2024-02-30"),
+        ("told", "close 2024-13", "not-valid", "2024-13"),
+        ("told", "import nowhere.ndjson", "not-found", "nowhere.ndjson"),
+    ],
+)
+def test_what_comes_in_the_wrong_order_is_refused_saying_what_to_do_first(
+    at: Stage, stage: str, command: str, name: str, words: str
+) -> None:
+    home = at(stage)
+    before = heads(home)
+    refused(run(home, command), name, words)
+    in_json = run(home, f"{command} --json")
+    problem = json.loads(in_json.stdout)
+    assert (in_json.returncode, problem["type"]) == (1, f"urn:cagette:problem:{name}")
+    assert words in problem["detail"]
+    assert heads(home) == before
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["status", "verify", "import -", "payout 2024-10-07", "close 2024-10", "export fees"]
+    + ["work --once", "serve"],
+)
+def test_a_home_that_was_not_migrated_is_refused_saying_how_to(
+    tmp_path: Path, command: str
+) -> None:
+    refused(run(tmp_path, command, LINES), "not-migrated", "cagette migrate")
+
+
+@pytest.mark.parametrize("house", ["gateway", "training", "billing"])
+def test_a_home_written_by_a_newer_version_is_refused_and_left_alone(at: Stage, house: str) -> None:
+    home = at("told")
+    with sqlite3.connect(home / f"{house}.sqlite") as newer:
+        newer.execute("PRAGMA user_version = 99")
+    newer.close()
+    for command in ("migrate", "status", "import -"):
+        refused(run(home, command, LINES), "written-by-newer-version", "99", "install")
+    with sqlite3.connect(home / f"{house}.sqlite") as newer:
+        assert newer.execute("PRAGMA user_version").fetchone() == (99,)
+    newer.close()
+
+
+def test_a_second_writer_waits_for_the_first_then_says_so(at: Stage) -> None:
+    home = at("told")
+    with Lease(home / "lease").held():
+        busy = run(home, "payout 2024-10-07", CAGETTE_PATIENCE_SECONDS="1")
+        refused(busy, "home-busy", str(home), "wait")
+        waiting = subprocess.Popen(
+            [CAGETTE, "payout", "2024-10-07"], env=environment(home), stdout=subprocess.DEVNULL
+        )
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(2)
+    assert waiting.wait(30) == 0
+    assert answered(home, "payout 2024-10-07")["result"] == "unchanged"
+
+
+@pytest.mark.parametrize("name", ["-", "season.ndjson", "season.ndjson.gz", "packed"])
+def test_a_file_is_imported_packed_or_plain_or_from_standard_input(at: Stage, name: str) -> None:
+    home = at("migrated")
+    file = home / name
+    content = gzip.compress(LINES) if name in ("season.ndjson.gz", "packed") else LINES
+    if name != "-":
+        file.write_bytes(content)
+    told = answered(home, f"import {'-' if name == '-' else file}", LINES if name == "-" else b"")
+    assert (told["results"], told["refused"]) == ({"created": 8, "updated": 10}, 0)
+    assert answered(home, "payout 2024-10-07 --dry-run")["transfers"] == 2
+
+
+def test_a_damaged_packed_file_is_told_as_far_as_it_can_be_read_and_refused(at: Stage) -> None:
+    home = at("migrated")
+    file = home / "season.gz"
+    file.write_bytes(gzip.compress(LINES)[:-20])
+    done = run(home, f"import {file}")
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+    assert b"damaged" in done.stderr
+
+
+def test_a_bad_line_is_shown_with_its_number_and_ends_in_exit_code_1(at: Stage) -> None:
+    home = at("migrated")
+    lines = LINES.splitlines(keepends=True)
+    content = b"".join([*lines[:4], b"\xff\n", *lines[4:]])
+    done = run(home, "import - --json", content)
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["refused"]) == (1, 1)
+    assert (told["refusals"][0]["line"], told["refusals"][0]["status"]) == (5, 422)
+    assert told["results"] == {"created": 8, "updated": 10}
+    shown = run(home, "import -", content)
+    assert shown.returncode == 1
+    assert b"line 5" in shown.stderr
+
+
+def test_who_asks_is_remembered(at: Stage) -> None:
+    home = at("migrated")
+    assert run(home, "import - --by u:991", LINES).returncode == 0
+    assert run(home, "payout 2024-10-07").returncode == 0
+    with opened(Settings(home=home)) as houses:
+        told, asked = (
+            {event.by for event in house.log.history() if isinstance(event, Asked.Made)}
+            for house in (houses.gateway, houses.billing)
+        )
+    assert (told, asked) == ({"u:991"}, {"system"})
+
+
+def test_the_documents_of_the_facts_are_as_the_code_has_them(tmp_path: Path) -> None:
+    assert run(tmp_path, "facts check").returncode == 0
+    assert answered(tmp_path, "facts check") == {"files": []}
+
+
+def commands() -> list[str]:
+    """Every command there is."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    found = []
+    for name, command in group.commands.items():
+        inner = command.commands if isinstance(command, TyperGroup) else None
+        found += [f"{name} {each}" for each in inner] if inner else [name]
+    return sorted(found)
+
+
+CHANGING = ("import", "payout", "close", "remind", "migrate")
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_helps_with_an_example_and_has_the_options_it_should(
+    tmp_path: Path, command: str
+) -> None:
+    done = run(tmp_path, f"{command} --help")
+    assert done.returncode == 0
+    help_text = done.stdout.decode()
+    assert f"cagette {command}" in help_text.partition("Example")[2]
+    wanted = {"--json"} | ({"--dry-run", "--by"} if command in CHANGING else set())
+    assert {option for option in wanted if option not in help_text} == set()
+
+
+def test_on_a_full_disk_a_payout_settles_nothing_and_can_be_asked_again(cagette: World) -> None:
+    many = {str(producer): 10_000 for producer in range(100)}
+    producers = [notices.producer(producer) for producer in many]
+    cagette.told(notices.market(), *producers, notices.distribution(sales=many))
+    log = cagette.home.billing.log
+    before = log.head()
+    with full_disk(log):
+        with pytest.raises(STORAGE_EXCEPTIONS) as failure:
+            cagette.payout("2024-10-07")
+        assert isinstance(storage_refusal(failure.value), DiskFull)
+        assert log.head() == before
+    assert cagette.payout("2024-10-07").figures["transfers"] == 100
+    cagette.close("2024-10", on=date(2024, 11, 1))
+    assert cagette.violations() == []

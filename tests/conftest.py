@@ -6,10 +6,39 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from deploy.local.processes import NotToBeHad
+from tests.support.services import a_database, a_kafka, a_postgres, missing
 from tests.support.world import World, world
 
 settings.register_profile("cagette", deadline=None, print_blob=True)
 settings.load_profile("cagette")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a real PostgreSQL."""
+    try:
+        with a_postgres() as url:
+            yield url
+    except NotToBeHad as reason:
+        missing(reason)
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[str]:
+    """The bootstrap server of a real Kafka."""
+    try:
+        with a_kafka() as bootstrap:
+            yield bootstrap
+    except NotToBeHad as reason:
+        missing(reason)
+
+
+@pytest.fixture
+def database_url(postgres: str) -> Iterator[str]:
+    """A fresh database."""
+    with a_database(postgres) as url:
+        yield url
 
 
 @pytest.fixture

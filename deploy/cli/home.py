@@ -21,6 +21,7 @@ from services.training.api.desk import TrainingDesk
 from services.training.application import Training
 from shared.eventstore.lease import Lease
 from shared.eventstore.log import EventLog
+from shared.eventstore.sqlite import SQLiteLogRecorder
 from shared.eventstore.views import Views
 from shared.messaging.embedded import EmbeddedSource
 from shared.messaging.house import House
@@ -115,9 +116,9 @@ def opened(settings: Settings, *, check: bool = True) -> Iterator[Home]:
 
 
 def _home(folder: Path, lease: Lease) -> Home:
-    at_gateway = gateway.build(EventLog(folder / "gateway.sqlite"), lease)
-    at_training = training.build(EventLog(folder / "training.sqlite"), lease)
-    at_billing = billing.build(EventLog(folder / "billing.sqlite"), lease)
+    at_gateway = gateway.build(EventLog(SQLiteLogRecorder(folder / "gateway.sqlite")), lease)
+    at_training = training.build(EventLog(SQLiteLogRecorder(folder / "training.sqlite")), lease)
+    at_billing = billing.build(EventLog(SQLiteLogRecorder(folder / "billing.sqlite")), lease)
     training_desk = training.desk(at_training)
     engine = create_engine(f"sqlite:///{folder / 'billing.sqlite'}", connect_args={"timeout": 30})
     return Home(

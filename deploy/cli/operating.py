@@ -10,7 +10,7 @@ from deploy.cli.home import Home, opened
 from deploy.cli.output import out, progress, shown, table
 from services.billing import main as billing
 from services.billing.views.audit import audited
-from shared.eventstore.sqlite import SCHEMA_VERSION
+from shared.eventstore.recorder import SCHEMA_VERSION
 from shared.eventstore.views import rebuilt
 from shared.messaging.parking import parked_keys
 from shared.settings import Settings

@@ -1,7 +1,7 @@
 """A house's event log, and one transaction on it."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, cast
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from eventsourcing.application import AggregateNotFoundError, Application
 from eventsourcing.persistence import JSONTranscoder, Mapper, MapperDeserialisationError
 
 from shared.eventstore.mapper import TypedMapper
-from shared.eventstore.sqlite import SCHEMA_VERSION, LogRecorder, Step
+from shared.eventstore.recorder import SCHEMA_VERSION, LogRecorder, Step
 from shared.kernel.aggregate import Aggregate, AnyAggregate, Remembered
 from shared.kernel.errors import Refusal
 
@@ -42,29 +42,32 @@ class Recorded(NamedTuple):
 class EventLog(Application[UUID]):
     """Everything a house remembers, in the order in which it was remembered.
 
-    `database` is the SQLite file of the house. No aggregate cache and no snapshots: streams are
-    short. Tables are made by `migrate` alone.
+    `recorder` keeps it. No aggregate cache and no snapshots: streams are short. Tables are made
+    by `migrate` alone. The library's own database functions are refused: they drop tracking.
     """
 
     name = "log"
-    env: ClassVar[dict[str, str]] = {
-        "PERSISTENCE_MODULE": "eventsourcing.sqlite",
-        "PROCESS_RECORDER_TOPIC": "shared.eventstore.sqlite:LogRecorder",
-        "SQLITE_LOCK_TIMEOUT": "30",
-        "CREATE_TABLE": "n",
-    }
+    env: ClassVar[dict[str, str]] = {"PERSISTENCE_MODULE": "eventsourcing.popo"}
     recorder: LogRecorder
 
-    def __init__(self, database: Path | str) -> None:
-        super().__init__({"SQLITE_DBNAME": str(database)})
+    def __init__(self, recorder: LogRecorder) -> None:
+        if os.environ.get("POSTGRES_ENABLE_DB_FUNCTIONS"):
+            raise NotMigrated("Unset POSTGRES_ENABLE_DB_FUNCTIONS: it would lose events.")
+        self._given = recorder
+        super().__init__()
 
     def construct_mapper(self) -> Mapper[UUID]:
         """Our stored format instead of the library's envelopes."""
         return TypedMapper(JSONTranscoder())
 
     def construct_recorder(self) -> LogRecorder:
-        """Our recorder, which also tracks positions and tags."""
-        return cast("LogRecorder", self.factory.process_recorder())
+        """The recorder that was given."""
+        return self._given
+
+    def close(self) -> None:
+        """Close the recorder's connections."""
+        super().close()
+        self._given.close()
 
     def migrate(self) -> None:
         """Create or upgrade the tables; refuses those of a newer version."""

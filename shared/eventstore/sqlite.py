@@ -1,74 +1,59 @@
-"""The log on SQLite: one file a house, one transaction for all that belongs together.
-
-Events, the tags of their streams and any number of tracked positions are written together or
-not at all. A position is moved by compare-and-swap: who does not know where it stood is late.
-"""
+"""The log on SQLite: one file a house."""
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
-from eventsourcing.persistence import IntegrityError, Notification, StoredEvent
-from eventsourcing.sqlite import SQLiteCursor, SQLiteProcessRecorder
+from eventsourcing.persistence import Notification, StoredEvent
+from eventsourcing.sqlite import SQLiteCursor, SQLiteDatastore, SQLiteProcessRecorder
 
-SCHEMA_VERSION = 1
-"""Stands in every house's file (`PRAGMA user_version`); a higher one was written by newer code."""
+from shared.eventstore.recorder import (
+    SCHEMA_VERSION,
+    LogRecorder,
+    PositionConflict,
+    Step,
+    StreamConflict,
+    span,
+)
 
-MAXIMUM = 2**63 - 1
-"""The highest position that SQLite can count to."""
+LOCK_SECONDS = 30
+
+TABLES = (
+    """CREATE TABLE IF NOT EXISTS stored_events (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        originator_id TEXT NOT NULL,
+        originator_version INTEGER NOT NULL,
+        topic TEXT NOT NULL,
+        state BLOB NOT NULL,
+        chain BLOB,
+        UNIQUE (originator_id, originator_version))""",
+    """CREATE TABLE IF NOT EXISTS tracking (
+        application_name TEXT PRIMARY KEY,
+        notification_id INTEGER) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS tags (
+        tag TEXT NOT NULL,
+        originator_id TEXT NOT NULL,
+        PRIMARY KEY (tag, originator_id)) WITHOUT ROWID""",
+)
+"""`chain` is the place of the hash chain. A position is never used again (AUTOINCREMENT)."""
 
 
-class Step(NamedTuple):
-    """A tracked position moving on: from `previous` (None: never heard of) to `position`."""
-
-    name: str
-    previous: int | None
-    position: int
-
-
-class PositionConflict(IntegrityError):
-    """A position no longer stands where this writer believed: somebody else moved it."""
-
-
-class StreamConflict(IntegrityError):
-    """Somebody else appended to the same stream first."""
-
-
-class LogRecorder(SQLiteProcessRecorder):
+class SQLiteLogRecorder(SQLiteProcessRecorder, LogRecorder):
     """The library's SQLite recorder with compare-and-swap positions and tags."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, file: Path | str) -> None:
+        super().__init__(SQLiteDatastore(str(file), lock_timeout=LOCK_SECONDS))
         self.insert_events_statement = (
             "INSERT INTO stored_events (originator_id, originator_version, topic, state) "
             "VALUES (?,?,?,?)"
         )
 
-    def construct_create_table_statements(self) -> list[str]:
-        """The tables of a house's log. `chain` is the place of the hash chain."""
-        return [
-            """CREATE TABLE IF NOT EXISTS stored_events (
-                position INTEGER PRIMARY KEY AUTOINCREMENT,
-                originator_id TEXT NOT NULL,
-                originator_version INTEGER NOT NULL,
-                topic TEXT NOT NULL,
-                state BLOB NOT NULL,
-                chain BLOB,
-                UNIQUE (originator_id, originator_version))""",
-            """CREATE TABLE IF NOT EXISTS tracking (
-                application_name TEXT PRIMARY KEY,
-                notification_id INTEGER) WITHOUT ROWID""",
-            """CREATE TABLE IF NOT EXISTS tags (
-                tag TEXT NOT NULL,
-                originator_id TEXT NOT NULL,
-                PRIMARY KEY (tag, originator_id)) WITHOUT ROWID""",
-        ]
-
     def create_table(self) -> None:
         """Create what is missing and stamp the file with the version of its schema."""
         with self.datastore.transaction(commit=True) as cursor:
-            for statement in self.create_table_statements:
+            for statement in TABLES:
                 cursor.execute(statement)
             cursor.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
@@ -95,15 +80,13 @@ class LogRecorder(SQLiteProcessRecorder):
         inclusive_of_start: bool = True,
     ) -> Sequence[Notification]:
         """Up to `limit` events from a position on, in order; `topics` is not offered."""
-        if topics:
-            raise NotImplementedError("the log is read whole: a reader lets pass what it ignores")
-        first = (start or 0) + (0 if inclusive_of_start else 1)
+        first, last = span(start, stop, topics, inclusive_of_start=inclusive_of_start)
         statement = (
             "SELECT position, originator_id, originator_version, topic, state "
             "FROM stored_events WHERE position BETWEEN ? AND ? ORDER BY position LIMIT ?"
         )
         with self.datastore.transaction(commit=False) as cursor:
-            cursor.execute(statement, (first, MAXIMUM if stop is None else stop, limit))
+            cursor.execute(statement, (first, last, limit))
             return [
                 Notification(UUID(stream), version, topic, state, position)
                 for position, stream, version, topic, state in cursor.fetchall()
@@ -127,6 +110,10 @@ class LogRecorder(SQLiteProcessRecorder):
         with self.datastore.transaction(commit=False) as cursor:
             cursor.execute(statement, (low, below))
             return [(tag, UUID(stream)) for tag, stream in cursor.fetchall()]
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.datastore.close()
 
 
 def _move(cursor: SQLiteCursor, step: Step) -> None:

@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeVar
 from shared.eventstore.asks import Ask, Asked
 from shared.eventstore.lease import Lease
 from shared.eventstore.log import EventLog, Work
-from shared.eventstore.sqlite import Step
+from shared.eventstore.recorder import Step
 from shared.facts.envelope import Message, enveloped, opened
 from shared.kernel.aggregate import Aggregate
 from shared.kernel.answers import Answer

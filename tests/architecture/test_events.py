@@ -27,6 +27,7 @@ import shared.eventstore.log
 from services.billing.main import tariff_from
 from shared.eventstore.log import EventLog, Work
 from shared.eventstore.mapper import TypedMapper, class_version, stored_shape
+from shared.eventstore.sqlite import SQLiteLogRecorder
 from shared.facts.envelope import Message
 from shared.kernel.aggregate import Aggregate, Created, Remembered, event
 from tests.support import notices as n
@@ -335,7 +336,7 @@ class Clutch(Aggregate):
 
 
 def test_an_event_of_an_older_version_is_raised_to_today_s(tmp_path: Path) -> None:
-    log = EventLog(tmp_path / "log.sqlite")
+    log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite"))
     log.migrate()
     clutch = Clutch()
     clutch.lay(2, "hay")

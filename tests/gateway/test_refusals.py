@@ -11,6 +11,7 @@ import pytest
 from deploy.cli import main
 from shared.eventstore.lease import Lease
 from shared.eventstore.log import EventLog
+from shared.eventstore.sqlite import SQLiteLogRecorder
 from shared.kernel.errors import Refusal
 from shared.web.problems import STATUS
 from tests.gateway.test_door import ENROLMENT, MARKET, PRODUCER, SESSION, Door, refused
@@ -342,12 +343,14 @@ def test_a_home_that_another_process_writes_to_is_busy_and_may_be_tried_again(do
 @contextmanager
 def full_disk(log: EventLog) -> Iterator[None]:
     """The database of a log cannot grow by a single page."""
+    recorder = log.recorder
+    assert isinstance(recorder, SQLiteLogRecorder)
 
     def limit(pages: str) -> None:
-        with log.recorder.datastore.transaction(commit=False) as cursor:
+        with recorder.datastore.transaction(commit=False) as cursor:
             cursor.execute(f"PRAGMA max_page_count = {pages}")
 
-    assert log.recorder.datastore.pool.num_in_pool == 1  # so that all that is written meets it
+    assert recorder.datastore.pool.num_in_pool == 1  # so that all that is written meets it
     limit("1")  # SQLite takes the present size where less is asked
     yield
     limit("1073741823")

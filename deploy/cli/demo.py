@@ -4,15 +4,15 @@ import gzip
 import shutil
 import time
 from collections import Counter
-from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from sqlalchemy import Table
 
-from deploy.cli import options, serving
+from deploy.cli import options
 from deploy.cli.home import Home, opened
-from deploy.cli.output import figures, out, progress, table
+from deploy.cli.output import figures, out, progress, shown, table
 from deploy.cli.telling import imported
 from services.billing.adapters.html import page
 from services.billing.domain.words import Channel
@@ -35,6 +35,7 @@ def register(app: typer.Typer) -> None:
 def demo(
     serve: Annotated[bool, typer.Option(help="Serve the API at the end, until Ctrl-C.")] = True,
     by: options.By = "demo",
+    as_json: options.Json = False,
 ) -> None:
     """Tell a real season in a fresh home, pay every Monday out, close every month, show it all.
 
@@ -50,13 +51,20 @@ def demo(
         _settle(home, by)
         _close(home, by)
         pages = _pages(home)
-        _summary(home, told)
-        out.print(f"All of it took {time.monotonic() - began:.1f} s.")
-        out.print(f"An invoice to read: [bold]{pages}[/]")
-        out.print(f"Look around: CAGETTE_HOME={settings.home} cagette status, verify, export fees")
-        if serve:
+        found = _figures(home, told)
+        if as_json:
+            shown({**found, "home": str(settings.home), "an_invoice": str(pages)})
+        else:
+            _summary(home, found)
+            out.print(f"All of it took {time.monotonic() - began:.1f} s.")
+            out.print(f"An invoice to read: [bold]{pages}[/]")
+            commands = "cagette status, verify, export fees"
+            out.print(f"Look around: CAGETTE_HOME={settings.home} {commands}")
             out.print(f"The key of this home: [bold]{home.api_key()}[/]")
-            serving.run(home, settings)
+        if serve:
+            from deploy.cli.web import run  # noqa: PLC0415 - half a second that --no-serve saves
+
+            run(home, settings, as_json=as_json)
 
 
 def _tell(home: Home, by: str) -> Counter[str]:
@@ -101,58 +109,42 @@ def _pages(home: Home) -> Path:
     return folder / f"{max(documents, key=lambda row: row[gross])[0]}.html"
 
 
-def _summary(home: Home, told: Counter[str]) -> None:
-    views = home.billing_views
-    sales = [dict(zip(SALES.columns.keys(), row, strict=True)) for row in views.rows(SALES)]
-    fees = [dict(zip(FEES.columns.keys(), row, strict=True)) for row in views.rows(FEES)]
-    papers = [
-        dict(zip(DOCUMENTS.columns.keys(), row, strict=True)) for row in views.rows(DOCUMENTS)
-    ]
-    transfers = [
-        dict(zip(TRANSFERS.columns.keys(), row, strict=True)) for row in views.rows(TRANSFERS)
-    ]
-    days: list[date] = sorted({fee["day"] for fee in fees})
-    out.print(f"\n[bold]A season of real sales, {days[0]} to {days[-1]}[/]")
-    _show_sales(sales)
-    _show_figures(home, told, fees, papers, transfers)
-
-
-def _show_sales(sales: list[dict[str, object]]) -> None:
-    sold: Counter[tuple[object, object]] = Counter()
-    for sale in sales:
-        sold[sale["formula"], sale["channel"]] += int(str(sale["sales_cents"]))
-    rows = [
-        (formula, channel, euros(cents))
-        for (formula, channel), cents in sorted(sold.items(), key=str)
-    ]
-    table("Sales incl. VAT", ("formula", "payment", "sales"), rows)
-    out.print(f"  in all {euros(sum(sold.values()))}")
-
-
-def _show_figures(
-    home: Home,
-    told: Counter[str],
-    fees: list[dict[str, object]],
-    papers: list[dict[str, object]],
-    transfers: list[dict[str, object]],
-) -> None:
-    def total(rows: list[dict[str, object]], column: str, **where: object) -> int:
-        chosen = [r for r in rows if all(r[name] == value for name, value in where.items())]
-        return sum(int(str(row[column])) for row in chosen)
-
-    found = {
+def _figures(home: Home, told: Counter[str]) -> dict[str, int]:
+    """What came of it, in numbers named with their unit."""
+    fees, papers, transfers = (_rows(home, table) for table in (FEES, DOCUMENTS, TRANSFERS))
+    return {
         "notices_told": sum(told.values()),
         "producers": len(home.billing_views.rows(PARTIES)),
-        "fees_excl_vat_cents": total(fees, "amount_cents"),
-        "service_fees_cents": total(fees, "amount_cents", kind="SERVICE"),
-        "payment_fees_cents": total(fees, "amount_cents", kind="PAYMENT"),
-        "vat_cents": total(papers, "vat_cents"),
+        "markets": len({sale["market_id"] for sale in _rows(home, SALES)}),
+        "fees_excl_vat_cents": _total(fees, "amount_cents"),
+        "service_fees_cents": _total(fees, "amount_cents", kind="SERVICE"),
+        "payment_fees_cents": _total(fees, "amount_cents", kind="PAYMENT"),
+        "vat_cents": _total(papers, "vat_cents"),
         "invoices": sum(paper["type"] == "INVOICE" for paper in papers),
         "credit_notes": sum(paper["type"] == "CREDIT_NOTE" for paper in papers),
-        "documents_incl_vat_cents": total(papers, "gross_cents"),
+        "documents_incl_vat_cents": _total(papers, "gross_cents"),
         "settlements": len(transfers),
-        "withheld_at_source_cents": total(transfers, "withheld_cents"),
-        "net_to_producers_cents": total(transfers, "net_cents"),
-        "to_be_collected_cents": total(papers, "gross_cents", channel=Channel.ON_SITE),
+        "withheld_at_source_cents": _total(transfers, "withheld_cents"),
+        "net_to_producers_cents": _total(transfers, "net_cents"),
+        "to_be_collected_cents": _total(papers, "gross_cents", channel=Channel.ON_SITE),
     }
+
+
+def _summary(home: Home, found: dict[str, int]) -> None:
+    sold: Counter[tuple[str, str]] = Counter()
+    for sale in _rows(home, SALES):
+        sold[sale["formula"], sale["channel"]] += sale["sales_cents"]
+    rows = [(*names, euros(cents)) for names, cents in sorted(sold.items())]
+    rows.append(("in all", "", euros(sum(sold.values()))))
+    table("Sales incl. VAT", ("formula", "payment mode", "sales"), rows)
     table("What came of it", ("what", "how much"), figures(found))
+
+
+def _rows(home: Home, view: Table) -> list[dict[str, Any]]:
+    names = view.columns.keys()
+    return [dict(zip(names, row, strict=True)) for row in home.billing_views.rows(view)]
+
+
+def _total(rows: list[dict[str, Any]], column: str, **where: str) -> int:
+    chosen = [row for row in rows if all(row[name] == value for name, value in where.items())]
+    return sum(row[column] for row in chosen)

@@ -67,13 +67,13 @@ class Home:
         for _ in self.catch_up():
             pass
 
-    def migrate(self) -> None:
+    def migrate(self, *, by: str = "system") -> None:
         """Create or upgrade the tables of every house, and publish the first tariff."""
         with self.lease.held():
             for house in self.houses:
                 house.log.migrate()
             self.billing_views.migrate()
-        self.billing_desk.publish(billing.tariff_from(), by="system")
+        self.billing_desk.publish(billing.tariff_from(), by=by)
         self.api_key()
         self.caught_up()
 

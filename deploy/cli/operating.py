@@ -23,7 +23,11 @@ def register(app: typer.Typer) -> None:
     app.command()(verify)
 
 
-def migrate(dry_run: options.DryRun = False, as_json: options.Json = False) -> None:
+def migrate(
+    by: options.By = options.SYSTEM,
+    dry_run: options.DryRun = False,
+    as_json: options.Json = False,
+) -> None:
     """Create or upgrade the tables of every house; services never do.
 
     Example: CAGETTE_HOME=/srv/cagette cagette migrate
@@ -31,7 +35,7 @@ def migrate(dry_run: options.DryRun = False, as_json: options.Json = False) -> N
     with opened(Settings(), check=False) as home:
         before = {house.name: house.log.recorder.schema_version() for house in home.houses}
         if not dry_run:
-            home.migrate()
+            home.migrate(by=by)
     if as_json:
         shown({"from": before, "to": SCHEMA_VERSION, "dry_run": dry_run})
         return

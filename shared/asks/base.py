@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -20,6 +20,8 @@ from pydantic import (
 )
 
 ID_PATTERN = r"^[A-Za-z0-9_.-]{1,40}$"
+INSTANT_PATTERN = r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})"
+FIRST_YEAR, LAST_YEAR = "1990", "2199"
 DECIMAL_PATTERN = r"^[0-9]{1,9}(\.[0-9]{1,6})?$"
 
 
@@ -32,30 +34,29 @@ def json_integer(value: Any) -> Any:
     return value
 
 
-def json_string(value: Any) -> Any:
-    """A JSON string, never a number taken for one."""
-    if not isinstance(value, (str, date)):
-        raise ValueError("must be a JSON string")
-    return value
-
-
 def _id(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError("must be a string or an integer")
     return str(value) if isinstance(value, int) else value
 
 
-def _between(first: date, last: date) -> Callable[[Any], Any]:
+def _written(pattern: str, example: str) -> Callable[[Any], Any]:
     def check(value: Any) -> Any:
-        day = json_string(value)
-        if isinstance(day, str) and not first.isoformat() <= day[:10] <= last.isoformat():
-            raise ValueError(f"must lie between {first} and {last}")
-        return day
+        if isinstance(value, date):
+            return value
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            raise ValueError(f"must be written like {example}")
+        if not FIRST_YEAR <= value[:4] <= LAST_YEAR:
+            raise ValueError(f"must lie between {FIRST_YEAR} and {LAST_YEAR}")
+        return value
 
     return check
 
 
-_calendar = _between(date(1990, 1, 1), date(2199, 12, 31))
+def _in_utc(instant: datetime) -> str:
+    """An instant by what it is, not by the offset that it was written with."""
+    return instant.astimezone(UTC).isoformat()
+
 
 Id = Annotated[
     str,
@@ -77,8 +78,13 @@ Cents = Annotated[int, Field(ge=0, le=10**12), BeforeValidator(json_integer)]
 SignedCents = Annotated[int, Field(ge=-(10**12), le=10**12), BeforeValidator(json_integer)]
 BasisPoints = Annotated[int, Field(ge=0, le=10_000), BeforeValidator(json_integer)]
 Count = Annotated[int, Field(ge=0, le=10**9), BeforeValidator(json_integer)]
-Day = Annotated[date, BeforeValidator(_calendar)]
-Instant = Annotated[AwareDatetime, BeforeValidator(_calendar)]
+Flag = Annotated[bool, Field(strict=True)]
+Day = Annotated[date, BeforeValidator(_written(r"\d{4}-\d{2}-\d{2}", "2024-10-04"))]
+Instant = Annotated[
+    AwareDatetime,
+    BeforeValidator(_written(INSTANT_PATTERN, "2024-10-04T21:12:09+02:00")),
+    PlainSerializer(_in_utc, return_type=str, when_used="json"),
+]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 

@@ -17,10 +17,14 @@ def flaws_of(reason: ValidationError, under: Sequence[str] = ()) -> list[Flaw]:
 
 
 def flaws_in(errors: Sequence[Mapping[str, Any]], under: Sequence[str] = ()) -> list[Flaw]:
-    """The flaws in a list of pydantic's errors."""
+    """The flaws in a list of pydantic's errors; a whole is not at fault for a flaw in a part."""
+    flaws = [Flaw(pointer([*under, *error["loc"]]), error["msg"]) for error in errors]
+    pointers = [flaw.pointer for flaw in flaws]
     return [
-        Flaw(pointer([*under, *error["loc"]]), error["msg"]) for error in errors[:MAXIMUM_FLAWS]
-    ]
+        flaw
+        for flaw in flaws
+        if not any(other.startswith(f"{flaw.pointer}/") for other in pointers)
+    ][:MAXIMUM_FLAWS]
 
 
 def pointer(path: Sequence[str | int]) -> str:

@@ -10,7 +10,7 @@ import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from deploy.cli.serving import web_app
+from deploy.cli.web import web_app
 from services.billing.views.fees import FEES
 from shared.settings import Settings
 from tests.support import notices

@@ -31,6 +31,7 @@ SALES = Table(
     METADATA,
     Column("producer_id", String, primary_key=True),
     Column("distribution_id", String, primary_key=True),
+    Column("market_id", String, nullable=False),
     Column("channel", String, nullable=False),
     Column("formula", String, nullable=False),
     Column("sales_cents", BigInteger, nullable=False),
@@ -51,6 +52,7 @@ def rows(event: Remembered) -> Iterator[Row]:
             {
                 "producer_id": event.producer_id,
                 "distribution_id": event.distribution_id,
+                "market_id": sold.market_id,
                 "channel": sold.channel,
                 "formula": event.formula,
                 "sales_cents": sold.sales_cents,
@@ -62,7 +64,7 @@ def producers_on(views: Views, day: date) -> list[tuple[Any, ...]]:
     """A row of COLUMNS a producer, by id: formula as of a day, sales of all time in cents."""
     spans = dict(views.rows(FORMULAS))
     sold: dict[str, int] = {}
-    for producer_id, _, _, _, sales_cents in views.rows(SALES):
+    for producer_id, *_, sales_cents in views.rows(SALES):
         sold[producer_id] = sold.get(producer_id, 0) + sales_cents
     return [
         (

@@ -12,6 +12,7 @@ from shared.asks.base import (
     Count,
     Day,
     DecimalString,
+    Flag,
     Id,
     Instant,
     Number,
@@ -45,8 +46,8 @@ class Producer(Body):
     billing_email: Annotated[str, Field(max_length=200)] | None = None
     address: Address | None = None
     billing_party_id: Id | None = None
-    pedagogic: bool = False
-    disabled: bool = False
+    pedagogic: Flag = False
+    disabled: Flag = False
 
 
 class Market(Body):
@@ -55,7 +56,7 @@ class Market(Body):
     seq: Number
     name: Text
     kind: Literal["MARKET", "AMAP"] = "MARKET"
-    test: bool = False
+    test: Flag = False
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
     payment_mode: PaymentMode
     payment_mode_from: Day
@@ -83,7 +84,7 @@ class Line(Body):
     amount_cents: Cents
     market_fee_cents: Cents = 0
     vat_rate_bp: BasisPoints
-    weighed: bool = False
+    weighed: Flag = False
 
 
 class Basket(Body):

@@ -12,6 +12,7 @@ from services.gateway.api.desk import GatewayDesk
 from shared.asks import training
 from shared.asks.base import Body, Id
 from shared.asks.flaws import flaws_of
+from shared.eventstore.failures import STORAGE_EXCEPTIONS, storage_refusal
 from shared.kernel.answers import Answer
 from shared.kernel.errors import NotValid, Refusal
 from shared.web.answers import answer_body, status_of
@@ -95,6 +96,11 @@ def _result(number: int, raw: bytes, tell: Callable[[ImportLine, Body], Answer])
         outcome: Answer | Refusal = tell(line, _body(line))
     except Refusal as refusal:
         outcome = refusal
+    except STORAGE_EXCEPTIONS as error:
+        failure = storage_refusal(error)
+        if failure is None:
+            raise
+        outcome = failure
     return LineResult(number, line.kind if line else None, line.id if line else None, outcome)
 
 

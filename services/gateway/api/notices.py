@@ -42,6 +42,8 @@ def producer_notice(producer_id: str, body: bodies.Producer) -> ProducerNotice:
         raise ForeignCountry(
             "Only producers of France can be billed.", [Flaw("/country", "must be FR")]
         )
+    if body.billing_party_id == producer_id:
+        body = body.model_copy(update={"billing_party_id": None})
     address = body.address or bodies.Address()
     person = Person(
         name=body.name,

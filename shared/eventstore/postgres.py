@@ -2,9 +2,7 @@
 
 The stock recorder of eventsourcing 9.5.6 locks the table, notifies and writes in a pipeline: a
 batch of some MB hangs for ever with the lock held, and its database functions drop tracking and
-lose events for tailing readers (design.md §3, traps 1 and 2). Here a plpgsql function moves the
-positions, takes an advisory lock until the end of the transaction, so that positions follow each
-other as they are committed, and inserts from plain arrays.
+lose events for tailing readers (design.md §3, traps 1 and 2). Here a plpgsql function does it all.
 """
 
 import threading
@@ -26,6 +24,7 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from shared.eventstore.postgres_schema import POSITION_CONFLICT, SCHEMA
 from shared.eventstore.recorder import (
     SCHEMA_VERSION,
     LogRecorder,
@@ -36,55 +35,12 @@ from shared.eventstore.recorder import (
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-POSITION_CONFLICT = "CG001"
-"""The SQLSTATE of our function for a position that stands elsewhere."""
-
 POOL_SIZE = 6
 CONNECT_SECONDS = 3
 LOCK_TIMEOUT = "2s"
 MAXIMUM_EVENTS = 1_000
 MAXIMUM_BYTES = 4 * 1024 * 1024
 """Caps of one call; a larger transaction makes several calls."""
-
-SCHEMA = """
-CREATE SCHEMA IF NOT EXISTS {s};
-CREATE TABLE IF NOT EXISTS {s}.schema_version (version int NOT NULL);
-CREATE TABLE IF NOT EXISTS {s}.stored_events (
-    position bigserial PRIMARY KEY,
-    originator_id uuid NOT NULL,
-    originator_version bigint NOT NULL,
-    topic text NOT NULL,
-    state bytea NOT NULL,
-    chain bytea,
-    UNIQUE (originator_id, originator_version));
-CREATE TABLE IF NOT EXISTS {s}.tracking (name text PRIMARY KEY, position bigint NOT NULL);
-CREATE TABLE IF NOT EXISTS {s}.tags (
-    tag text COLLATE "C" NOT NULL, originator_id uuid NOT NULL, PRIMARY KEY (tag, originator_id));
-
-CREATE OR REPLACE FUNCTION {s}.append(
-    streams uuid[], versions bigint[], topics text[], states bytea[],
-    names text[], stood bigint[], stand bigint[],
-    tag_names text[], tag_streams uuid[]) RETURNS SETOF bigint LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_advisory_xact_lock({key});
-    FOR i IN 1..cardinality(names) LOOP
-        IF stood[i] IS NULL THEN
-            INSERT INTO {s}.tracking VALUES (names[i], stand[i]) ON CONFLICT DO NOTHING;
-        ELSE
-            UPDATE {s}.tracking SET position = stand[i]
-            WHERE name = names[i] AND position = stood[i];
-        END IF;
-        IF NOT FOUND THEN
-            RAISE EXCEPTION '% does not stand at %', names[i], stood[i] USING ERRCODE = 'CG001';
-        END IF;
-    END LOOP;
-    INSERT INTO {s}.tags SELECT * FROM unnest(tag_names, tag_streams) ON CONFLICT DO NOTHING;
-    RETURN QUERY INSERT INTO {s}.stored_events (originator_id, originator_version, topic, state)
-        SELECT a, b, c, d FROM unnest(streams, versions, topics, states)
-            WITH ORDINALITY AS t (a, b, c, d, n) ORDER BY n
-        RETURNING stored_events.position;
-END $$;
-"""
 
 
 class PostgresLogRecorder(LogRecorder):

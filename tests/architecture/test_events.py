@@ -1,7 +1,6 @@
 """What houses remember: every event has its topic, its shape and its golden file, for ever.
 
-`python -m tests.architecture.test_events` writes the golden files that are missing; it never
-touches one that is there.
+`python -m tests.architecture.test_events` writes the golden files that are missing, no other.
 """
 
 import ast

@@ -1,0 +1,49 @@
+"""The tables of a house's log on PostgreSQL, and the function that writes to them.
+
+`{s}` is the house's schema, `{key}` the number of the advisory lock that all who write take: held
+to the end of the transaction, it makes positions follow each other as they are committed, so that
+a reader that polls by position never misses one.
+"""
+
+POSITION_CONFLICT = "CG001"
+"""The SQLSTATE of our function for a position that stands elsewhere."""
+
+SCHEMA = """
+CREATE SCHEMA IF NOT EXISTS {s};
+CREATE TABLE IF NOT EXISTS {s}.schema_version (version int NOT NULL);
+CREATE TABLE IF NOT EXISTS {s}.stored_events (
+    position bigserial PRIMARY KEY,
+    originator_id uuid NOT NULL,
+    originator_version bigint NOT NULL,
+    topic text NOT NULL,
+    state bytea NOT NULL,
+    chain bytea,
+    UNIQUE (originator_id, originator_version));
+CREATE TABLE IF NOT EXISTS {s}.tracking (name text PRIMARY KEY, position bigint NOT NULL);
+CREATE TABLE IF NOT EXISTS {s}.tags (
+    tag text COLLATE "C" NOT NULL, originator_id uuid NOT NULL, PRIMARY KEY (tag, originator_id));
+
+CREATE OR REPLACE FUNCTION {s}.append(
+    streams uuid[], versions bigint[], topics text[], states bytea[],
+    names text[], stood bigint[], stand bigint[],
+    tag_names text[], tag_streams uuid[]) RETURNS SETOF bigint LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock({key});
+    FOR i IN 1..cardinality(names) LOOP
+        IF stood[i] IS NULL THEN
+            INSERT INTO {s}.tracking VALUES (names[i], stand[i]) ON CONFLICT DO NOTHING;
+        ELSE
+            UPDATE {s}.tracking SET position = stand[i]
+            WHERE name = names[i] AND position = stood[i];
+        END IF;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION '% does not stand at %', names[i], stood[i] USING ERRCODE = 'CG001';
+        END IF;
+    END LOOP;
+    INSERT INTO {s}.tags SELECT * FROM unnest(tag_names, tag_streams) ON CONFLICT DO NOTHING;
+    RETURN QUERY INSERT INTO {s}.stored_events (originator_id, originator_version, topic, state)
+        SELECT a, b, c, d FROM unnest(streams, versions, topics, states)
+            WITH ORDINALITY AS t (a, b, c, d, n) ORDER BY n
+        RETURNING stored_events.position;
+END $$;
+"""

@@ -6,12 +6,24 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """Where a home is and how it is opened. Nothing set: SQLite files under `./var`."""
+    """Where a home is and how it is opened.
+
+    Nothing set: SQLite files under `./var` and the embedded transport. `database_url` and
+    `kafka_bootstrap` together: the deployment.
+    """
 
     model_config = SettingsConfigDict(env_prefix="CAGETTE_")
 
     home: Path = Path("var")
     """Folder of the houses' files."""
+    database_url: str | None = None
+    """PostgreSQL, one schema a house: postgresql://user:password@host/database."""
+    kafka_bootstrap: str | None = None
+    """Kafka: host:port, several separated by commas."""
+    kafka_prefix: str = "cagette"
+    """The first word of the topics: cagette.gateway.facts.v1."""
+    training_url: str | None = None
+    """Where the gateway finds training's HTTP API, when it is another process."""
     key: str | None = None
     """Bearer key of the HTTP API; unset: the one in the file `api-key` of the home."""
     patience_seconds: int = 10

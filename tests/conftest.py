@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +40,12 @@ def database_url(postgres: str) -> Iterator[str]:
     """A fresh database."""
     with a_database(postgres) as url:
         yield url
+
+
+@pytest.fixture
+def broker(kafka: str) -> dict[str, str]:
+    """Settings of a Kafka with topics of this test's own."""
+    return {"kafka_bootstrap": kafka, "kafka_prefix": f"t{uuid.uuid4().hex[:12]}"}
 
 
 @pytest.fixture

@@ -1,50 +1,55 @@
-"""A home: the three houses in one process, on SQLite files and the embedded transport."""
+"""A home: the three houses of a deployment, as the commands work with them."""
 
 import os
 import secrets
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine
-
 from services.billing import main as billing
 from services.billing.api.desk import BillingDesk
 from services.billing.application import Billing
-from services.gateway import main as gateway
 from services.gateway.api.desk import GatewayDesk
 from services.gateway.application import Gateway
-from services.training import main as training
 from services.training.api.desk import TrainingDesk
 from services.training.application import Training
-from shared.eventstore.lease import Lease
-from shared.eventstore.log import EventLog
-from shared.eventstore.sqlite import SQLiteLogRecorder
+from shared.eventstore.lease import HomeBusy
 from shared.eventstore.views import Views
-from shared.messaging.embedded import EmbeddedSource
+from shared.kernel.errors import Refusal
 from shared.messaging.house import House
+from shared.messaging.worker import Worker
 from shared.settings import Settings
 
-BATCH = 500
-"""Facts taken in with one transaction."""
+POLL_SECONDS = 0.05
+
+
+class NewsLate(Refusal):
+    """What was told has not been heard in time."""
+
+    name = "news-late"
 
 
 @dataclass(frozen=True)
 class Home:
-    """The three houses of a home, how each is asked, what they hear, and what they show."""
+    """The three houses, how each is asked, their workers, and what billing shows.
+
+    `patience_seconds` is how long to wait for workers of other processes; None: there are none,
+    so whoever waits works himself.
+    """
 
     folder: Path
-    lease: Lease
     gateway: House[Gateway]
     training: House[Training]
     billing: House[Billing]
     gateway_desk: GatewayDesk
     training_desk: TrainingDesk
     billing_desk: BillingDesk
-    billing_source: EmbeddedSource
     billing_views: Views
+    workers: dict[str, Worker]
+    patience_seconds: int | None = None
 
     @property
     def houses(self) -> tuple[House[Any], ...]:
@@ -52,15 +57,28 @@ class Home:
         return (self.gateway, self.training, self.billing)
 
     def catch_up(self) -> Iterator[int]:
-        """Let billing hear its neighbours, then its views read its log, until nothing is new.
+        """Let all that was told be heard and shown; how much was taken in, step by step."""
+        for worker in self.workers.values():
+            with ExitStack() as stack:
+                try:
+                    stack.enter_context(worker.lease.held())
+                except HomeBusy:
+                    if self.patience_seconds is None:
+                        raise
+                    yield from self._await(worker)
+                else:
+                    yield from worker.steps()
 
-        Yields how much was taken in, batch by batch. Gateway and training hear nobody yet.
-        """
-        while batch := self.billing_source.poll(self.billing.heard(), BATCH):
-            self.billing.hear(batch)
-            yield len(batch)
-        with self.lease.held():
-            yield from self.billing_views.catch_up()
+    def _await(self, worker: Worker) -> Iterator[int]:
+        give_up = time.monotonic() + (self.patience_seconds or 0)
+        while not worker.is_done():
+            if time.monotonic() > give_up:
+                raise NewsLate(
+                    f"The worker of {worker.house.name} is behind: see `cagette status`, "
+                    "and ask again when its lag is gone."
+                )
+            time.sleep(POLL_SECONDS)
+            yield 0
 
     def caught_up(self) -> None:
         """Wait until all is heard and shown."""
@@ -69,10 +87,9 @@ class Home:
 
     def migrate(self, *, by: str = "system") -> None:
         """Create or upgrade the tables of every house, and publish the first tariff."""
-        with self.lease.held():
-            for house in self.houses:
-                house.log.migrate()
-            self.billing_views.migrate()
+        for house in self.houses:
+            house.log.migrate()
+        self.billing_views.migrate()
         self.billing_desk.publish(billing.tariff_from(), by=by)
         self.api_key()
         self.caught_up()
@@ -96,7 +113,9 @@ class Home:
         return file.read_text()
 
     def close(self) -> None:
-        """Close every file."""
+        """Close every file and connection."""
+        for worker in self.workers.values():
+            worker.close()
         self.billing_views.engine.dispose()
         for house in self.houses:
             house.log.close()
@@ -104,32 +123,19 @@ class Home:
 
 @contextmanager
 def opened(settings: Settings, *, check: bool = True) -> Iterator[Home]:
-    """The home in the folder of the settings; refuses one that is not migrated."""
+    """The home of the settings, embedded or deployed; refuses one that is not migrated."""
     settings.home.mkdir(parents=True, exist_ok=True)
-    home = _home(settings.home, Lease(settings.home / "lease", settings.patience_seconds))
+    if settings.database_url:
+        from deploy.cli.deployed import deployed  # noqa: PLC0415 - imports that embedded ones save
+
+        home = deployed(settings)
+    else:
+        from deploy.cli.embedded import embedded  # noqa: PLC0415 - as above
+
+        home = embedded(settings)
     try:
         if check:
             home.check()
         yield home
     finally:
         home.close()
-
-
-def _home(folder: Path, lease: Lease) -> Home:
-    at_gateway = gateway.build(EventLog(SQLiteLogRecorder(folder / "gateway.sqlite")), lease)
-    at_training = training.build(EventLog(SQLiteLogRecorder(folder / "training.sqlite")), lease)
-    at_billing = billing.build(EventLog(SQLiteLogRecorder(folder / "billing.sqlite")), lease)
-    training_desk = training.desk(at_training)
-    engine = create_engine(f"sqlite:///{folder / 'billing.sqlite'}", connect_args={"timeout": 30})
-    return Home(
-        folder=folder,
-        lease=lease,
-        gateway=at_gateway,
-        training=at_training,
-        billing=at_billing,
-        gateway_desk=GatewayDesk(at_gateway, training_desk),
-        training_desk=training_desk,
-        billing_desk=BillingDesk(at_billing),
-        billing_source=EmbeddedSource([at_gateway, at_training]),
-        billing_views=Views(at_billing.log, billing.VIEWS, engine),
-    )

@@ -12,6 +12,7 @@ from services.billing import main as billing
 from services.billing.views.audit import audited
 from shared.eventstore.recorder import SCHEMA_VERSION
 from shared.eventstore.views import rebuilt
+from shared.messaging.house import House
 from shared.messaging.parking import parked_keys
 from shared.settings import Settings
 
@@ -35,6 +36,7 @@ def migrate(
     with opened(Settings(), check=False) as home:
         before = {house.name: house.log.recorder.schema_version() for house in home.houses}
         if not dry_run:
+            make_topics(Settings())
             home.migrate(by=by)
     if as_json:
         shown({"from": before, "to": SCHEMA_VERSION, "dry_run": dry_run})
@@ -42,6 +44,14 @@ def migrate(
     for name, version in before.items():
         verb = "would go" if dry_run else "went"
         out.print(f"{name}: schema {verb} from {version} to {SCHEMA_VERSION}")
+
+
+def make_topics(settings: Settings) -> None:
+    """Make the topics of a deployment that are missing; the embedded transport has none."""
+    if settings.kafka_bootstrap:
+        from deploy.cli.deployed import make_topics as make  # noqa: PLC0415 - embedded ones save it
+
+        make(settings)
 
 
 def status(as_json: options.Json = False) -> None:
@@ -54,13 +64,22 @@ def status(as_json: options.Json = False) -> None:
     if as_json:
         shown(found)
     else:
-        header = ("house", "events", "heard up to", "lag (facts)", "parked (facts)", "schema")
+        header = (
+            "house",
+            "events",
+            "unpublished (events)",
+            "heard up to",
+            "lag (events)",
+            "parked (facts)",
+            "schema",
+        )
         rows = [
             (
                 name,
                 s["head"],
+                s["unpublished"],
                 "\n".join(f"{stream}: {position}" for stream, position in s["heard"].items()),
-                s["lag"],
+                sum(s["lag"].values()),
                 sum(s["parked"].values()),
                 s["schema"],
             )
@@ -71,13 +90,17 @@ def status(as_json: options.Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _status(home: Home, house: Any) -> dict[str, Any]:
+def _status(home: Home, house: House[Any]) -> dict[str, Any]:
+    worker = home.workers.get(house.name)
     heard = house.heard()
-    lag = len(home.billing_source.poll(heard, 500)) if house is home.billing else 0
+    tails = worker.source.tails() if worker and worker.source else {}
+    behind = {name: tail - heard.get(name, 0) for name, tail in tails.items()}
+    unpublished = house.log.head() - house.relayed() if worker and worker.relay else 0
     return {
         "head": house.log.head(),
         "heard": heard,
-        "lag": lag,
+        "lag": {name: lag for name, lag in behind.items() if lag > 0},
+        "unpublished": unpublished,
         "parked": parked_keys(house.log.begin()),
         "schema": house.log.recorder.schema_version(),
     }

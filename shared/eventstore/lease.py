@@ -1,29 +1,41 @@
-"""The lease on a home: one writer at a time, whatever process it lives in.
+"""Leases: the right to write, for one process at a time.
 
-An advisory lock of the operating system on one file: it ends with the process that holds it, so
-a crash leaves nothing to clean up.
+A lease ends with the process or the connection that holds it, so a crash leaves nothing to clean
+up; and who lost it cannot write, for he writes on that very connection.
 """
 
 import fcntl
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
+from shared.eventstore.postgres import PostgresLogRecorder
 from shared.kernel.errors import Refusal
+
+POLL_SECONDS = 0.01
 
 
 class HomeBusy(Refusal):
-    """Another process is writing to the same home and did not finish in time."""
+    """Somebody else is writing and did not finish in time."""
 
     name = "home-busy"
 
 
-class Lease:
-    """The right to write to a home. `patience` is how many seconds to wait for it."""
+class Lease(Protocol):
+    """The right to write, waited for with patience."""
 
-    POLL_SECONDS = 0.01
+    def held(self) -> AbstractContextManager[None]:
+        """Wait for the lease and hold it; raises HomeBusy when the patience ends."""
+
+
+class FileLease:
+    """On a home's folder: an advisory lock of the operating system on one file.
+
+    `patience` is how many seconds to wait for it.
+    """
 
     def __init__(self, file: Path, patience: int = 10) -> None:
         self._file = file
@@ -33,20 +45,69 @@ class Lease:
     def held(self) -> Iterator[None]:
         """Wait for the lease and hold it; raises HomeBusy when the patience ends."""
         with self._file.open("a") as handle:
-            self._acquire(handle)
+            _wait(lambda: _locked(handle), self._patience, str(self._file.parent))
             yield
 
-    def _acquire(self, handle: IO[str]) -> None:
-        give_up = time.monotonic() + self._patience
-        while True:
+
+class PostgresLease:
+    """On a house's schema: an advisory lock of the session on which the holder also writes.
+
+    `purpose` tells leases on one house apart: writing, or being its worker.
+    """
+
+    def __init__(self, recorder: PostgresLogRecorder, purpose: str, patience: int = 10) -> None:
+        self._recorder = recorder
+        self._words = f"cagette {purpose} {recorder.schema}"
+        self._patience = patience
+        self._queue = threading.Lock()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Wait for the lease and hold it; raises HomeBusy when the patience ends."""
+        with self._turn(), self._recorder.held() as connection:
+
+            def lock() -> bool:
+                query = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
+                row = connection.execute(query, (self._words,)).fetchone()
+                return bool(row and row[0])
+
+            _wait(lock, self._patience, self._recorder.schema)
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() >= give_up:
-                    raise HomeBusy(
-                        f"Another process has been writing to {self._file.parent} for "
-                        f"{self._patience} s: wait until it is done, or stop it."
-                    ) from None
-                time.sleep(self.POLL_SECONDS)
-            else:
-                return
+                yield
+            finally:
+                if not connection.broken:
+                    unlock = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
+                    connection.execute(unlock, (self._words,))
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Threads of one process queue here, so that one connection waits for all of them."""
+        if not self._queue.acquire(timeout=self._patience):
+            raise _busy(self._recorder.schema, self._patience)
+        try:
+            yield
+        finally:
+            self._queue.release()
+
+
+def _locked(handle: IO[str]) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _wait(lock: Callable[[], bool], patience: int, what: str) -> None:
+    give_up = time.monotonic() + patience
+    while not lock():
+        if time.monotonic() >= give_up:
+            raise _busy(what, patience)
+        time.sleep(POLL_SECONDS)
+
+
+def _busy(what: str, patience: int) -> HomeBusy:
+    return HomeBusy(
+        f"Somebody else has been writing to {what} for {patience} s: "
+        "wait until it is done, or stop it."
+    )

@@ -201,9 +201,10 @@ class Work:
             self._log.events.put(self._events, steps=steps, tags=self._tags)
         return len(self._events)
 
-    def positions(self) -> dict[str, int]:
-        """How far every topic-partition has been heard."""
-        return self._log.recorder.positions()
+    def heard(self) -> dict[str, int]:
+        """How far every topic-partition (`speaker/partition`) has been heard."""
+        positions = self._log.recorder.positions()
+        return {name: position for name, position in positions.items() if "/" in name}
 
 
 def _changed(aggregate: Aggregate) -> bool:

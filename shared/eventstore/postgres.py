@@ -93,11 +93,12 @@ class PostgresLogRecorder(LogRecorder):
     def held(self) -> Iterator[Connection]:
         """One connection for all that this thread does meanwhile."""
         with self.connection() as connection:
+            before = getattr(self._local, "connection", None)
             self._local.connection = connection
             try:
                 yield connection
             finally:
-                self._local.connection = None
+                self._local.connection = before
 
     def create_table(self) -> None:
         """Create what is missing; two that migrate at once wait for each other."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -21,7 +22,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.dialects import postgresql, sqlite
 
 from shared.eventstore.log import EventLog
 from shared.kernel.aggregate import Remembered
@@ -95,6 +96,15 @@ class Views:
         return sorted(found, key=lambda row: tuple(row[i] for i in keys))
 
 
+def postgres_engine(url: str, schema: str) -> Engine:
+    """An engine for views in a house's schema; `url` as PostgreSQL's own clients take it."""
+    return create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(url, options=f"-c search_path={schema}"),
+        pool_pre_ping=True,
+    )
+
+
 def rebuilt(log: EventLog, views: Sequence[View]) -> Views:
     """The same views, made anew from the log, in memory."""
     fresh = Views(log, views, create_engine("sqlite://"))
@@ -110,7 +120,8 @@ def _write(connection: Connection, rows: Iterable[Row]) -> None:
         key = tuple(row[column.name] for column in table.primary_key)
         by_table.setdefault(table, {})[key] = row
     for table, latest in by_table.items():
-        statement = upsert(table)
+        on_postgres = connection.dialect.name == "postgresql"
+        statement = postgresql.insert(table) if on_postgres else sqlite.insert(table)
         replaced = {column.name: statement.excluded[column.name] for column in table.columns}
         keys = list(table.primary_key)
         connection.execute(

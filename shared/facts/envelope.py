@@ -4,6 +4,7 @@ What makes a message the same message is its speaker and its position in the spe
 where it came to lie in a topic.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -69,11 +70,38 @@ def enveloped(fact: Fact, position: int, time: datetime) -> Message:
     return Message(fact.speaker, position, fact.type(), fact.key, time, value)
 
 
+def received(
+    speaker: str,
+    partition: int,
+    offset: int,
+    key: bytes | None,
+    headers: Mapping[str, bytes],
+    value: bytes | None,
+) -> Message:
+    """A message as it came from a topic.
+
+    One that the speaker cannot have sent (no position, no time) is a stranger's: it is tracked by
+    its offset, under a stream of its own, and will be parked.
+    """
+    words = {name: content.decode("utf-8", "replace") for name, content in headers.items()}
+    name = (key or b"").decode("utf-8", "replace")
+    try:
+        position, time = int(words["ce_sequence"]), datetime.fromisoformat(words["ce_time"])
+    except (KeyError, ValueError):
+        stranger = f"stranger-on-{speaker}"
+        kind = words.get("ce_type", "")
+        return Message(stranger, offset + 1, kind, name, EPOCH, value or b"", partition)
+    return Message(speaker, position, words.get("ce_type", ""), name, time, value or b"", partition)
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def opened(message: Message) -> Fact:
     """The fact in a message; raises UnknownFact or MalformedFact."""
     fact = FACTS.get(message.type)
-    if fact is None:
-        raise UnknownFact(f"This version knows no fact {message.type!r}.")
+    if fact is None or fact.speaker != message.speaker:
+        raise UnknownFact(f"{message.speaker} tells no fact {message.type!r}.")
     try:
         return fact.model_validate_json(message.value)
     except ValidationError as reason:

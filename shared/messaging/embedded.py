@@ -1,32 +1,9 @@
 """The embedded transport: a listener reads its neighbours' logs by position. No broker."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 from shared.facts.envelope import Message
-
-
-class Speaker(Protocol):
-    """A house as its listeners see it."""
-
-    name: str
-
-    def told(self, after: int, limit: int) -> tuple[list[Message], int]:
-        """The facts among the next `limit` events after a position, and how far that reaches."""
-
-
-class FactSource(Protocol):
-    """The port of the transport: where a listener gets what its neighbours told.
-
-    For each speaker, messages come in the order in which they were told; a message may come
-    again, never too late. The listener alone knows what it has heard.
-    """
-
-    def poll(self, heard: Mapping[str, int], limit: int) -> list[Message]:
-        """Up to `limit` messages that follow the positions heard (`stream` → position).
-
-        An empty list means that nothing new was told by now.
-        """
+from shared.messaging.source import Speaker
 
 
 class EmbeddedSource:
@@ -58,3 +35,19 @@ class EmbeddedSource:
             if reached == position:
                 return []
             position = reached
+
+    def tails(self) -> dict[str, int]:
+        """The position of the last fact of every neighbour that told any."""
+        found: dict[str, int] = {}
+        for speaker in self._speakers:
+            position = 0
+            while True:
+                messages, reached = speaker.told(position, self.PAGE)
+                found |= {message.stream: message.position for message in messages}
+                if reached == position:
+                    break
+                position = reached
+        return found
+
+    def close(self) -> None:
+        """Nothing is held."""

@@ -30,6 +30,9 @@ class AtWork(Protocol):
 
 App = TypeVar("App", bound=AtWork)
 
+RELAY = "relay"
+"""The tracked position of what was published; it has no slash, as what is heard has."""
+
 
 class House(Generic[App]):
     """One house over its log. `lease` is the right to write, waited for at every transaction."""
@@ -70,7 +73,7 @@ class House(Generic[App]):
                     use_case=ask.use_case,
                     arguments=ask.arguments,
                     by=ask.by,
-                    heard=work.positions(),
+                    heard=work.heard(),
                     answer=answer,
                 )
                 work.keep_first(made, ask.cause)
@@ -93,7 +96,7 @@ class House(Generic[App]):
         self, messages: Sequence[Message], take: Callable[[Work, Message, set[str]], None]
     ) -> None:
         work = self.log.begin()
-        stood = work.positions()
+        stood = work.heard()
         heard = dict(stood)
         parked = {tag.removeprefix(PARKED) for tag, _ in work.tagged(PARKED)}
         for message in messages:
@@ -128,7 +131,17 @@ class House(Generic[App]):
 
     def heard(self) -> dict[str, int]:
         """How far every topic-partition has been heard."""
-        return self.log.recorder.positions()
+        return self.log.begin().heard()
+
+    def relayed(self) -> int:
+        """How far the log has been published."""
+        return self.log.recorder.positions().get(RELAY, 0)
+
+    def mark_relayed(self, before: int, reached: int) -> None:
+        """Remember that the log has been published as far as a position."""
+        step = Step(RELAY, before or None, reached)
+        with self._lease.held():
+            self.log.begin().commit([step])
 
     def told(self, after: int, limit: int) -> tuple[list[Message], int]:
         """The facts among the next `limit` events of the log, and how far that reaches."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from deploy.cli import main
-from shared.eventstore.lease import Lease
+from shared.eventstore.lease import FileLease
 from shared.eventstore.log import EventLog
 from shared.eventstore.sqlite import SQLiteLogRecorder
 from shared.kernel.errors import Refusal
@@ -333,7 +333,7 @@ def test_a_distribution_has_5_000_lines_at_most(door: Door, lines: int, status: 
 
 
 def test_a_home_that_another_process_writes_to_is_busy_and_may_be_tried_again(door: Door) -> None:
-    with Lease(door.world.home.folder / "lease", 1).held():
+    with FileLease(door.world.home.folder / "lease", 1).held():
         response = door.tell(PRODUCER)
     refused(response, 503, "home-busy")
     assert int(response.headers["Retry-After"]) > 0

@@ -17,7 +17,7 @@ from eventsourcing.sqlite import SQLiteDatastore, SQLiteProcessRecorder
 from services.billing.domain.books import Books
 from services.billing.domain.transfer import Transfer
 from services.gateway.domain.distribution import Distribution
-from shared.eventstore.lease import HomeBusy, Lease
+from shared.eventstore.lease import FileLease, HomeBusy
 from shared.eventstore.log import EventLog, NotMigrated, WrittenByNewer
 from shared.eventstore.postgres import PostgresLogRecorder
 from shared.eventstore.recorder import LogRecorder, PositionConflict, Step, StreamConflict
@@ -202,8 +202,8 @@ def test_a_transaction_of_any_size_is_written_whole(log: EventLog) -> None:
 
 
 def test_a_second_writer_waits_and_then_says_so(tmp_path: Path) -> None:
-    with Lease(tmp_path / "lease", patience=1).held():
-        second = Lease(tmp_path / "lease", patience=0)
+    with FileLease(tmp_path / "lease", patience=1).held():
+        second = FileLease(tmp_path / "lease", patience=0)
         with pytest.raises(HomeBusy, match="wait until it is done"), second.held():
             pytest.fail("two writers at once")
 
@@ -212,10 +212,10 @@ def test_the_lease_ends_with_its_holder(tmp_path: Path) -> None:
     order: list[str] = []
 
     def wait() -> None:
-        with Lease(tmp_path / "lease", patience=10).held():
+        with FileLease(tmp_path / "lease", patience=10).held():
             order.append("second")
 
-    with Lease(tmp_path / "lease").held():
+    with FileLease(tmp_path / "lease").held():
         waiting = threading.Thread(target=wait)
         waiting.start()
         time.sleep(0.1)

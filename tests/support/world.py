@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Table
 
 from deploy.cli.home import Home, opened
+from deploy.cli.operating import make_topics
 from services.billing.views.audit import audited
 from services.billing.views.documents import DOCUMENTS
 from services.billing.views.fees import FEES
@@ -103,8 +104,10 @@ class World:
 
 
 @contextmanager
-def world(folder: Path) -> Iterator[World]:
-    """A fresh home in a folder."""
-    with opened(Settings(home=folder, patience_seconds=1), check=False) as home:
+def world(folder: Path, **changes: Any) -> Iterator[World]:
+    """A fresh home in a folder, embedded unless the settings say otherwise."""
+    settings = Settings(home=folder, **{"patience_seconds": 1, **changes})
+    make_topics(settings)
+    with opened(settings, check=False) as home:
         home.migrate()
         yield World(home)

@@ -1,0 +1,78 @@
+"""The deployment: a PostgreSQL schema a house, facts over Kafka, a worker a house."""
+
+from deploy.cli.home import Home
+from services.billing import main as billing
+from services.billing.api.desk import BillingDesk
+from services.gateway import main as gateway
+from services.gateway.api.desk import GatewayDesk
+from services.training import main as training
+from shared.eventstore.lease import PostgresLease
+from shared.eventstore.log import EventLog
+from shared.eventstore.postgres import PostgresLogRecorder
+from shared.eventstore.views import Views, postgres_engine
+from shared.kernel.errors import NotValid
+from shared.messaging.kafka import Broker, KafkaRelay, KafkaSource, create_topics
+from shared.messaging.worker import Worker
+from shared.settings import Settings
+
+NO_PATIENCE = 0
+"""Whoever finds a worker at work leaves the work to it."""
+
+
+def deployed(settings: Settings) -> Home:
+    """The home on the database and the broker of the settings."""
+    url, broker = settings.database_url, broker_of(settings)
+    if not url or not broker:
+        raise NotValid("CAGETTE_DATABASE_URL and CAGETTE_KAFKA_BOOTSTRAP go together: set both.")
+    recorders = {
+        name: PostgresLogRecorder(url, name) for name in ("gateway", "training", "billing")
+    }
+    logs = {name: EventLog(recorder) for name, recorder in recorders.items()}
+    writing = {
+        name: PostgresLease(recorder, "write", settings.patience_seconds)
+        for name, recorder in recorders.items()
+    }
+    at_gateway = gateway.build(logs["gateway"], writing["gateway"])
+    at_training = training.build(logs["training"], writing["training"])
+    at_billing = billing.build(logs["billing"], writing["billing"])
+    training_desk = training.desk(at_training)
+    engine = postgres_engine(url, "billing")
+    views = Views(logs["billing"], billing.VIEWS, engine)
+    working = {n: PostgresLease(r, "work", NO_PATIENCE) for n, r in recorders.items()}
+    workers = {
+        "gateway": Worker(at_gateway, working["gateway"], KafkaRelay(broker, at_gateway)),
+        "training": Worker(at_training, working["training"], KafkaRelay(broker, at_training)),
+        "billing": Worker(
+            at_billing,
+            working["billing"],
+            KafkaRelay(broker, at_billing),
+            KafkaSource(broker, ["gateway", "training"]),
+            views,
+        ),
+    }
+    return Home(
+        folder=settings.home,
+        gateway=at_gateway,
+        training=at_training,
+        billing=at_billing,
+        gateway_desk=GatewayDesk(at_gateway, training_desk),
+        training_desk=training_desk,
+        billing_desk=BillingDesk(at_billing),
+        billing_views=views,
+        workers=workers,
+        patience_seconds=settings.patience_seconds,
+    )
+
+
+def broker_of(settings: Settings) -> Broker | None:
+    """The broker of the settings, where they name one."""
+    if settings.kafka_bootstrap is None:
+        return None
+    return Broker(settings.kafka_bootstrap, settings.kafka_prefix)
+
+
+def make_topics(settings: Settings) -> None:
+    """Make the topics that are missing."""
+    broker = broker_of(settings)
+    if broker:
+        create_topics(broker, ["gateway", "training", "billing"])

@@ -1,0 +1,45 @@
+"""The port of the transport: where a listener gets what its neighbours told."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from shared.facts.envelope import Message
+
+
+class Speaker(Protocol):
+    """A house as its listeners, or its relay, see it."""
+
+    name: str
+
+    def told(self, after: int, limit: int) -> tuple[list[Message], int]:
+        """The facts among the next `limit` events after a position, and how far that reaches."""
+
+
+class FactSource(Protocol):
+    """Gives a listener what was told, from where it has heard.
+
+    For each stream, messages come in the order in which they were told; a message may come
+    again, never too late. The listener alone knows what it has heard.
+    """
+
+    def poll(self, heard: Mapping[str, int], limit: int) -> list[Message]:
+        """Up to `limit` messages that follow the positions heard (`stream` → position).
+
+        An empty list means that nothing new has come by now.
+        """
+
+    def tails(self) -> dict[str, int]:
+        """The position of the last message of every stream that has any."""
+
+    def close(self) -> None:
+        """Let go of what it holds."""
+
+
+class Relay(Protocol):
+    """Carries what a house tells to where its listeners are."""
+
+    def publish(self, after: int) -> int:
+        """Publish the next page after a position; how far that reaches, all of it acknowledged."""
+
+    def close(self) -> None:
+        """Let go of what it holds."""

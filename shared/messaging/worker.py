@@ -1,0 +1,64 @@
+"""A worker: keeps one house going. It publishes, hears, and keeps the views."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from shared.eventstore.lease import Lease
+from shared.eventstore.views import Views
+from shared.messaging.house import House
+from shared.messaging.source import FactSource, Relay
+
+BATCH = 500
+"""Facts taken in with one transaction."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """The steps of one house, each of which may be done again. `lease`: one worker at a time."""
+
+    house: House[Any]
+    lease: Lease
+    relay: Relay | None = None
+    source: FactSource | None = None
+    views: Views | None = None
+
+    def steps(self) -> Iterator[int]:
+        """Do what there is to do until nothing is new; how much was done, step by step."""
+        yield from self._publish()
+        yield from self._hear()
+        yield from self._publish()
+        if self.views:
+            yield from self.views.catch_up()
+
+    def _publish(self) -> Iterator[int]:
+        if self.relay is None:
+            return
+        position = self.house.relayed()
+        while (reached := self.relay.publish(position)) > position:
+            self.house.mark_relayed(position, reached)
+            yield reached - position
+            position = reached
+
+    def _hear(self) -> Iterator[int]:
+        while self.source and (batch := self.source.poll(self.house.heard(), BATCH)):
+            self.house.hear(batch)
+            yield len(batch)
+
+    def is_done(self) -> bool:
+        """Whether nothing is left to publish, to hear or to show, as far as is known now."""
+        if self.relay and self.house.relayed() < self.house.log.head():
+            return False
+        if self.views and min(self.views.positions().values()) < self.house.log.head():
+            return False
+        if self.source is None:
+            return True
+        heard = self.house.heard()
+        return all(heard.get(name, 0) >= tail for name, tail in self.source.tails().items())
+
+    def close(self) -> None:
+        """Let go of connections to the broker."""
+        if self.relay:
+            self.relay.close()
+        if self.source:
+            self.source.close()

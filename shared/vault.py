@@ -21,3 +21,8 @@ def unseal(sealed: Sealed) -> Person:
     if not sealed.startswith(PLAIN):
         raise ValueError(f"unknown scheme of a sealed person: {sealed.partition(':')[0]!r}")
     return msgspec.json.decode(sealed.removeprefix(PLAIN), type=Person)
+
+
+def is_same(one: Sealed, other: Sealed) -> bool:
+    """Whether two sealed values are of equal persons."""
+    return unseal(one) == unseal(other)

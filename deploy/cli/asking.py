@@ -1,14 +1,13 @@
 """`cagette payout`, `close` and `remind`: what operations ask on their days."""
 
-from datetime import UTC, datetime
-from typing import Annotated
+from datetime import UTC, date, datetime
 
 import typer
 
 from deploy.cli import options
 from deploy.cli.home import opened
 from deploy.cli.output import answered, progress
-from shared.kernel.calendar import paris_day
+from shared.kernel.calendar import months_later, paris_day
 from shared.kernel.errors import NotValid
 from shared.settings import Settings
 
@@ -22,6 +21,8 @@ def register(app: typer.Typer) -> None:
 
 def payout(
     monday: options.Monday,
+    despite: options.Despite = False,
+    why: options.Why = None,
     by: options.By = options.SYSTEM,
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
@@ -30,10 +31,11 @@ def payout(
 
     Example: cagette payout 2024-10-07
     """
+    _check(monday, despite, why)
     with opened(Settings()) as home:
         with progress("hearing the news"):
             home.caught_up()
-        answer = home.billing_desk.settle(monday, by=by, dry_run=dry_run)
+        answer = home.billing_desk.settle(monday, by=by, why=why, dry_run=dry_run)
         home.caught_up()
     answered(answer, f"settlement of {monday}", as_json=as_json, dry_run=dry_run)
 
@@ -41,10 +43,8 @@ def payout(
 def close(
     month: options.MonthArgument,
     on: options.On = None,
-    despite: Annotated[
-        bool, typer.Option("--despite", help="Close although facts are parked; needs --why.")
-    ] = False,
-    why: Annotated[str | None, typer.Option("--why", help="The reason, remembered.")] = None,
+    despite: options.Despite = False,
+    why: options.Why = None,
     by: options.By = options.SYSTEM,
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
@@ -53,12 +53,11 @@ def close(
 
     Example: cagette close 2024-10 --on 2024-11-01
     """
-    if despite != (why is not None):
-        raise NotValid("--despite and --why go together: say why parked facts can wait.")
+    day = on or _today()
+    _check(day, despite, why)
     with opened(Settings()) as home:
         with progress("hearing the news"):
             home.caught_up()
-        day = on or paris_day(datetime.now(UTC))
         answer = home.billing_desk.close(month, day, by=by, why=why, dry_run=dry_run)
         home.caught_up()
     answered(answer, f"close of {month}, documents dated {day}", as_json=as_json, dry_run=dry_run)
@@ -78,3 +77,15 @@ def remind(
         answer = home.training_desk.remind(day, by=by, dry_run=dry_run)
         home.caught_up()
     answered(answer, f"reminders of {day}", as_json=as_json, dry_run=dry_run)
+
+
+def _today() -> date:
+    return paris_day(datetime.now(UTC))
+
+
+def _check(day: date, despite: bool, why: str | None) -> None:
+    """Refuse a reason without a need for one, and a day that can only be a slip of the pen."""
+    if despite != (why is not None):
+        raise NotValid("--despite and --why go together: say why parked facts can wait.")
+    if day > months_later(_today(), 12):
+        raise NotValid(f"{day} is more than a year ahead, and could not be undone: mind the year.")

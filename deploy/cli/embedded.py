@@ -20,21 +20,20 @@ from shared.settings import Settings
 def embedded(settings: Settings) -> Home:
     """The home in the folder of the settings."""
     folder, patience = settings.home, settings.patience_seconds
-    writing = FileLease(folder / "lease", patience)
     logs = {
         name: EventLog(SQLiteLogRecorder(folder / f"{name}.sqlite"))
         for name in ("gateway", "training", "billing")
     }
-    at_gateway = gateway.build(logs["gateway"], writing)
-    at_training = training.build(logs["training"], writing)
-    at_billing = billing.build(logs["billing"], writing)
+    at_gateway = gateway.build(logs["gateway"], FileLease(folder / "gateway.lease", patience))
+    at_training = training.build(logs["training"], FileLease(folder / "training.lease", patience))
+    at_billing = billing.build(logs["billing"], FileLease(folder / "billing.lease", patience))
     training_desk = training.desk(at_training)
     file = folder / "billing.sqlite"
     engine = create_engine(f"sqlite:///{file}", connect_args={"timeout": LOCK_SECONDS})
     views = Views(logs["billing"], billing.VIEWS, engine)
     worker = Worker(
         house=at_billing,
-        lease=FileLease(folder / "worker", patience),
+        lease=FileLease(folder / "worker.lease", patience),
         source=EmbeddedSource([at_gateway, at_training]),
         views=views,
     )

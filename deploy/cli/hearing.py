@@ -4,7 +4,7 @@ import time
 
 from deploy.cli.home import Home
 from deploy.cli.output import err
-from shared.eventstore.failures import STORAGE_EXCEPTIONS
+from shared.eventstore.failures import STORAGE_EXCEPTIONS, storage_refusal
 from shared.eventstore.lease import HomeBusy
 
 POLL_SECONDS = 0.05
@@ -18,6 +18,8 @@ def hear(home: Home) -> int:
     try:
         return sum(home.catch_up())
     except WORTH_WAITING as reason:
+        if isinstance(reason, STORAGE_EXCEPTIONS) and storage_refusal(reason) is None:
+            raise
         err.print(f"hearing waits: {reason}", markup=False, highlight=False)
         time.sleep(RETRY_SECONDS)
         return 0

@@ -17,6 +17,7 @@ from services.gateway.application import Gateway
 from services.training.api.desk import TrainingDesk
 from services.training.application import Training
 from shared.eventstore.lease import HomeBusy
+from shared.eventstore.log import NotMigrated
 from shared.eventstore.views import Views
 from shared.kernel.errors import Refusal
 from shared.messaging.house import House
@@ -80,6 +81,13 @@ class Home:
             time.sleep(POLL_SECONDS)
             yield 0
 
+    @contextmanager
+    def working(self, house: str) -> Iterator[Worker]:
+        """Be the worker of a house meanwhile; raises HomeBusy where there is one."""
+        worker = self.workers[house]
+        with worker.lease.held():
+            yield worker
+
     def caught_up(self) -> None:
         """Wait until all is heard and shown."""
         for _ in self.catch_up():
@@ -98,6 +106,8 @@ class Home:
         """Refuse a home that this version cannot work on."""
         for house in self.houses:
             house.log.check()
+        if not self.billing_desk.has_tariff():
+            raise NotMigrated("No tariff was published yet: run `cagette migrate` again.")
 
     @property
     def is_new(self) -> bool:
@@ -108,8 +118,10 @@ class Home:
         """The bearer key of this home, made once and kept readable by its owner alone."""
         file = self.folder / "api-key"
         if not file.exists():
-            with os.fdopen(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600), "w") as handle:
+            fresh = self.folder / f"api-key.{os.getpid()}"
+            with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY, 0o600), "w") as handle:
                 handle.write(secrets.token_urlsafe(32))
+            fresh.replace(file)
         return file.read_text()
 
     def close(self) -> None:
@@ -124,6 +136,8 @@ class Home:
 @contextmanager
 def opened(settings: Settings, *, check: bool = True) -> Iterator[Home]:
     """The home of the settings, embedded or deployed; refuses one that is not migrated."""
+    if check and not settings.home.is_dir():
+        raise NotMigrated(f"There is no home at {settings.home}: run `cagette migrate` first.")
     settings.home.mkdir(parents=True, exist_ok=True)
     if settings.database_url:
         from deploy.cli.deployed import deployed  # noqa: PLC0415 - imports that embedded ones save

@@ -3,38 +3,63 @@
 import sys
 
 import typer
+from pydantic import ValidationError
 
-from deploy.cli import asking, demo, exporting, operating, serving, telling, treaty
+from deploy.cli import asking, demo, exporting, operating, parked, serving, telling, treaty
 from deploy.cli.output import refused
-from shared.eventstore.failures import STORAGE_EXCEPTIONS, storage_refusal
-from shared.kernel.errors import Refusal
+from shared.asks.flaws import flaws_of
+from shared.eventstore.failures import storage_refusal
+from shared.eventstore.mapper import Unreadable
+from shared.kernel.errors import NotValid, Refusal
 
 app = typer.Typer(
     name="cagette",
-    help="Billing for the Cagette marketplace. Start with: cagette demo",
+    help="Billing for the Cagette marketplace. Example, to start with: cagette demo",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=True,
 )
-for commands in (demo, serving, telling, asking, exporting, operating, treaty):
+for commands in (demo, serving, telling, asking, exporting, operating, parked, treaty):
     commands.register(app)
+
+
+class FileRefused(Refusal):
+    """A file or folder that cannot be read or written."""
+
+    name = "file-refused"
+
+
+class LogUnreadable(Refusal):
+    """An event that this code cannot read."""
+
+    name = "log-unreadable"
 
 
 def main() -> None:
     """Run a command; exit code 0 only when all went well."""
     try:
         app()
-    except Refusal as refusal:
-        refused(refusal, as_json="--json" in sys.argv)
-        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
-    except STORAGE_EXCEPTIONS as error:
-        failure = storage_refusal(error)
-        if failure is None:
+    except Exception as error:
+        refusal = _refusal(error)
+        if refusal is None:
             raise
-        refused(failure, as_json="--json" in sys.argv)
+        refused(refusal, as_json="--json" in sys.argv)
         sys.exit(1)
+
+
+def _refusal(error: Exception) -> Refusal | None:
+    """What an error says to people; None for one that is our own fault."""
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, ValidationError):
+        return NotValid("A setting (CAGETTE_…) is not in shape.", flaws_of(error))
+    if isinstance(error, Unreadable):
+        return LogUnreadable(f"{error} See `cagette verify`.")
+    if isinstance(error, OSError):
+        return FileRefused(f"{error.strerror or error}: {error.filename}")
+    return storage_refusal(error)
 
 
 if __name__ == "__main__":

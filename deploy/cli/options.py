@@ -34,5 +34,10 @@ Monday = Annotated[date, typer.Argument(parser=_day, metavar="MONDAY", help="Lik
 Day = Annotated[date, typer.Argument(parser=_day, metavar="DAY", help="Like 2024-10-07.")]
 MonthArgument = Annotated[str, typer.Argument(parser=_month, metavar="MONTH", help="Like 2024-10.")]
 
+Despite = Annotated[
+    bool, typer.Option("--despite", help="Go on although facts are parked; needs --why.")
+]
+Why = Annotated[str | None, typer.Option("--why", help="The reason; it is remembered.")]
+
 SYSTEM = "system"
 """Who asks when nobody says so."""

@@ -57,7 +57,7 @@ def work(
     if houses and HouseName.BILLING not in houses:
         raise NotFound("Only billing hears its neighbours by now: cagette work billing.")
     with opened(Settings()) as home:
-        taken_in = hear(home)
+        taken_in = sum(home.catch_up())
         if as_json:
             shown({"taken_in": taken_in})
         else:

@@ -7,20 +7,26 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, Annotated, cast
 
 import typer
 
 from deploy.cli import options
 from deploy.cli.home import Home, opened
 from deploy.cli.output import Bar, err, out, progress, shown
-from services.gateway.api.imports import LineResult, import_lines, line_answer
+from services.gateway.api.imports import LineResult, bounded, import_lines, line_answer
 from shared.kernel.answers import Answer
-from shared.kernel.errors import NotFound
+from shared.kernel.errors import NotFound, Refusal
 from shared.settings import Settings
 
 FIRST_REFUSALS = 20
 """As many refused lines are shown to a person; `--json` has them all."""
+
+
+class FileDamaged(Refusal):
+    """A packed file that breaks off."""
+
+    name = "file-damaged"
 
 
 def register(app: typer.Typer) -> None:
@@ -66,13 +72,18 @@ def imported(
     """Tell every line and let all houses catch up; how many of each result, and the refused."""
     results: Counter[str] = Counter()
     refusals = []
-    for result in import_lines(home.gateway_desk, lines, by=by, dry_run=dry_run):
-        if isinstance(result.outcome, Answer):
-            results[result.outcome.result] += 1
-        else:
-            refusals.append(result)
-    with progress("hearing the news"):
-        home.caught_up()
+    try:
+        for result in import_lines(home.gateway_desk, lines, by=by, dry_run=dry_run):
+            if isinstance(result.outcome, Answer):
+                results[result.outcome.result] += 1
+            else:
+                refusals.append(result)
+    except FileDamaged:
+        _show(results, refusals, dry_run)
+        raise
+    finally:
+        with progress("hearing the news"):
+            home.caught_up()
     return results, refusals
 
 
@@ -81,23 +92,26 @@ def _lines(file: str) -> Iterator[Iterator[bytes]]:
     """The lines of a file, with a bar that follows the reading of it."""
     if file == "-":
         with progress("importing"):
-            yield iter(sys.stdin.buffer)
+            yield bounded(sys.stdin.buffer)
         return
     path = Path(file)
     if not path.is_file():
         raise NotFound(f"There is no file {file}.")
     with path.open("rb") as raw, progress("importing", os.path.getsize(path)) as bar:
         packed = raw.peek(2)[:2] == b"\x1f\x8b"
-        yield _followed(gzip.GzipFile(fileobj=raw) if packed else raw, raw, bar)
+        unpacked = cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if packed else raw
+        yield _followed(unpacked, raw, bar)
 
 
-def _followed(lines: IO[bytes] | gzip.GzipFile, raw: IO[bytes], bar: Bar) -> Iterator[bytes]:
+def _followed(lines: IO[bytes], raw: IO[bytes], bar: Bar) -> Iterator[bytes]:
     try:
-        for line in lines:
+        for line in bounded(lines):
             bar.reach(raw.tell())
             yield line
     except (EOFError, gzip.BadGzipFile) as reason:
-        raise NotFound(f"The file is damaged and was read until there: {reason}") from reason
+        raise FileDamaged(
+            f"The file is damaged ({reason}): what stands above was told, the rest was not."
+        ) from reason
 
 
 def _show(results: Counter[str], refusals: list[LineResult], dry_run: bool) -> None:
@@ -105,10 +119,9 @@ def _show(results: Counter[str], refusals: list[LineResult], dry_run: bool) -> N
     out.print(f"{'dry run: ' if dry_run else ''}{told or 'nothing to tell'}")
     for refusal in refusals[:FIRST_REFUSALS]:
         answer = line_answer(refusal)
-        err.print(
-            f"line {refusal.number} ({refusal.kind} {refusal.natural_id}): {answer['detail']}",
-            highlight=False,
-            markup=False,
-        )
+        what = f" ({refusal.kind} {refusal.natural_id})" if refusal.kind else ""
+        flaws = "; ".join(f"{f['pointer']} {f['detail']}" for f in answer.get("errors", ()))
+        sentence = f"line {refusal.number}{what}: {answer['detail']} {flaws}".rstrip()
+        err.print(sentence, highlight=False, markup=False)
     if len(refusals) > FIRST_REFUSALS:
         err.print(f"… and {len(refusals) - FIRST_REFUSALS} more: see them all with --json")

@@ -7,14 +7,22 @@ from services.billing.domain.books import Books
 from services.billing.domain.contract import CONTRACTS, Contract
 from services.billing.domain.document import Document, document_stream
 from services.billing.domain.sale import SALES, Rating, Sale, Sold, Terms
-from services.billing.domain.statement import AWAITING, MONDAYS, MONTHS, Statement
+from services.billing.domain.spans import span_on
+from services.billing.domain.statement import MONDAYS, MONTHS, Statement
 from services.billing.domain.tariff import TariffBook
 from services.billing.domain.transfer import PAYEES, Transfer
 from services.billing.domain.words import Channel
 from shared.eventstore.log import END_OF_TAGS, Work
 from shared.kernel.aggregate import Aggregate
 from shared.kernel.calendar import Month
+from shared.kernel.errors import Refusal
 from shared.messaging.parking import parked_keys
+
+
+class FactsParked(Refusal):
+    """Facts are set aside that may concern what is asked."""
+
+    name = "facts-parked"
 
 
 class Billing:
@@ -73,7 +81,7 @@ class Billing:
     def rate(self, sale: Sale, sold: Sold) -> Iterator[Aggregate]:
         """Bill what stands at the formula and tariff of its day; yields what that changed."""
         contract = self.contract(sale.producer_id)
-        terms = Terms(contract.formula_on(sold.day), self.tariffs().on(sold.day))
+        terms = Terms(self.tariffs().on(sold.day), span_on(contract.spans, sold.day))
         party_id = contract.party_id or sale.producer_id
         rating = sale.rate(sold, terms, self.books(), party_id)
         if rating:
@@ -93,17 +101,13 @@ class Billing:
 
     def statements_of(self, month: Month) -> list[Statement]:
         """The statements of a month, by party and channel."""
-        found = self._statements(f"{MONTHS}{month}/")
-        return sorted(found, key=lambda s: (s.party_id, s.channel))
+        streams = (stream for _, stream in self._work.tagged(f"{MONTHS}{month}/"))
+        found = (self._work.find(Statement, stream) for stream in streams)
+        return sorted((s for s in found if s), key=lambda s: s.key)
 
-    def awaiting_document(self) -> list[Statement]:
+    def held(self, books: Books) -> list[Statement]:
         """Closed statements whose document waits for what an invoice needs, oldest first."""
-        waiting = [s for s in self._statements(AWAITING) if s.number is None]
-        return sorted(waiting, key=lambda s: (s.month, s.party_id, s.channel))
-
-    def _statements(self, prefix: str) -> list[Statement]:
-        found = (self._work.find(Statement, stream) for _, stream in self._work.tagged(prefix))
-        return [statement for statement in found if statement]
+        return [self.statement(key.party_id, key.month, key.channel) for key in books.held]
 
     def document(self, number: str) -> Document | None:
         """A document by its number, or None where that was never drawn."""
@@ -138,6 +142,19 @@ class Billing:
         last = self._work.find(Transfer, settled[-1][1]) if settled else None
         return min(last.net_cents or 0, 0) if last else 0
 
-    def parked(self) -> dict[str, int]:
-        """How many facts are parked, by speaker and key."""
-        return parked_keys(self._work)
+    def standing_mondays(self, after: date, below: date) -> list[date]:
+        """The Mondays between two days on which an amount stands."""
+        return [monday for monday in self.mondays(after, below) if self._stands(monday)]
+
+    def _stands(self, monday: date) -> bool:
+        statements, transfers = self.standing_on(monday)
+        return any(s.stands_on(monday) for s in statements) or any(t.stands() for t in transfers)
+
+    def refuse_parked(self, *, despite: bool) -> None:
+        """Refuse to go on while facts are parked, unless that is said to be meant."""
+        parked = parked_keys(self._work)
+        if parked and not despite:
+            raise FactsParked(
+                f"Facts of {', '.join(parked)} are parked and may concern this: see "
+                "`cagette parked list`, or go on with --despite --why."
+            )

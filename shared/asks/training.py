@@ -7,8 +7,6 @@ from pydantic import Field
 from shared.asks.base import Actor, Body, Cents, Count, Day, DecimalString, Number, Text
 from shared.kernel.answers import Answer
 
-MAXIMUM_PRICE_CENTS = 85_000
-
 
 class Session(Body):
     """A training session, planned or edited."""

@@ -20,19 +20,35 @@ class StorageAway(Refusal):
     name = "storage-away"
 
 
+class StorageDamaged(Refusal):
+    """The database is not what was written."""
+
+    name = "storage-damaged"
+
+
+OURS = (sqlite3.IntegrityError, eventsourcing.persistence.IntegrityError)
+"""Conflicts, and errors of our own code: nothing that waiting would mend."""
+
 STORAGE_EXCEPTIONS: tuple[type[Exception], ...] = (
-    sqlite3.OperationalError,
-    eventsourcing.persistence.OperationalError,
+    sqlite3.DatabaseError,
+    eventsourcing.persistence.DatabaseError,
     eventsourcing.persistence.InterfaceError,
-    sqlalchemy.exc.OperationalError,
+    sqlalchemy.exc.DatabaseError,
 )
 """What the libraries raise when the database, not the code, is at fault."""
 
 
 def storage_refusal(error: Exception) -> Refusal | None:
     """The refusal that an error of the database stands for, or None for any other error."""
-    if not isinstance(error, STORAGE_EXCEPTIONS):
+    if not isinstance(error, STORAGE_EXCEPTIONS) or isinstance(error, OURS):
         return None
-    if "disk is full" in str(error):
+    what = str(error).partition("\n")[0]
+    if "no such" in what:
+        return StorageAway(f"A table is missing ({what}): run `cagette migrate`.")
+    if "malformed" in what or "not a database" in what:
+        return StorageDamaged(f"The database is damaged ({what}): restore it from a backup.")
+    if "readonly" in what or "unable to open" in what:
+        return StorageAway(f"The database cannot be written ({what}): mind its folder's owner.")
+    if "disk is full" in what:
         return DiskFull("The disk is full: free some room and try again; nothing was half done.")
-    return StorageAway(f"The database cannot be used ({error}): nothing was half done, try again.")
+    return StorageAway(f"The database cannot be used ({what}): nothing was half done, try again.")

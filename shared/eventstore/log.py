@@ -32,6 +32,12 @@ class WrittenByNewer(Refusal):
     name = "written-by-newer-version"
 
 
+class UnsafeSetting(Refusal):
+    """A setting of the library under which events would be lost."""
+
+    name = "unsafe-setting"
+
+
 class Recorded(NamedTuple):
     """An event and its position in the log of its house."""
 
@@ -52,7 +58,7 @@ class EventLog(Application[UUID]):
 
     def __init__(self, recorder: LogRecorder) -> None:
         if os.environ.get("POSTGRES_ENABLE_DB_FUNCTIONS"):
-            raise NotMigrated("Unset POSTGRES_ENABLE_DB_FUNCTIONS: it would lose events.")
+            raise UnsafeSetting("Unset POSTGRES_ENABLE_DB_FUNCTIONS: it would lose events.")
         self._given = recorder
         super().__init__()
 

@@ -14,6 +14,9 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, MapperDeserialisationError, StoredEvent
 from eventsourcing.utils import get_topic, resolve_topic
 
+Unreadable = MapperDeserialisationError
+"""An event that the code of today cannot read."""
+
 COLUMNS = ("originator_id", "originator_version")
 """Fields of an event that are columns of the table, not part of the stored state."""
 

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from shared.eventstore.log import EventLog
+from shared.eventstore.log import EventLog, NotMigrated
 from shared.kernel.aggregate import Remembered
 
 PAGE = 1_000
@@ -75,7 +75,11 @@ class Views:
     def positions(self) -> dict[str, int]:
         """How far each view has read the log."""
         with self.engine.begin() as connection:
-            return dict(connection.execute(select(POSITIONS).order_by(POSITIONS.c.view)).all())  # type: ignore[arg-type]
+            stored = {row.view: row.position for row in connection.execute(select(POSITIONS))}
+        missing = [view.name for view in self._views if view.name not in stored]
+        if missing:
+            raise NotMigrated(f"Views {missing} have no tables yet: run `cagette migrate` first.")
+        return {view.name: stored[view.name] for view in self._views}
 
     def catch_up(self) -> Iterator[int]:
         """Read the log to its end; how many events, page by page."""

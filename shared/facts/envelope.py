@@ -15,13 +15,17 @@ from shared.facts.catalogue import FACTS
 from shared.kernel.errors import Refusal
 
 
-class UnknownFact(Refusal):
-    """A message whose type this version does not know."""
+class Poison(Refusal):
+    """A message that no retry will make right: it is parked."""
+
+
+class UnknownFact(Poison):
+    """A message whose type its speaker does not tell."""
 
     name = "unknown-fact"
 
 
-class MalformedFact(Refusal):
+class MalformedFact(Poison):
     """A message whose value is not what its type promises."""
 
     name = "malformed-fact"

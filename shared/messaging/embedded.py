@@ -17,12 +17,20 @@ class EmbeddedSource:
         """By speaker: between these two positions nothing was told, so do not read it again."""
 
     def poll(self, heard: Mapping[str, int], limit: int) -> list[Message]:
-        """The next facts of the first neighbour that has any."""
-        for speaker in self._speakers:
-            messages = self._next(speaker, heard.get(f"{speaker.name}/0", 0), limit)
-            if messages:
-                return messages
-        return []
+        """The next facts of all neighbours, in the order of their times.
+
+        As far as is certain: beyond the end of a page, its speaker may have more.
+        """
+        pages = [
+            page
+            for speaker in self._speakers
+            if (page := self._next(speaker, heard.get(f"{speaker.name}/0", 0), limit))
+        ]
+        if not pages:
+            return []
+        certain = min(page[-1].time for page in pages)
+        merged = sorted((m for page in pages for m in page), key=lambda m: (m.time, m.position))
+        return [message for message in merged if message.time <= certain][:limit]
 
     def _next(self, speaker: Speaker, heard: int, limit: int) -> list[Message]:
         begins, ends = self._silence.get(speaker.name, (0, 0))

@@ -11,11 +11,11 @@ from shared.eventstore.asks import Ask, Asked
 from shared.eventstore.lease import Lease
 from shared.eventstore.log import EventLog, Work
 from shared.eventstore.recorder import Step
-from shared.facts.envelope import Message, enveloped, opened
+from shared.facts.envelope import Message, Poison, enveloped, opened
 from shared.kernel.aggregate import Aggregate
 from shared.kernel.answers import Answer
-from shared.kernel.errors import KeyReused, Refusal
-from shared.messaging.parking import PARKED, ParkedFacts, parked_id
+from shared.kernel.errors import KeyReused, NotFound
+from shared.messaging.parking import ParkedFacts, parked_id, parked_keys
 from shared.messaging.rules import Policies, Publishing
 
 
@@ -83,14 +83,39 @@ class House(Generic[App]):
     def hear(self, messages: Sequence[Message]) -> None:
         """Take facts in, each exactly once, in one transaction for all of them.
 
-        Where one is refused for good, they are taken one by one and that one is parked.
+        Poison among them is parked: then they are taken one by one.
         """
         with self._lease.held():
             try:
                 self._hear(messages, self._take)
-            except Refusal:
+            except Poison:
                 for message in messages:
-                    self._hear([message], self._take_or_park)
+                    self._hear_or_park(message)
+
+    def _hear_or_park(self, message: Message) -> None:
+        try:
+            self._hear([message], self._take)
+        except Poison as reason:
+            poison = reason
+            self._hear([message], lambda work, m, _: _park(work, m, poison))
+
+    def release(self, speaker: str, key: str, *, by: str, why: str, drop: bool) -> int:
+        """Take what is parked of a speaker and key in again, in order, or `drop` it; how many.
+
+        Raises Poison if one still cannot be taken: then all of them stay parked.
+        """
+        with self._lease.held():
+            work = self.log.begin()
+            parked = work.find(ParkedFacts, parked_id(speaker, key))
+            if parked is None or not parked.waiting:
+                raise NotFound(f"Nothing of {speaker}/{key} is parked at {self.name}.")
+            messages = [message for message, _, _ in parked.waiting.values()]
+            parked.release(by=by, why=why, dropped=drop)
+            work.keep((parked,), f"released by {by}")
+            for message in () if drop else messages:
+                self._follow(work, message)
+            work.commit()
+            return len(messages)
 
     def _hear(
         self, messages: Sequence[Message], take: Callable[[Work, Message, set[str]], None]
@@ -98,7 +123,7 @@ class House(Generic[App]):
         work = self.log.begin()
         stood = work.heard()
         heard = dict(stood)
-        parked = {tag.removeprefix(PARKED) for tag, _ in work.tagged(PARKED)}
+        parked = set(parked_keys(work))
         for message in messages:
             if message.position > heard.get(message.stream, 0):
                 take(work, message, parked)
@@ -113,21 +138,15 @@ class House(Generic[App]):
     def _take(self, work: Work, message: Message, parked: set[str]) -> None:
         if f"{message.speaker}/{message.key}" in parked:
             _park(work, message, None)
-            return
+        else:
+            self._follow(work, message)
+
+    def _follow(self, work: Work, message: Message) -> None:
         fact = opened(message)
         policy = self._policies.by_fact.get(type(fact))
         if policy:
             at_work = self._application(work, message.cause)
             at_work.keep(*policy(fact, at_work))
-
-    def _take_or_park(self, work: Work, message: Message, parked: set[str]) -> None:
-        attempt = self.log.begin()
-        try:
-            self._take(attempt, message, parked)
-        except Refusal as refusal:
-            _park(work, message, refusal)
-        else:
-            self._take(work, message, parked)
 
     def heard(self) -> dict[str, int]:
         """How far every topic-partition has been heard."""
@@ -160,10 +179,10 @@ def _same_again(earlier: Asked, ask: Ask) -> Answer:
     return earlier.answer
 
 
-def _park(work: Work, message: Message, refusal: Refusal | None) -> None:
+def _park(work: Work, message: Message, poison: Poison | None) -> None:
     stream = parked_id(message.speaker, message.key)
     facts = work.get(
         ParkedFacts, stream, lambda: ParkedFacts(speaker=message.speaker, key=message.key)
     )
-    facts.park(message, refusal)
+    facts.park(message, poison)
     work.keep((facts,), message.cause)

@@ -172,7 +172,9 @@ class KafkaSource:
     def poll(self, heard: Mapping[str, int], limit: int) -> list[Message]:
         """Up to `limit` messages beyond what is heard; raises BrokerAway when none can be had."""
         try:
-            consumer = self._consumer or self._built(limit)
+            if self._consumer is None:
+                self._consumer, self._given = self._built(limit), {}
+            consumer = self._consumer
             self._go_back(consumer, heard)
             while True:
                 batch = consumer.poll(timeout_ms=POLL_MS, max_records=limit)
@@ -216,7 +218,6 @@ class KafkaSource:
         """The position of the last message of every stream that has any."""
         try:
             consumer = self._built(PARTITIONS)
-            self._consumer = None
             try:
                 return self._tails(consumer)
             finally:
@@ -256,7 +257,6 @@ class KafkaSource:
         partitions = [TopicPartition(t, n) for t in self._speakers for n in range(PARTITIONS)]
         consumer.assign(partitions)
         consumer.seek_to_beginning(*partitions)
-        self._consumer, self._given = consumer, {}
         return consumer
 
     def close(self) -> None:

@@ -4,12 +4,12 @@ Later facts of the same key wait behind a parked one, so that their order holds.
 logged and skipped.
 """
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from shared.eventstore.log import Work
-from shared.facts.envelope import Message
+from shared.facts.envelope import Message, Poison
 from shared.kernel.aggregate import Aggregate, Created, event
-from shared.kernel.errors import Refusal
 from shared.kernel.ids import stable_id
 
 PARKED = "parked/"
@@ -34,59 +34,53 @@ class ParkedFacts(Aggregate):
         key: str
 
     class Parked(Aggregate.Event):
-        """A fact was set aside: the refusal's name and sentence, and the message as it came."""
+        """A message was set aside as it came, with the refusal's name and sentence."""
 
         TOPIC = "parked.parked"
-        speaker: str
-        key: str
-        stream: str
-        position: int
-        type: str
+        message: Message
         reason: str
         sentence: str
-        value: bytes
 
         def tags(self) -> tuple[str, ...]:
             """Found by speaker and key."""
-            return (f"{PARKED}{self.speaker}/{self.key}",)
+            return (f"{PARKED}{self.message.speaker}/{self.message.key}",)
+
+    class Released(Aggregate.Event):
+        """Somebody took all of them in again, or dropped them, and said why."""
+
+        TOPIC = "parked.released"
+        by: str
+        why: str
+        dropped: bool
 
     @event(Opened)
     def __init__(self, speaker: str, key: str) -> None:
         self.speaker = speaker
         self.key = key
-        self.waiting: list[int] = []
+        self.waiting: dict[int, tuple[Message, str, str]] = {}
 
     @staticmethod
     def create_id(speaker: str, key: str) -> UUID:
         """One stream a speaker and key."""
         return parked_id(speaker, key)
 
-    def park(self, message: Message, refusal: Refusal | None) -> None:
+    def park(self, message: Message, poison: Poison | None) -> None:
         """Set a message aside: refused itself, or waiting behind one that was."""
-        self._parked(
-            speaker=message.speaker,
-            key=message.key,
-            stream=message.stream,
-            position=message.position,
-            type=message.type,
-            reason=refusal.name if refusal else WAITS_BEHIND,
-            sentence=refusal.sentence if refusal else "An earlier fact of its key is parked.",
-            value=message.value,
-        )
+        reason = poison.name if poison else WAITS_BEHIND
+        sentence = poison.sentence if poison else "An earlier fact of its key is parked."
+        self._parked(message, reason, sentence)
+
+    def release(self, *, by: str, why: str, dropped: bool) -> None:
+        """Let all of them go, to be taken in again or dropped."""
+        self._released(by, why, dropped)
 
     @event(Parked)
-    def _parked(
-        self,
-        speaker: str,
-        key: str,
-        stream: str,
-        position: int,
-        type: str,
-        reason: str,
-        sentence: str,
-        value: bytes,
-    ) -> None:
-        self.waiting.append(position)
+    def _parked(self, message: Message, reason: str, sentence: str) -> None:
+        self.waiting[message.position] = (message, reason, sentence)
+
+    @event(Released)
+    def _released(self, by: str, why: str, dropped: bool) -> None:
+        self.waiting = {}
 
 
 def parked_keys(work: Work) -> dict[str, int]:
@@ -96,4 +90,26 @@ def parked_keys(work: Work) -> dict[str, int]:
         facts = work.find(ParkedFacts, stream)
         if facts and facts.waiting:
             found[tag.removeprefix(PARKED)] = len(facts.waiting)
+    return found
+
+
+@dataclass(frozen=True)
+class ParkedFact:
+    """One fact that is set aside, as operations look at it."""
+
+    key: str
+    position: int
+    type: str
+    reason: str
+    sentence: str
+
+
+def parked_facts(work: Work) -> list[ParkedFact]:
+    """What is parked, by speaker and key, in the order in which it was told."""
+    found = []
+    for name in parked_keys(work):
+        speaker, _, key = name.partition("/")
+        facts = work.find(ParkedFacts, parked_id(speaker, key))
+        for position, (message, reason, sentence) in (facts.waiting if facts else {}).items():
+            found.append(ParkedFact(name, position, message.type, reason, sentence))
     return found

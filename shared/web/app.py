@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.asks.flaws import flaws_in
 from shared.eventstore.failures import STORAGE_EXCEPTIONS, storage_refusal
 from shared.kernel.errors import NotFound, NotValid, Refusal
-from shared.web.problems import BadRequest, MethodNotAllowed, TooLarge, Unauthorized, problem
+from shared.web.problems import BadRequest, MethodNotAllowed, TooLarge, Unauthorized, problem, table
 
 
 def create_app(
@@ -35,6 +35,7 @@ def create_app(
         redoc_url=None,
         title=title,
         version="1",
+        description=f"Every refusal is problem+json (RFC 9457) with a stable type.\n\n{table()}",
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.offered = [

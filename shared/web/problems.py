@@ -40,9 +40,14 @@ STATUS: dict[str, HTTPStatus] = {
     "broker-away": HTTPStatus.SERVICE_UNAVAILABLE,
     "slow-checksums": HTTPStatus.SERVICE_UNAVAILABLE,
     "news-late": HTTPStatus.SERVICE_UNAVAILABLE,
+    "unsafe-setting": HTTPStatus.SERVICE_UNAVAILABLE,
     "not-to-be-had": HTTPStatus.SERVICE_UNAVAILABLE,
     "home-busy": HTTPStatus.SERVICE_UNAVAILABLE,
     "disk-full": HTTPStatus.INSUFFICIENT_STORAGE,
+    "storage-damaged": HTTPStatus.SERVICE_UNAVAILABLE,
+    "log-unreadable": HTTPStatus.SERVICE_UNAVAILABLE,
+    "file-refused": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "file-damaged": HTTPStatus.UNPROCESSABLE_ENTITY,
     "storage-away": HTTPStatus.SERVICE_UNAVAILABLE,
     "not-migrated": HTTPStatus.SERVICE_UNAVAILABLE,
     "written-by-newer-version": HTTPStatus.SERVICE_UNAVAILABLE,
@@ -50,6 +55,40 @@ STATUS: dict[str, HTTPStatus] = {
 """Every refusal there is, by name."""
 
 RETRY_AFTER_SECONDS = 5
+PROBLEM_JSON = "application/problem+json"
+PROBLEM_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "pattern": "^urn:cagette:problem:[a-z0-9-]+$"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "A sentence for a person."},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "detail"],
+                "properties": {"pointer": {"type": "string"}, "detail": {"type": "string"}},
+            },
+        },
+    },
+}
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": HTTPStatus(status).phrase,
+        "content": {PROBLEM_JSON: {"schema": PROBLEM_SCHEMA}},
+    }
+    for status in (401, 409, 413, 422, 503, 507)
+}
+"""What every call may be refused with, for its documentation."""
+
+
+def table() -> str:
+    """The one table as Markdown, for the documentation."""
+    rows = sorted(STATUS.items(), key=lambda row: (row[1], row[0]))
+    lines = [f"| `urn:cagette:problem:{name}` | {status.value} |" for name, status in rows]
+    return "\n".join(["| problem | status |", "|---|---|", *lines])
 
 
 class Unauthorized(Refusal):
@@ -79,7 +118,7 @@ class MethodNotAllowed(Refusal):
 class ProblemResponse(JSONResponse):
     """A refusal on the wire."""
 
-    media_type = "application/problem+json"
+    media_type = PROBLEM_JSON
 
 
 def problem_body(refusal: Refusal) -> dict[str, Any]:

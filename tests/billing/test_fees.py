@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from services.billing.domain.books import Books
 from services.billing.domain.sale import Sale, Sold, Terms
+from services.billing.domain.spans import Reason, Span
 from services.billing.domain.tariff import Tariff
 from services.billing.domain.words import Channel, FeeKind, Formula, Place
 from services.billing.main import tariff_from
@@ -181,6 +182,12 @@ def test_the_party_of_a_sale_is_that_of_its_first_fee(cagette: World) -> None:
     assert parties == {("D1", "2045"), ("D2", "1")}
 
 
+def terms(formula: Formula) -> Terms:
+    """The terms of a day on which a formula is in force."""
+    span = Span(date.min, date.max, Reason.COMPLETED_TRAINING, "S")
+    return Terms(TARIFF, span if formula is Formula.ENGAGEE else None)
+
+
 SALES = st.builds(
     lambda cents, online, hours: Sold(
         market_id="1606",
@@ -217,7 +224,7 @@ def test_fees_always_add_up_and_what_is_frozen_never_moves(steps: list[tuple[Any
         else:
             _, sold, formula = step
             frozen = {k: dict(_frozen(sale, k, books)) for k in FeeKind}
-            sale.rate(sold, Terms(formula, TARIFF), books, "2045")
+            sale.rate(sold, terms(formula), books, "2045")
             for kind in FeeKind:
                 assert dict(_frozen(sale, kind, books)) == frozen[kind]
                 assert sum(sale.fees[kind].values()) == _due(kind, sold, formula)

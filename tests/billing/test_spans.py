@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from services.billing.domain.spans import Conditions, Reason, Span, Training, around, reason_on
+from services.billing.domain.spans import Conditions, Reason, Span, Training, around, span_on
 from services.billing.domain.tariff import TariffBook
 from services.billing.domain.words import TrainingKind
 from services.billing.main import tariff_from
@@ -16,7 +16,7 @@ def engagee(training: Training, day: str) -> bool:
     """Whether one training makes a day ENGAGEE under the reference conditions."""
     tariffs = TariffBook()
     tariffs.publish(tariff_from())
-    return reason_on(tariffs.spans({"S": training}), date.fromisoformat(day)) is not None
+    return span_on(tariffs.spans({"S": training}), date.fromisoformat(day)) is not None
 
 
 def of(kind: TrainingKind, enrolled: str, completed: str = "", cancelled: str = "") -> Training:
@@ -85,9 +85,9 @@ def test_conditions_are_dated_data() -> None:
         type(first)(date(2025, 1, 1), first.rates, conditions=stricter, paper=first.paper)
     )
     spans = tariffs.spans({"S": of(INTEGRATION, "2024-09-10")})
-    assert reason_on(spans, date(2024, 12, 31))
-    assert reason_on(spans, date(2025, 3, 9))
-    assert not reason_on(spans, date(2025, 3, 10))
+    assert span_on(spans, date(2024, 12, 31))
+    assert span_on(spans, date(2025, 3, 9))
+    assert not span_on(spans, date(2025, 3, 10))
 
 
 @pytest.mark.parametrize(

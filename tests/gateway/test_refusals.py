@@ -13,6 +13,7 @@ from shared.eventstore.lease import FileLease
 from shared.eventstore.log import EventLog
 from shared.eventstore.sqlite import SQLiteLogRecorder
 from shared.kernel.errors import Refusal
+from shared.messaging import kafka
 from shared.web.problems import STATUS
 from tests.gateway.test_door import ENROLMENT, MARKET, PRODUCER, SESSION, Door, refused
 from tests.support import notices
@@ -333,7 +334,7 @@ def test_a_distribution_has_5_000_lines_at_most(door: Door, lines: int, status: 
 
 
 def test_a_home_that_another_process_writes_to_is_busy_and_may_be_tried_again(door: Door) -> None:
-    with FileLease(door.world.home.folder / "lease", 1).held():
+    with FileLease(door.world.home.folder / "gateway.lease", 1).held():
         response = door.tell(PRODUCER)
     refused(response, 503, "home-busy")
     assert int(response.headers["Retry-After"]) > 0
@@ -376,7 +377,8 @@ def test_on_a_full_disk_a_call_is_refused_whole_and_taken_once_there_is_room(doo
 
 
 def test_every_refusal_of_the_product_stands_in_the_one_table_of_statuses() -> None:
-    assert main.app.info.name == "cagette"  # the command imports all there is
+    assert main.app.info.name == "cagette"  # the command imports all there is,
+    assert kafka.PARTITIONS == 6  # but what only a deployment needs
 
     def names(refusal: type[Refusal]) -> set[str]:
         own = {refusal.name} if "name" in vars(refusal) else set()

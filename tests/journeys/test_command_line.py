@@ -249,7 +249,7 @@ def test_a_home_written_by_a_newer_version_is_refused_and_left_alone(
 
 def test_a_second_writer_waits_for_the_first_then_says_so(at: Stage) -> None:
     home = at("told")
-    with FileLease(home / "lease").held():
+    with FileLease(home / "gateway.lease").held():
         busy = run(home, "payout 2024-10-07", CAGETTE_PATIENCE_SECONDS="1")
         refused(busy, "home-busy", str(home), "wait")
         waiting = subprocess.Popen(

@@ -1,15 +1,16 @@
 """Hearing facts: each exactly once, poison set aside with its stream, nothing skipped."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from services.billing.use_cases.closing import FactsParked
+from services.billing.application import FactsParked
 from services.billing.views.fees import FEES
 from services.gateway.api.imports import BODIES
 from shared.asks.base import Body
 from shared.eventstore.asks import Asked
-from shared.facts.envelope import Message
+from shared.facts.envelope import Message, UnknownFact
 from shared.kernel.errors import KeyReused
 from shared.messaging.parking import ParkedFacts, parked_keys
 from tests.support.notices import (
@@ -84,7 +85,7 @@ def test_poison_is_parked_with_its_reason_and_the_rest_goes_on(
         for event in cagette.home.billing.log.history()
         if isinstance(event, ParkedFacts.Parked)
     ]
-    assert [(event.reason, event.value, event.position) for event in parked] == [
+    assert [(event.reason, event.message.value, event.message.position) for event in parked] == [
         (reason, value, 10_000)
     ]
     assert cagette.home.billing.heard()["gateway/0"] == 10_000
@@ -98,6 +99,38 @@ def test_later_facts_of_a_parked_stream_wait_and_those_of_others_do_not(cagette:
     cagette.told(distribution(sales={"1": 1_000, "2": 1_000}))
     assert {fee["producer_id"] for fee in cagette.rows(FEES)} == {"2"}
     assert parked_keys(cagette.home.billing.log.begin()) == {"gateway/1": 2}
+
+
+def test_what_is_parked_is_taken_in_again_in_order_or_dropped(cagette: World) -> None:
+    cagette.told(market(), producer("1"))
+    billing = cagette.home.billing
+    billing.hear([Message("gateway", cagette.home.gateway.log.head() + 1, "x", "1", NOW, b"{}")])
+    cagette.told(distribution("D0", sales={}), distribution(sales={"1": 1_000}))
+    with pytest.raises(UnknownFact):
+        billing.release("gateway", "1", by="ops", why="mended", drop=False)
+    assert parked_keys(billing.log.begin()) == {"gateway/1": 2}
+    assert billing.release("gateway", "1", by="ops", why="a test", drop=True) == 2
+    assert (parked_keys(billing.log.begin()), cagette.rows(FEES)) == ({}, [])
+    cagette.told(distribution(sales={"1": 2_000}, validation_no=2))
+    assert {fee["base_cents"] for fee in cagette.rows(FEES)} == {2_000}
+
+
+def test_facts_that_waited_behind_poison_are_billed_once_they_are_released(
+    cagette: World,
+) -> None:
+    cagette.told(market(), producer("1"), distribution(sales={"1": 1_000}))
+    fact = next(m for m in facts(cagette) if m.type.endswith("SalesValidated.v1"))
+    cagette.told(unvalidation())
+    billing = cagette.home.billing
+    mended = replace(fact, position=20_000)
+    work = billing.log.begin()
+    stream = ParkedFacts("gateway", "1")
+    stream.park(mended, None)
+    work.keep([stream], "test")
+    work.commit()
+    assert billing.release("gateway", "1", by="ops", why="mended", drop=False) == 1
+    cagette.home.caught_up()
+    assert sum(fee["amount_cents"] for fee in cagette.rows(FEES)) == 90
 
 
 def test_a_month_is_not_closed_over_parked_facts_but_despite_them_with_a_reason(
@@ -135,7 +168,7 @@ def test_an_ask_remembers_who_asked_and_what_was_heard_by_then(cagette: World) -
     asks = [e for e in cagette.home.billing.log.history() if isinstance(e, Asked.Made)]
     assert [(ask.use_case, ask.by) for ask in asks] == [("publish", "system"), ("settle", "test")]
     assert asks[-1].heard == heard
-    assert asks[-1].arguments == {"monday": "2024-10-07"}
+    assert asks[-1].arguments == {"monday": "2024-10-07", "despite": False, "why": None}
     caused = [e for e in cagette.home.billing.log.history() if e.cause == asks[-1].cause]
     assert len(caused) > 1
 

@@ -71,6 +71,28 @@ def test_fundings_that_do_not_add_up_are_refused_or_wait_if_told_before_the_pric
     assert facts(cagette) == ["TrainingEnrolled"]
 
 
+CHEAPER = session(seq=2, price_cents=80_000)
+ENROLMENT = enrolment("2024-10-20")
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        (session(), CHEAPER, ENROLMENT),
+        (session(), ENROLMENT, CHEAPER),
+        (CHEAPER, session(), ENROLMENT),
+        (ENROLMENT, session(), CHEAPER),
+        (ENROLMENT, CHEAPER, session()),  # the other way round it is refused, for all to see
+    ],
+)
+def test_an_enrolment_adds_up_to_the_price_it_was_made_at_whatever_came_first(
+    cagette: World, order: tuple[dict[str, Any], ...]
+) -> None:
+    cagette.told(*order)
+    told = [m for m in cagette.home.training.told(0, 1_000)[0] if b"80000" in m.value]
+    assert told[-1].type == "cagette.training.TrainingEnrolled.v1"
+
+
 def test_a_session_whose_kind_changes_is_told_again_for_everyone_in_it(cagette: World) -> None:
     cagette.told(session(), enrolment("2024-10-20"), enrolment("2024-10-21", producer_id="2"))
     cagette.told(session(kind="UPDATE", seq=2))

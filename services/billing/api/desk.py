@@ -24,10 +24,17 @@ class BillingDesk:
     def __init__(self, house: House[Billing]) -> None:
         self._house = house
 
-    def settle(self, monday: date, *, by: str, dry_run: bool = False) -> Answer:
-        """Settle a Monday."""
+    def settle(
+        self, monday: date, *, by: str, why: str | None = None, dry_run: bool = False
+    ) -> Answer:
+        """Settle a Monday; `why` settles it despite parked facts and says for what reason."""
+        despite = why is not None
         return self._ask(
-            "settle", {"monday": monday}, lambda billing: settle(billing, monday), by, dry_run
+            "settle",
+            {"monday": monday, "despite": despite, "why": why},
+            lambda billing: settle(billing, monday, despite=despite),
+            by,
+            dry_run,
         )
 
     def close(
@@ -46,6 +53,10 @@ class BillingDesk:
     def publish(self, tariff: Tariff, *, by: str) -> Answer:
         """Publish a version of the tariff."""
         return self._ask("publish", {"tariff": tariff}, lambda b: publish(b, tariff), by)
+
+    def has_tariff(self) -> bool:
+        """Whether a tariff was ever published."""
+        return bool(Billing(self._house.log.begin(), "").tariffs().versions)
 
     def document(self, number: str) -> Issue:
         """What a document says; raises NotFound for a number that was never drawn."""

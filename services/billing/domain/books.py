@@ -1,5 +1,7 @@
 """The books: which Mondays are settled, which months are closed, which numbers are drawn."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -15,6 +17,15 @@ from shared.kernel.calendar import (
     paris_day,
 )
 from shared.kernel.ids import stable_id
+
+
+@dataclass(frozen=True, order=True)
+class StatementKey:
+    """What names a statement; they sort by month, party, channel."""
+
+    month: Month
+    party_id: str
+    channel: Channel
 
 
 class Books(Aggregate):
@@ -52,12 +63,19 @@ class Books(Aggregate):
         last: int
         issued_on: date
 
+    class DocumentsHeld(Aggregate.Event):
+        """These, and only these, closed statements wait for what their document lacks."""
+
+        TOPIC = "billing.books.documents-held"
+        held: tuple[StatementKey, ...]
+
     @event(Opened)
     def __init__(self) -> None:
         self.settled_until = date.min
         self.closed_until: Month = month_of(date.min)
         self.last_numbers: dict[int, int] = {}
         self.last_issued_on = date.min
+        self.held: tuple[StatementKey, ...] = ()
 
     @staticmethod
     def create_id() -> UUID:
@@ -91,6 +109,12 @@ class Books(Aggregate):
         if month > self.closed_until:
             self._month_closed(month, closed_on)
 
+    def hold(self, keys: Iterable[StatementKey]) -> None:
+        """Say which closed statements wait for their document now."""
+        held = tuple(sorted(keys))
+        if held != self.held:
+            self._documents_held(held)
+
     def draw(self, count: int, issued_on: date) -> list[str]:
         """The next numbers of the year's series, gapless: `F2024-000001` and so on."""
         year = issued_on.year
@@ -107,6 +131,10 @@ class Books(Aggregate):
     @event(MonthClosed)
     def _month_closed(self, month: Month, closed_on: date) -> None:
         self.closed_until = month
+
+    @event(DocumentsHeld)
+    def _documents_held(self, held: tuple[StatementKey, ...]) -> None:
+        self.held = held
 
     @event(NumbersDrawn)
     def _numbers_drawn(self, year: int, first: int, last: int, issued_on: date) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
-from services.billing.domain.spans import Span, Training, reason_on
+from services.billing.domain.spans import Span, Training, span_on
 from services.billing.domain.tariff import TariffBook
 from services.billing.domain.words import Formula, TrainingKind
 from shared.kernel.aggregate import Aggregate, Created, event
@@ -108,7 +108,7 @@ class Contract(Aggregate):
 
     def formula_on(self, day: date) -> Formula:
         """The formula in force on a day."""
-        return Formula.ENGAGEE if reason_on(self.spans, day) else Formula.FLEXIBLE
+        return Formula.ENGAGEE if span_on(self.spans, day) else Formula.FLEXIBLE
 
     @event(Identified)
     def _identified(

@@ -14,8 +14,6 @@ from shared.kernel.calendar import Month
 from shared.kernel.ids import stable_id
 from shared.kernel.persons import Sealed
 
-DOCUMENTS = "document/"
-
 
 class DocumentType(StrEnum):
     """Positive is an invoice, negative a credit note."""
@@ -66,10 +64,6 @@ class Document(Aggregate):
 
         TOPIC = "billing.document.issued"
         issue: Issue
-
-        def tags(self) -> tuple[str, ...]:
-            """Found by number."""
-            return (DOCUMENTS + self.issue.number,)
 
     @event(Issued)
     def __init__(self, issue: Issue) -> None:

@@ -1,11 +1,12 @@
 """What a producer sold at a distribution, what was charged for it, and where that stands."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
 from services.billing.domain.books import Books
+from services.billing.domain.spans import Span
 from services.billing.domain.tariff import Tariff
 from services.billing.domain.words import Channel, FeeKind, Formula, Place
 from shared.kernel.aggregate import Aggregate, Created, event
@@ -34,8 +35,8 @@ class Sold:
 class Charge:
     """One signed amount charged, in cents excl. VAT, and the place where it stands.
 
-    A correction names the first fee of its (producer, distribution, kind), and where that
-    stands.
+    A correction names the first fee of its (producer, distribution, kind), and the frozen place
+    whose amount it corrects, where there is one.
     """
 
     fee_id: str
@@ -58,10 +59,15 @@ class Taking:
 
 @dataclass(frozen=True)
 class Terms:
-    """What a sale is billed at: the formula of its day, by which span, and the tariff."""
+    """What a sale is billed at: the formula of its day, the span that gives it, the tariff."""
 
-    formula: Formula
     tariff: Tariff
+    span: Span | None = None
+
+    @property
+    def formula(self) -> Formula:
+        """ENGAGEE where a span covers the day, else FLEXIBLE."""
+        return Formula.ENGAGEE if self.span else Formula.FLEXIBLE
 
 
 class Sale(Aggregate):
@@ -92,6 +98,7 @@ class Sale(Aggregate):
         distribution_id: str
         sold: Sold
         formula: Formula
+        span: Span | None
         tariff_version: int
         party_id: str | None
         charges: tuple[Charge, ...]
@@ -139,6 +146,7 @@ class Sale(Aggregate):
             distribution_id=self.distribution_id,
             sold=sold,
             formula=terms.formula,
+            span=terms.span,
             tariff_version=version,
             party_id=party,
             charges=charges,
@@ -152,6 +160,7 @@ class Sale(Aggregate):
         if kind is FeeKind.PAYMENT and sold.channel is Channel.ON_SITE:
             due = {}
         first = self.first.get(kind)
+        frozen = [p for p, n in self.fees[kind].items() if n and not books.is_open(p)]
         count = self.charged[kind]
         home = books.home(sold.channel, sold.first_validated_at)
         for place, amount in differences(self.fees[kind], due, sold, books):
@@ -164,7 +173,7 @@ class Sale(Aggregate):
                 base_cents=sold.sales_cents if place == home else 0,
                 amount_cents=amount,
                 corrects=first.fee_id if first else None,
-                corrects_place=first.place if first else None,
+                corrects_place=latest(frozen, place.channel),
             )
             first = first or charge
             yield charge
@@ -176,6 +185,7 @@ class Sale(Aggregate):
         distribution_id: str,
         sold: Sold,
         formula: Formula,
+        span: Span | None,
         tariff_version: int,
         party_id: str | None,
         charges: tuple[Charge, ...],
@@ -201,6 +211,11 @@ class Rating:
 
     charges: tuple[Charge, ...]
     takings: tuple[Taking, ...]
+
+
+def latest(frozen: Sequence[Place], channel: Channel) -> Place | None:
+    """Where what is corrected was invoiced last: in the same channel, else in the other."""
+    return max(frozen, key=lambda p: (p.channel is channel, p.order), default=None)
 
 
 def differences(

@@ -82,7 +82,7 @@ def clipped(spans: Iterable[Span], first: date, last: date) -> list[Span]:
     return [span for span in inside if span.first <= span.last]
 
 
-def reason_on(spans: Iterable[Span], day: date) -> Span | None:
+def span_on(spans: Iterable[Span], day: date) -> Span | None:
     """The span that makes a day ENGAGEE, or None: FLEXIBLE."""
     return next((span for span in spans if span.covers(day)), None)
 

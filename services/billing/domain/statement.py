@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
+from services.billing.domain.books import StatementKey
 from services.billing.domain.sale import Charge, Sale
 from services.billing.domain.words import Channel, FeeKind, Formula, Place
 from shared.kernel.aggregate import Aggregate, Created, event
@@ -15,7 +16,6 @@ from shared.kernel.money import BASIS_POINTS, half_up, share
 
 MONTHS = "month/"
 MONDAYS = "monday/"
-AWAITING = "awaiting-document/"
 
 
 @dataclass(frozen=True)
@@ -105,12 +105,6 @@ class Statement(Aggregate):
         totals: Totals
         closed_on: date
 
-        def tags(self) -> tuple[str, ...]:
-            """Found until its document is issued, where it needs one."""
-            if self.totals.net_cents == 0:
-                return ()
-            return (f"{AWAITING}{self.month}/{self.party_id}/{self.channel}",)
-
     class Documented(Aggregate.Event):
         """A document was issued for it."""
 
@@ -131,6 +125,16 @@ class Statement(Aggregate):
     def create_id(party_id: str, month: Month, channel: Channel) -> UUID:
         """One statement a party, month and channel."""
         return stable_id("billing/statement", party_id, month, channel)
+
+    @property
+    def key(self) -> "StatementKey":
+        """What names it."""
+        return StatementKey(self.month, self.party_id, self.channel)
+
+    @property
+    def needs_document(self) -> bool:
+        """Whether it is closed at other than 0 and has no document yet."""
+        return bool(self.totals and self.totals.net_cents and self.number is None)
 
     def charge(self, charge: Charge, sale: Sale) -> None:
         """Take a charge over as a line."""
@@ -178,7 +182,7 @@ class Statement(Aggregate):
         until = sum(n.amount_cents for n in self.lines if n.monday and n.monday <= monday)
         due = Totals.of(until, vat_bp).gross_cents - self.withheld_cents
         shares = split(due, self.nets_of(monday), vat_bp)
-        if shares:
+        if any(shares.values()):
             self._withheld(monday, due, shares)
         return shares
 

@@ -110,11 +110,11 @@ class TariffBook(Aggregate):
         return True
 
     def on(self, day: date) -> Tariff:
-        """The version in force on a day; raises NoTariff before the first."""
+        """The version in force on a day; the first also before it began. Raises NoTariff."""
         for tariff in reversed(self.versions):
-            if tariff.from_on <= day:
+            if tariff.from_on <= day or tariff.version == 1:
                 return tariff
-        raise NoTariff(f"No tariff is in force on {day}: publish one that begins by then.")
+        raise NoTariff("No tariff was published: `cagette migrate` publishes the reference.")
 
     def spans(self, trainings: Mapping[str, Training]) -> tuple[Span, ...]:
         """The days on which trainings make a producer ENGAGEE, each version on its own days."""

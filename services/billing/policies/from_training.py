@@ -1,11 +1,17 @@
 """What follows in billing from what training tells: ENGAGEE opens, or closes, on its days."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from services.billing.application import Billing
 from services.billing.domain.contract import Contract
+from services.billing.domain.spans import Span
 from services.billing.domain.words import TrainingKind
-from shared.facts.training import TrainingCancelled, TrainingCompleted, TrainingEnrolled
+from shared.facts.training import (
+    TrainingCancelled,
+    TrainingCompleted,
+    TrainingEnrolled,
+    TrainingFact,
+)
 from shared.kernel.aggregate import Aggregate
 from shared.messaging.rules import Policies
 
@@ -15,9 +21,9 @@ policies = Policies[Billing]()
 @policies.whenever(TrainingEnrolled)
 def an_enrolment_opens_engagee(fact: TrainingEnrolled, billing: Billing) -> Iterator[Aggregate]:
     """For the integration of a new producer, during his first year."""
-    contract = billing.contract(fact.producer_id)
+    contract, before = _contract(fact, billing)
     contract.enrol(fact.session_id, TrainingKind(fact.kind), fact.enrolled_on, billing.tariffs())
-    yield from _rated_again(contract, billing)
+    yield from _rated_again(contract, before, billing)
 
 
 @policies.whenever(TrainingCompleted)
@@ -25,11 +31,11 @@ def a_completed_training_opens_engagee(
     fact: TrainingCompleted, billing: Billing
 ) -> Iterator[Aggregate]:
     """From its day on; told late, it re-rates what was sold since."""
-    contract = billing.contract(fact.producer_id)
+    contract, before = _contract(fact, billing)
     contract.complete(
         fact.session_id, TrainingKind(fact.kind), fact.completed_on, billing.tariffs()
     )
-    yield from _rated_again(contract, billing)
+    yield from _rated_again(contract, before, billing)
 
 
 @policies.whenever(TrainingCancelled)
@@ -37,13 +43,22 @@ def an_abandoned_training_closes_engagee(
     fact: TrainingCancelled, billing: Billing
 ) -> Iterator[Aggregate]:
     """Unless it was completed."""
-    contract = billing.contract(fact.producer_id)
+    contract, before = _contract(fact, billing)
     contract.cancel(fact.session_id, TrainingKind(fact.kind), fact.cancelled_on, billing.tariffs())
-    yield from _rated_again(contract, billing)
+    yield from _rated_again(contract, before, billing)
 
 
-def _rated_again(contract: Contract, billing: Billing) -> Iterator[Aggregate]:
+def _contract(fact: TrainingFact, billing: Billing) -> tuple[Contract, Sequence[Span]]:
+    contract = billing.contract(fact.producer_id)
+    return contract, contract.spans
+
+
+def _rated_again(
+    contract: Contract, before: Sequence[Span], billing: Billing
+) -> Iterator[Aggregate]:
     yield contract
+    if contract.spans == before:
+        return
     for sale in billing.sales_of(contract.producer_id):
         if sale.sold and contract.formula_on(sale.sold.day) is not sale.formula:
             yield from billing.rate(sale, sale.sold)

@@ -7,9 +7,8 @@ from services.billing.domain.books import Books
 from services.billing.domain.document import Document, DocumentLine, DocumentType, Issue
 from services.billing.domain.statement import Statement
 from services.billing.domain.words import Channel
-from services.billing.use_cases.settlement import standing_mondays
 from shared.kernel.answers import Answer, Result
-from shared.kernel.calendar import Month, first_day, last_day, next_month
+from shared.kernel.calendar import Month, first_day, last_day
 from shared.kernel.errors import Refusal
 
 
@@ -25,12 +24,6 @@ class DatedTooEarly(Refusal):
     name = "dated-too-early"
 
 
-class FactsParked(Refusal):
-    """Facts are set aside that may belong to the month."""
-
-    name = "facts-parked"
-
-
 def close(billing: Billing, month: Month, on: date, *, despite: bool = False) -> Answer:
     """Close a month and issue its documents, and older ones that were held (contract §6).
 
@@ -38,41 +31,51 @@ def close(billing: Billing, month: Month, on: date, *, despite: bool = False) ->
     documents that were held and are complete by now are issued.
     """
     books = billing.books()
-    if month > books.closed_until:
+    waiting = billing.held(books)
+    is_new = month > books.closed_until
+    if is_new:
         _refuse_unready(billing, books, month, despite)
-        if on < last_day(month):
-            raise DatedTooEarly(f"{month} ends on {last_day(month)}: date its close then or later.")
-        books.close(month, on)
-        for statement in billing.statements_of(month):
-            statement.close(_vat_bp(billing, statement), on)
-            billing.keep(statement)
-        result = Result.CREATED
-    else:
-        result = Result.UNCHANGED
-    waiting = billing.awaiting_document()
-    complete = [s for s in waiting if _is_complete(billing, s)]
-    if complete and on < books.last_issued_on:
+        refuse_before(on, month)
+        waiting += _closed(billing, books, month, on)
+    complete = [statement for statement in waiting if _is_complete(billing, statement)]
+    for statement in complete:
+        refuse_before(on, statement.month)
+    if (complete or is_new) and on < books.last_issued_on:
         raise DatedTooEarly(
             f"A document is dated {books.last_issued_on}: date these then or later."
         )
+    books.hold([statement.key for statement in waiting if statement not in complete])
     numbers = books.draw(len(complete), on)
     billing.keep(books)
     for statement, number in zip(complete, numbers, strict=True):
-        _issue(billing, statement, number, on)
+        statement.document(number)
+    for statement in complete:
+        _issue(billing, statement, on)
     figures = {"documents": len(complete), "held_documents": len(waiting) - len(complete)}
-    return Answer(Result.CREATED if complete else result, figures=figures)
+    return Answer(Result.CREATED if complete or is_new else Result.UNCHANGED, figures=figures)
+
+
+def refuse_before(on: date, month: Month) -> None:
+    """Refuse a day before the month's end."""
+    if on < last_day(month):
+        raise DatedTooEarly(f"{month} ends on {last_day(month)}: date its documents then or later.")
+
+
+def _closed(billing: Billing, books: Books, month: Month, on: date) -> list[Statement]:
+    """Close a month's statements; those that need a document."""
+    books.close(month, on)
+    statements = billing.statements_of(month)
+    for statement in statements:
+        statement.close(_vat_bp(billing, statement), on)
+        billing.keep(statement)
+    return [statement for statement in statements if statement.needs_document]
 
 
 def _refuse_unready(billing: Billing, books: Books, month: Month, despite: bool) -> None:
-    parked = billing.parked()
-    if parked and not despite:
-        raise FactsParked(
-            f"Facts of {', '.join(parked)} are parked: replay or drop them, "
-            "or close with --despite --why."
-        )
+    billing.refuse_parked(despite=despite)
     after, end = last_day(books.closed_until), last_day(month)
     months = [m for m in billing.months(books.closed_until, month) if _stands(billing, m)]
-    mondays = standing_mondays(billing, max(after, books.settled_until), end + timedelta(days=1))
+    mondays = billing.standing_mondays(max(after, books.settled_until), end + timedelta(days=1))
     todo = [f"close {m}" for m in months]
     todo += [f"settle {monday}" for monday in mondays]
     if todo:
@@ -92,11 +95,11 @@ def _is_complete(billing: Billing, statement: Statement) -> bool:
     return party.person is not None and not party.info_missing
 
 
-def _issue(billing: Billing, statement: Statement, number: str, on: date) -> None:
+def _issue(billing: Billing, statement: Statement, on: date) -> None:
     tariff = billing.tariffs().on(first_day(statement.month))
-    totals = statement.totals
+    totals, number = statement.totals, statement.number
     buyer = billing.contract(statement.party_id).person
-    if totals is None or buyer is None:
+    if totals is None or number is None or buyer is None:
         raise AssertionError(f"no document can be issued for {statement.id}")
     at_source = statement.channel is Channel.ONLINE
     issue = Issue(
@@ -112,23 +115,17 @@ def _issue(billing: Billing, statement: Statement, number: str, on: date) -> Non
         vat_bp=tariff.rates.vat_bp,
         totals=totals,
         paid_cents=totals.gross_cents if at_source else 0,
-        lines=_lines(billing, statement, number),
+        lines=_lines(billing, statement),
     )
-    statement.document(number)
     billing.keep(Document(issue), statement)
 
 
-def _lines(billing: Billing, statement: Statement, number: str) -> tuple[DocumentLine, ...]:
+def _lines(billing: Billing, statement: Statement) -> tuple[DocumentLine, ...]:
     lines = []
     for line in sorted(statement.lines, key=lambda n: (n.day, n.subject, n.fee_id)):
         corrected = None
         if line.corrects_place:
             place = line.corrects_place
             corrected = billing.statement(statement.party_id, place.month, place.channel).number
-        lines.append(DocumentLine(line, corrected if corrected != number else None))
+        lines.append(DocumentLine(line, corrected if corrected != statement.number else None))
     return tuple(lines)
-
-
-def following(month: Month) -> date:
-    """The first day of the next month: when a month is usually closed."""
-    return first_day(next_month(month))

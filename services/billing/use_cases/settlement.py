@@ -23,18 +23,19 @@ class MondaysStanding(Refusal):
     name = "mondays-standing"
 
 
-def settle(billing: Billing, monday: date) -> Answer:
+def settle(billing: Billing, monday: date, *, despite: bool = False) -> Answer:
     """Settle a Monday, and with it all earlier, empty ones (contract §5.7).
 
-    Refuses a day that is no Monday, and earlier Mondays on which an amount stands.
-    Settled already: unchanged.
+    Refuses a day that is no Monday, earlier Mondays on which an amount stands and, unless it is
+    `despite` them, parked facts. Settled already: unchanged.
     """
     if monday.weekday() != 0:
         raise NotAMonday(f"{monday} is no Monday: transfers leave on Mondays.")
     books = billing.books()
     if monday <= books.settled_until:
         return Answer(Result.UNCHANGED)
-    standing = standing_mondays(billing, books.settled_until, monday)
+    billing.refuse_parked(despite=despite)
+    standing = billing.standing_mondays(books.settled_until, monday)
     if standing:
         raise MondaysStanding(f"Settle {', '.join(map(str, standing))} first: amounts stand there.")
     books.settle(monday)
@@ -44,7 +45,7 @@ def settle(billing: Billing, monday: date) -> Answer:
     takers = {t.producer_id for t in transfers if t.sales_cents}
     takers |= {producer_id for producer_id, cents in withheld.items() if cents}
     nets = [
-        _ask(billing, billing.transfer(producer_id, monday), withheld[producer_id])
+        _settled(billing, billing.transfer(producer_id, monday), withheld[producer_id])
         for producer_id in sorted(takers)
     ]
     sent = [net for net in nets if net > 0]
@@ -54,16 +55,6 @@ def settle(billing: Billing, monday: date) -> Answer:
         "sent_cents": sum(sent),
     }
     return Answer(Result.CREATED, figures=figures)
-
-
-def standing_mondays(billing: Billing, after: date, below: date) -> list[date]:
-    """The unsettled Mondays between two days on which an amount stands."""
-    return [monday for monday in billing.mondays(after, below) if _stands(billing, monday)]
-
-
-def _stands(billing: Billing, monday: date) -> bool:
-    statements, transfers = billing.standing_on(monday)
-    return any(s.stands_on(monday) for s in statements) or any(t.stands() for t in transfers)
 
 
 def _withhold(billing: Billing, statements: list[Statement], monday: date) -> dict[str, int]:
@@ -76,7 +67,7 @@ def _withhold(billing: Billing, statements: list[Statement], monday: date) -> di
     return withheld
 
 
-def _ask(billing: Billing, transfer: Transfer, withheld_cents: int) -> int:
+def _settled(billing: Billing, transfer: Transfer, withheld_cents: int) -> int:
     carried_cents = billing.carried_into(transfer.producer_id, transfer.monday)
     net_cents = transfer.settle(withheld_cents, carried_cents)
     billing.keep(transfer)

@@ -12,7 +12,7 @@ from services.billing.domain.books import Books
 from services.billing.domain.contract import Contract
 from services.billing.domain.document import Document, Issue
 from services.billing.domain.sale import Sale
-from services.billing.domain.spans import Span, reason_on
+from services.billing.domain.spans import Span, span_on
 from services.billing.domain.statement import Statement, Totals
 from services.billing.domain.tariff import TariffBook
 from services.billing.domain.transfer import Transfer
@@ -43,6 +43,8 @@ class Seen:
     closed_until: Month = ""
     late: list[str] = field(default_factory=list)
     statements: dict[str, StatementKey] = field(default_factory=dict)
+    takings: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+    held: set[StatementKey] = field(default_factory=set)
 
 
 def audited(events: Iterable[Remembered]) -> Iterator[str]:
@@ -73,6 +75,8 @@ def _see(seen: Seen, event: Remembered) -> None:
         seen.settled.append(event)
     elif isinstance(event, Books.MondaySettled):
         seen.settled_until = event.monday
+    elif isinstance(event, Books.DocumentsHeld):
+        seen.held = {(key.party_id, key.month, key.channel) for key in event.held}
     elif isinstance(event, Books.MonthClosed):
         seen.closed_until = event.month
 
@@ -81,12 +85,15 @@ def _see_rated(seen: Seen, event: Sale.Rated) -> None:
     seen.rated[event.producer_id, event.distribution_id] = event
     for taking in event.takings:
         seen.taken[event.producer_id, taking.monday] += taking.amount_cents
+        seen.takings[event.producer_id, event.distribution_id] += taking.amount_cents
         if taking.monday <= seen.settled_until:
             seen.late.append(f"sales of {event.distribution_id} went to settled {taking.monday}")
 
 
 def _see_statement(seen: Seen, event: Statement.Event) -> None:
     key = seen.statements[event.originator_id.hex]
+    if key in seen.closed and not isinstance(event, Statement.Documented):
+        seen.late.append(f"statement {key} went on after it was closed")
     if isinstance(event, Statement.FeeCharged):
         line = event.line
         seen.fees[line.subject] += line.amount_cents
@@ -107,7 +114,7 @@ def _fees(seen: Seen) -> Iterator[str]:
     """Σ fees of a sale = what stands × the rate of its day, half-up once (§5.2)."""
     for (producer_id, distribution_id), rated in sorted(seen.rated.items()):
         sold = rated.sold
-        engagee = reason_on(seen.spans.get(producer_id, ()), sold.day)
+        engagee = span_on(seen.spans.get(producer_id, ()), sold.day)
         formula = Formula.ENGAGEE if engagee else Formula.FLEXIBLE
         tariff = seen.tariffs.on(sold.day)
         for kind in FeeKind:
@@ -124,18 +131,14 @@ def _fees(seen: Seen) -> Iterator[str]:
 
 def _sales(seen: Seen) -> Iterator[str]:
     """Σ takings of a sale = its online sales."""
-    online: dict[str, int] = defaultdict(int)
-    for (producer_id, _), rated in seen.rated.items():
-        if rated.sold.channel is Channel.ONLINE:
-            online[producer_id] += rated.sold.sales_cents
-    taken: dict[str, int] = defaultdict(int)
-    for (producer_id, _), cents in seen.taken.items():
-        taken[producer_id] += cents
-    for producer_id in sorted({*online, *taken}):
-        if online[producer_id] != taken[producer_id]:
+    for (producer_id, distribution_id), rated in sorted(seen.rated.items()):
+        online = rated.sold.channel is Channel.ONLINE
+        stands = rated.sold.sales_cents if online else 0
+        placed = seen.takings[producer_id, distribution_id]
+        if placed != stands:
             yield (
-                f"online sales of {producer_id}: {online[producer_id]} cents stand, "
-                f"{taken[producer_id]} placed"
+                f"online sales of {producer_id} in {distribution_id}: "
+                f"{stands} cents stand, {placed} placed"
             )
 
 
@@ -149,6 +152,8 @@ def _statements(seen: Seen) -> Iterator[str]:
             yield f"statement {key}: lines make {seen.lines[key]}, closed at {totals.net_cents}"
         if totals.net_cents + totals.vat_cents != totals.gross_cents:
             yield f"statement {key}: net and VAT do not make gross"
+        if totals.net_cents and (key in issued) is (key in seen.held):
+            yield f"statement {key} is closed and has no document, or one that is also held"
     for key, issue in issued.items():
         lines = sum(n.line.amount_cents for n in issue.lines)
         vat_cents = share(lines, issue.vat_bp)

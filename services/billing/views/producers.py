@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Column, MetaData, String, Table
 
 from services.billing.domain.contract import Contract
 from services.billing.domain.sale import Sale
-from services.billing.domain.spans import Reason, Span, around, reason_on
+from services.billing.domain.spans import Reason, Span, around, span_on
 from services.billing.domain.words import Formula
 from shared.eventstore.views import Row, View, Views
 from shared.kernel.aggregate import Remembered
@@ -78,7 +78,7 @@ def producers_on(views: Views, day: date) -> list[tuple[Any, ...]]:
 
 
 def _formula(spans: Sequence[Span], day: date) -> tuple[Formula, date | None, date | None]:
-    formula = Formula.ENGAGEE if reason_on(spans, day) else Formula.FLEXIBLE
+    formula = Formula.ENGAGEE if span_on(spans, day) else Formula.FLEXIBLE
     return (formula, *around(spans, day))
 
 

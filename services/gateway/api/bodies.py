@@ -21,15 +21,15 @@ from shared.asks.base import (
 )
 
 PaymentMode = Literal["ONLINE", "ON_SITE"]
-Optional = Text | None
+OptionalText = Text | None
 
 
 class Address(Body):
     """A postal address."""
 
-    street: Optional = None
+    street: OptionalText = None
     postcode: Annotated[str, Field(max_length=20)] | None = None
-    city: Optional = None
+    city: OptionalText = None
 
 
 class Producer(Body):
@@ -69,7 +69,7 @@ class Payment(Body):
     payment_id: Id
     type: Text
     amount_cents: SignedCents
-    remote_id: Optional = None
+    remote_id: OptionalText = None
 
 
 class Line(Body):
@@ -123,4 +123,4 @@ class Unvalidation(Body):
 
     validation_no: Number
     at: Instant
-    reason: Optional = None
+    reason: OptionalText = None

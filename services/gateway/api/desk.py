@@ -15,6 +15,7 @@ from shared.asks.training import TrainingHouse
 from shared.eventstore.asks import Ask
 from shared.kernel.answers import Answer
 from shared.messaging.house import House
+from shared.vault import is_same
 
 
 class GatewayDesk:
@@ -54,7 +55,11 @@ class GatewayDesk:
     ) -> tuple[str, dict[str, Any], Callable[[Gateway], Answer] | None]:
         if isinstance(body, bodies.Producer):
             producer = producer_notice(natural_id, body)
-            return "tell-producer", {"notice": producer}, lambda g: tell_producer(g, producer)
+            return (
+                "tell-producer",
+                {"notice": producer},
+                lambda g: tell_producer(g, producer, is_same),
+            )
         if isinstance(body, bodies.Market):
             market = market_notice(natural_id, body)
             return "tell-market", {"notice": market}, lambda g: tell_market(g, market)

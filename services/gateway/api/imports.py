@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from pydantic import ValidationError
 
@@ -12,7 +12,13 @@ from services.gateway.api.desk import GatewayDesk
 from shared.asks import training
 from shared.asks.base import Body, Id
 from shared.asks.flaws import flaws_of
-from shared.eventstore.failures import STORAGE_EXCEPTIONS, storage_refusal
+from shared.eventstore.failures import (
+    STORAGE_EXCEPTIONS,
+    DiskFull,
+    StorageAway,
+    storage_refusal,
+)
+from shared.eventstore.lease import HomeBusy
 from shared.kernel.answers import Answer
 from shared.kernel.errors import NotValid, Refusal
 from shared.web.answers import answer_body, status_of
@@ -28,6 +34,9 @@ BODIES: dict[str, type[Body]] = {
     **training.BODIES,
 }
 """The body of a line, by its kind."""
+
+UNAVAILABLE = (HomeBusy, DiskFull, StorageAway)
+"""Refusals that are not about a line: telling it later will do."""
 
 IN_A_SESSION = ("enrolment", "completion", "cancellation")
 
@@ -69,15 +78,33 @@ class LineResult:
 def import_lines(
     desk: GatewayDesk, lines: Iterable[bytes], *, by: str, dry_run: bool = False
 ) -> Iterator[LineResult]:
-    """Tell every line in order; a result a line, in order. Blank lines are passed over."""
+    """Tell every line in order; a result a line, in order. Blank lines are passed over.
+
+    Once nothing can be written, the remaining lines are not tried: they get the same refusal.
+    """
 
     def tell(line: ImportLine, body: Body) -> Answer:
         session_id = line.session_id
         return desk.tell(line.id, body, by=by, session_id=session_id, dry_run=dry_run)[0]
 
+    away: Refusal | None = None
     for number, raw in enumerate(lines, start=1):
-        if raw.strip():
-            yield _result(number, raw, tell)
+        if not raw.strip():
+            continue
+        if away:
+            yield LineResult(number, None, None, away)
+            continue
+        result = _result(number, raw, tell)
+        away = result.outcome if isinstance(result.outcome, UNAVAILABLE) else None
+        yield result
+
+
+def bounded(file: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a file; of one that is too long only as much as shows that it is."""
+    while line := file.readline(MAXIMUM_LINE_BYTES + 2):
+        yield line
+        while len(line) == MAXIMUM_LINE_BYTES + 2 and not line.endswith(b"\n"):
+            line = file.readline(MAXIMUM_LINE_BYTES + 2)
 
 
 def line_answer(result: LineResult) -> dict[str, Any]:
@@ -105,7 +132,7 @@ def _result(number: int, raw: bytes, tell: Callable[[ImportLine, Body], Answer])
 
 
 def _parsed(raw: bytes) -> ImportLine:
-    if len(raw) > MAXIMUM_LINE_BYTES:
+    if len(raw.rstrip(b"\r\n")) > MAXIMUM_LINE_BYTES:
         raise LineTooLong(f"A line has {MAXIMUM_LINE_BYTES} bytes at most.")
     try:
         content = json.loads(raw.decode("utf-8"), parse_constant=_no_constant)

@@ -42,8 +42,6 @@ def producer_notice(producer_id: str, body: bodies.Producer) -> ProducerNotice:
         raise ForeignCountry(
             "Only producers of France can be billed.", [Flaw("/country", "must be FR")]
         )
-    if body.billing_party_id == producer_id:
-        body = body.model_copy(update={"billing_party_id": None})
     address = body.address or bodies.Address()
     person = Person(
         name=body.name,
@@ -58,7 +56,6 @@ def producer_notice(producer_id: str, body: bodies.Producer) -> ProducerNotice:
     return ProducerNotice(
         producer_id=producer_id,
         seq=body.seq,
-        digest=body.digest(),
         joined_on=body.joined_on,
         party_id=body.billing_party_id or producer_id,
         country=body.country,

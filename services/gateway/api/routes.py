@@ -10,10 +10,11 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from services.gateway.api import bodies
 from services.gateway.api.desk import GatewayDesk
-from services.gateway.api.imports import import_lines, line_answer
+from services.gateway.api.imports import bounded, import_lines, line_answer
 from shared.asks import training
 from shared.asks.base import ID_PATTERN, Body
 from shared.web.answers import AnswerBody, answer_body, status_of
+from shared.web.problems import PROBLEMS
 
 BY = "api"
 """Who asks, for all that comes in over HTTP."""
@@ -33,6 +34,7 @@ Key = Annotated[
 RESPONSES: dict[int | str, dict[str, Any]] = {
     201: {"model": AnswerBody, "description": "Created"},
     202: {"model": AnswerBody, "description": "Held until what it refers to is told"},
+    **PROBLEMS,
 }
 
 
@@ -61,7 +63,7 @@ def routes(desk: GatewayDesk, told: Callable[[], None]) -> APIRouter:
 
         def results() -> Iterator[str]:
             with spool:
-                for result in import_lines(desk, spool, by=BY):
+                for result in import_lines(desk, bounded(spool), by=BY):
                     yield json.dumps(line_answer(result), ensure_ascii=False) + "\n"
             told()
 

@@ -153,11 +153,12 @@ class Distribution(Aggregate):
         """Record an un-validation; the same twice changes nothing."""
         if validation_no in self.unvalidated:
             return Result.UNCHANGED
-        latest = max(self.unvalidated, default=0)
+        is_first = not self.unvalidated
+        latest = max([*self.validations, *self.unvalidated], default=0)
         self._unvalidation_told(validation_no, at)
         if validation_no < latest:
             return Result.STALE
-        return Result.CREATED if latest == 0 else Result.UPDATED
+        return Result.CREATED if is_first else Result.UPDATED
 
     def find_modes(self, mode_on: Callable[[date], PaymentMode | None]) -> None:
         """Give the validations that wait for a mode the one their market has by now."""

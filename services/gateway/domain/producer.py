@@ -1,7 +1,7 @@
 """A producer, as the marketplace tells him."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from uuid import UUID
@@ -13,6 +13,8 @@ from shared.kernel.ids import stable_id
 from shared.kernel.persons import Sealed
 
 NAMED = "party/"
+
+SamePerson = Callable[[Sealed, Sealed], bool]
 
 
 class PartyRefused(Refusal):
@@ -31,11 +33,13 @@ class VatRegime(StrEnum):
 
 @dataclass(frozen=True)
 class ProducerNotice:
-    """The whole of a producer under a rising number; his person's fields as one sealed value."""
+    """The whole of a producer under a rising number; his person's fields as one sealed value.
+
+    It has no digest: one of a person's fields would outlive the key that seals them.
+    """
 
     producer_id: str
     seq: int
-    digest: str
     joined_on: date
     party_id: str
     country: str
@@ -80,12 +84,17 @@ class Producer(Aggregate):
         """One stream a producer."""
         return producer_stream(notice.producer_id)
 
-    def tell(self, notice: ProducerNotice) -> Result:
-        """Take a notice over if its number is higher; refuses a number with other content."""
+    def tell(self, notice: ProducerNotice, is_same: SamePerson) -> Result:
+        """Take a notice over if its number is higher; refuses a number with other content.
+
+        `is_same` says whether two sealed values are of equal persons.
+        """
         if notice.seq < self.notice.seq:
             return Result.STALE
         if notice.seq == self.notice.seq:
-            if notice.digest != self.notice.digest:
+            known = self.notice
+            person = known.person if is_same(known.person, notice.person) else notice.person
+            if replace(notice, person=person) != known:
                 raise NumberReused(
                     f"seq {notice.seq} of producer {notice.producer_id} was told with other "
                     "content: send the change under a higher number."

@@ -1,12 +1,12 @@
 """Producers: what the marketplace tells of them."""
 
 from services.gateway.application import Gateway
-from services.gateway.domain.producer import ProducerNotice, check_party
+from services.gateway.domain.producer import ProducerNotice, SamePerson, check_party
 from services.gateway.use_cases.distributions import tell_sales
 from shared.kernel.answers import Answer, Result
 
 
-def tell_producer(gateway: Gateway, notice: ProducerNotice) -> Answer:
+def tell_producer(gateway: Gateway, notice: ProducerNotice, is_same: SamePerson) -> Answer:
     """Take a producer's notice over, and tell his sales anew where they wait or he is excluded.
 
     Refuses a party that is not its own party, and a number that came with other content.
@@ -17,7 +17,7 @@ def tell_producer(gateway: Gateway, notice: ProducerNotice) -> Answer:
         check_party(notice, party, gateway.naming(notice.producer_id))
     was_billed = gateway.is_billed(notice.producer_id)
     if known:
-        result = known.tell(notice)
+        result = known.tell(notice, is_same)
         gateway.keep(known)
     else:
         gateway.keep(gateway.enrolled(notice))

@@ -91,9 +91,14 @@ class EnrolmentNotice:
     contract: ContractKind
     fundings: tuple[FundingShare, ...]
 
+    @property
+    def total_cents(self) -> int:
+        """What the shares make."""
+        return sum(share.amount_cents for share in self.fundings)
+
     def check(self, price_cents: int) -> None:
         """Refuse shares that do not add up to the price."""
-        total = sum(share.amount_cents for share in self.fundings)
+        total = self.total_cents
         if total != price_cents:
             raise FundingsDiffer(
                 f"The fundings make {euros(total)}, the price is {euros(price_cents)}.",

@@ -9,7 +9,6 @@ from services.training.domain.notices import (
     CancellationNotice,
     CompletionNotice,
     EnrolmentNotice,
-    FundingsDiffer,
     Plan,
     TrainingKind,
 )
@@ -28,7 +27,7 @@ class Attendee:
     enrolment: EnrolmentNotice | None = None
     completion: CompletionNotice | None = None
     cancellation: CancellationNotice | None = None
-    told: tuple[EnrolmentNotice | None, TrainingKind | None] = (None, None)
+    told: tuple[EnrolmentNotice, TrainingKind, int] | None = None
     told_completion: CompletionNotice | None = None
     told_cancellation: CancellationNotice | None = None
 
@@ -106,7 +105,7 @@ class Session(Aggregate):
     @event(Opened)
     def __init__(self, session_id: str) -> None:
         self.session_id = session_id
-        self.plan: Plan | None = None
+        self.plans: dict[int, Plan] = {}
         self.attendees: dict[str, Attendee] = {}
 
     @staticmethod
@@ -115,15 +114,25 @@ class Session(Aggregate):
         return stable_id("training/session", session_id)
 
     def tell(self, plan: Plan) -> Answer:
-        """Plan it, or edit the plan; whoever waited for it is enrolled."""
-        result = _compared(self.plan, plan, f"session {self.session_id}")
-        if result is None:
-            plan.check()
-            result = taken(self.plan.seq if self.plan else 0)
-            self._planned(plan)
-            for producer_id in sorted(self.attendees):
-                self._advance(producer_id)
-        return Answer(result)
+        """Plan it, or edit the plan; whoever waited for it is enrolled.
+
+        The highest number counts; enrolments may add up to the price of any number told.
+        """
+        known = self.plans.get(plan.seq)
+        if known:
+            result = _compared(known, plan, f"session {self.session_id}") or Result.UNCHANGED
+            return Answer(result if self.plan is known else Result.STALE)
+        plan.check()
+        latest = self.plan.seq if self.plan else 0
+        self._planned(plan)
+        for producer_id in sorted(self.attendees):
+            self._advance(producer_id)
+        return Answer(taken(latest) if plan.seq > latest else Result.STALE)
+
+    @property
+    def plan(self) -> Plan | None:
+        """The plan that counts."""
+        return self.plans[max(self.plans)] if self.plans else None
 
     def tell_of(self, producer_id: str, notice: AttendeeNotice) -> Answer:
         """Take over what is told of a producer in it; held while session or enrolment miss."""
@@ -146,7 +155,7 @@ class Session(Aggregate):
 
     def _note(self, producer_id: str, notice: AttendeeNotice) -> None:
         if isinstance(notice, EnrolmentNotice):
-            if self.plan:
+            if self.plan and not self._adds_up(notice):
                 notice.check(self.plan.price_cents)
             self._enrolment_told(producer_id, notice)
         elif isinstance(notice, CompletionNotice):
@@ -158,33 +167,29 @@ class Session(Aggregate):
         attendee = self.attendees[producer_id]
         if self.plan is None:
             return (f"training-session:{self.session_id}",)
-        if attendee.told[0] is None or attendee.told[0] != attendee.enrolment:
+        if attendee.enrolment is None:
             return (f"enrolment:{self.session_id}/{producer_id}",)
+        if attendee.told is None or attendee.told[0] != attendee.enrolment:
+            return (f"fundings-that-add-up:{self.session_id}/{producer_id}",)
         return ()
 
     def _advance(self, producer_id: str) -> None:
         """Tell on whatever no longer waits."""
-        attendee = self.attendees[producer_id]
-        if self.plan is None or attendee.enrolment is None:
+        attendee, plan = self.attendees[producer_id], self.plan
+        if plan is None or attendee.enrolment is None or not self._adds_up(attendee.enrolment):
             return
-        kind = self.plan.kind
-        if attendee.told != (attendee.enrolment, kind):
-            if attendee.told[0] != attendee.enrolment and not self._adds_up(attendee.enrolment):
-                return
-            price_cents = self.plan.price_cents
-            self._enrolled(self.session_id, producer_id, kind, price_cents, attendee.enrolment)
+        if attendee.told != (attendee.enrolment, plan.kind, plan.price_cents):
+            self._enrolled(
+                self.session_id, producer_id, plan.kind, plan.price_cents, attendee.enrolment
+            )
         if attendee.completion and attendee.completion != attendee.told_completion:
-            self._completed(self.session_id, producer_id, kind, attendee.completion)
+            self._completed(self.session_id, producer_id, plan.kind, attendee.completion)
         if attendee.cancellation and attendee.cancellation != attendee.told_cancellation:
-            self._cancelled(self.session_id, producer_id, kind, attendee.cancellation)
+            self._cancelled(self.session_id, producer_id, plan.kind, attendee.cancellation)
 
     def _adds_up(self, enrolment: EnrolmentNotice) -> bool:
-        """One told before its session may turn out not to; it waits for a right one."""
-        try:
-            enrolment.check(self.plan.price_cents if self.plan else 0)
-        except FundingsDiffer:
-            return False
-        return True
+        """Whether the shares make the price of any number told, in whatever order they came."""
+        return enrolment.total_cents in {plan.price_cents for plan in self.plans.values()}
 
     def completed_on(self, producer_id: str) -> date | None:
         """When a producer completed it, as told on."""
@@ -193,7 +198,7 @@ class Session(Aggregate):
 
     @event(Planned)
     def _planned(self, plan: Plan) -> None:
-        self.plan = plan
+        self.plans[plan.seq] = plan
 
     @event(EnrolmentTold)
     def _enrolment_told(self, producer_id: str, notice: EnrolmentNotice) -> None:
@@ -216,7 +221,7 @@ class Session(Aggregate):
         price_cents: int,
         notice: EnrolmentNotice,
     ) -> None:
-        self.attendees[producer_id].told = (notice, kind)
+        self.attendees[producer_id].told = (notice, kind, price_cents)
 
     @event(Completed)
     def _completed(

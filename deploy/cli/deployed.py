@@ -4,6 +4,7 @@ from deploy.cli.home import Home
 from services.billing import main as billing
 from services.billing.api.desk import BillingDesk
 from services.gateway import main as gateway
+from services.gateway.adapters.training import HttpTraining
 from services.gateway.api.desk import GatewayDesk
 from services.training import main as training
 from shared.eventstore.lease import PostgresLease
@@ -36,32 +37,34 @@ def deployed(settings: Settings) -> Home:
     at_training = training.build(logs["training"], writing["training"])
     at_billing = billing.build(logs["billing"], writing["billing"])
     training_desk = training.desk(at_training)
-    engine = postgres_engine(url, "billing")
-    views = Views(logs["billing"], billing.VIEWS, engine)
+    views = Views(logs["billing"], billing.VIEWS, postgres_engine(url, "billing"))
+    relays = {h.name: KafkaRelay(broker, h) for h in (at_gateway, at_training, at_billing)}
+    source = KafkaSource(broker, ["gateway", "training"])
     working = {n: PostgresLease(r, "work", NO_PATIENCE) for n, r in recorders.items()}
     workers = {
-        "gateway": Worker(at_gateway, working["gateway"], KafkaRelay(broker, at_gateway)),
-        "training": Worker(at_training, working["training"], KafkaRelay(broker, at_training)),
-        "billing": Worker(
-            at_billing,
-            working["billing"],
-            KafkaRelay(broker, at_billing),
-            KafkaSource(broker, ["gateway", "training"]),
-            views,
-        ),
+        "gateway": Worker(at_gateway, working["gateway"], relays["gateway"]),
+        "training": Worker(at_training, working["training"], relays["training"]),
+        "billing": Worker(at_billing, working["billing"], relays["billing"], source, views),
     }
     return Home(
         folder=settings.home,
         gateway=at_gateway,
         training=at_training,
         billing=at_billing,
-        gateway_desk=GatewayDesk(at_gateway, training_desk),
+        gateway_desk=GatewayDesk(at_gateway, _training(settings) or training_desk),
         training_desk=training_desk,
         billing_desk=BillingDesk(at_billing),
         billing_views=views,
         workers=workers,
         patience_seconds=settings.patience_seconds,
     )
+
+
+def _training(settings: Settings) -> HttpTraining | None:
+    """Training as another process, where the settings say where it is."""
+    if settings.training_url is None:
+        return None
+    return HttpTraining(settings.training_url, settings.key or "")
 
 
 def broker_of(settings: Settings) -> Broker | None:

@@ -1,25 +1,72 @@
 """Hearing, with patience for what passes by itself."""
 
+import signal
+import threading
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import NoReturn
 
 from deploy.cli.home import Home
 from deploy.cli.output import err
 from shared.eventstore.failures import STORAGE_EXCEPTIONS, storage_refusal
 from shared.eventstore.lease import HomeBusy
+from shared.messaging.source import BrokerAway
+from shared.messaging.worker import Worker
 
 POLL_SECONDS = 0.05
 RETRY_SECONDS = 1
-WORTH_WAITING: tuple[type[Exception], ...] = (HomeBusy, *STORAGE_EXCEPTIONS)
+WORTH_WAITING: tuple[type[Exception], ...] = (BrokerAway, HomeBusy, *STORAGE_EXCEPTIONS)
 """What passes by itself; anything else ends the process."""
 
 
-def hear(home: Home) -> int:
-    """Let all houses catch up, as far as that goes now; how much was taken in."""
+def hear(home: Home) -> None:
+    """Let all houses catch up, as far as that goes now."""
+    with _patience():
+        home.caught_up()
+
+
+def stop_on_sigterm() -> threading.Event:
+    """An event that SIGTERM sets; it also interrupts whatever waits.
+
+    Both, for an interrupt that falls into a finalizer is lost.
+    """
+    stop = threading.Event()
+
+    def ended(*_: object) -> NoReturn:
+        stop.set()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, ended)
+    return stop
+
+
+def keep_working(workers: Sequence[Worker], stop: threading.Event) -> None:
+    """Be the worker of some houses until told to stop; where somebody else is, wait for his end."""
+    while not stop.is_set():
+        with _patience(), ExitStack() as stack:
+            for worker in workers:
+                stack.enter_context(worker.lease.held())
+            err.print(f"at work: {', '.join(worker.house.name for worker in workers)}")
+            while not stop.is_set():
+                for worker in workers:
+                    _steps(worker, stop)
+                time.sleep(POLL_SECONDS)
+
+
+def _steps(worker: Worker, stop: threading.Event) -> None:
+    for _ in worker.steps():
+        if stop.is_set():
+            return
+
+
+@contextmanager
+def _patience() -> Iterator[None]:
+    """What passes by itself is said and waited for; anything else is not caught."""
     try:
-        return sum(home.catch_up())
+        yield
     except WORTH_WAITING as reason:
         if isinstance(reason, STORAGE_EXCEPTIONS) and storage_refusal(reason) is None:
             raise
-        err.print(f"hearing waits: {reason}", markup=False, highlight=False)
+        err.print(f"waiting: {reason}", markup=False, highlight=False)
         time.sleep(RETRY_SECONDS)
-        return 0

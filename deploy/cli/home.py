@@ -53,6 +53,11 @@ class Home:
     patience_seconds: int | None = None
 
     @property
+    def is_embedded(self) -> bool:
+        """Whether all three houses live in this process alone."""
+        return self.patience_seconds is None
+
+    @property
     def houses(self) -> tuple[House[Any], ...]:
         """In the order in which a sale passes them."""
         return (self.gateway, self.training, self.billing)
@@ -64,7 +69,7 @@ class Home:
                 try:
                     stack.enter_context(worker.lease.held())
                 except HomeBusy:
-                    if self.patience_seconds is None:
+                    if self.is_embedded:
                         raise
                     yield from self._await(worker)
                 else:

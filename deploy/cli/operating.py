@@ -14,6 +14,7 @@ from shared.eventstore.recorder import SCHEMA_VERSION
 from shared.eventstore.views import rebuilt
 from shared.messaging.house import House
 from shared.messaging.parking import parked_keys
+from shared.messaging.source import BrokerAway
 from shared.settings import Settings
 
 
@@ -55,7 +56,9 @@ def make_topics(settings: Settings) -> None:
 
 
 def status(as_json: options.Json = False) -> None:
-    """Heads, positions heard, lag and what is parked, by house. Exit code 1 if anything is parked.
+    """Heads, positions heard, lag and what is parked, by house.
+
+    Exit code 1 if anything is parked, or Kafka away.
 
     Example: cagette status --json
     """
@@ -79,27 +82,30 @@ def status(as_json: options.Json = False) -> None:
                 s["head"],
                 s["unpublished"],
                 "\n".join(f"{stream}: {position}" for stream, position in s["heard"].items()),
-                sum(s["lag"].values()),
+                "unknown" if s["lag"] is None else sum(s["lag"].values()),
                 sum(s["parked"].values()),
                 s["schema"],
             )
             for name, s in found.items()
         ]
         table(f"home {Settings().home}", header, rows)
-    if any(s["parked"] for s in found.values()):
+    if any(s["parked"] or s["lag"] is None for s in found.values()):
         raise typer.Exit(1)
 
 
 def _status(home: Home, house: House[Any]) -> dict[str, Any]:
     worker = home.workers.get(house.name)
     heard = house.heard()
-    tails = worker.source.tails() if worker and worker.source else {}
-    behind = {name: tail - heard.get(name, 0) for name, tail in tails.items()}
+    try:
+        tails = worker.source.tails() if worker and worker.source else {}
+    except BrokerAway:
+        tails = None
+    behind = {name: tail - heard.get(name, 0) for name, tail in (tails or {}).items()}
     unpublished = house.log.head() - house.relayed() if worker and worker.relay else 0
     return {
         "head": house.log.head(),
         "heard": heard,
-        "lag": {name: lag for name, lag in behind.items() if lag > 0},
+        "lag": None if tails is None else {n: lag for n, lag in behind.items() if lag > 0},
         "unpublished": unpublished,
         "parked": parked_keys(house.log.begin()),
         "schema": house.log.recorder.schema_version(),

@@ -1,13 +1,13 @@
 """`cagette serve` and `work`: the HTTP API, and the houses listening to each other."""
 
-import time
+from contextlib import suppress
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from deploy.cli import options
-from deploy.cli.hearing import POLL_SECONDS, hear
+from deploy.cli.hearing import keep_working, stop_on_sigterm
 from deploy.cli.home import opened
 from deploy.cli.output import out, shown
 from shared.kernel.errors import NotFound
@@ -34,15 +34,18 @@ def register(app: typer.Typer) -> None:
 def serve(houses: Houses = None, as_json: options.Json = False) -> None:
     """Serve the HTTP API until Ctrl-C; its documentation is at /docs.
 
+    Of a deployment, each house on its own: gateway for the marketplace, training for the gateway.
+
     Example: cagette serve gateway
     """
-    if houses and HouseName.GATEWAY not in houses:
-        raise NotFound("Only the gateway has an HTTP API: cagette serve gateway.")
     from deploy.cli.web import run  # noqa: PLC0415 - half a second that other commands save
 
+    chosen = houses or [HouseName.GATEWAY]
+    if HouseName.BILLING in chosen:
+        raise NotFound("Billing has no HTTP API: cagette serve gateway, or training.")
     settings = Settings()
     with opened(settings) as home:
-        run(home, settings, as_json=as_json)
+        run(home, settings, training=HouseName.GATEWAY not in chosen, as_json=as_json)
 
 
 def work(
@@ -50,18 +53,22 @@ def work(
     once: Annotated[bool, typer.Option("--once", help="Stop when nothing is new.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Let the houses hear each other and keep their views, until Ctrl-C.
+    """Let houses publish, hear and keep their views, until Ctrl-C or SIGTERM.
+
+    A second worker of the same house waits until the first one ends.
 
     Example: cagette work --once
     """
-    if houses and HouseName.BILLING not in houses:
-        raise NotFound("Only billing hears its neighbours by now: cagette work billing.")
+    stop = stop_on_sigterm()
     with opened(Settings()) as home:
-        taken_in = sum(home.catch_up())
-        if as_json:
-            shown({"taken_in": taken_in})
-        else:
-            out.print(f"{taken_in} facts and events taken in")
-        while not once:
-            time.sleep(POLL_SECONDS)
-            hear(home)
+        if once:
+            taken_in = sum(home.catch_up())
+            if as_json:
+                shown({"taken_in": taken_in})
+            else:
+                out.print(f"{taken_in} events and facts taken in")
+            return
+        wanted = [house.value for house in houses or HouseName]
+        workers = [worker for name, worker in home.workers.items() if name in wanted]
+        with suppress(KeyboardInterrupt):
+            keep_working(workers, stop)

@@ -82,8 +82,9 @@ def imported(
         _show(results, refusals, dry_run)
         raise
     finally:
-        with progress("hearing the news"):
-            home.caught_up()
+        if home.is_embedded:
+            with progress("hearing the news"):
+                home.caught_up()
     return results, refusals
 
 

@@ -5,7 +5,7 @@ Apart from the commands, for it is half a second of imports that only `serve` an
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import uvicorn
 from fastapi import FastAPI
@@ -15,15 +15,19 @@ from deploy.cli.home import Home
 from deploy.cli.output import out, shown
 from services.gateway.api.imports import MAXIMUM_LINE_BYTES
 from services.gateway.api.routes import routes
+from services.training.api.routes import routes as training_routes
 from shared.settings import Settings
 from shared.web.app import create_app
 
 
-def run(home: Home, settings: Settings, *, as_json: bool = False) -> None:
-    """Serve a home that is open, and let its houses hear each other meanwhile."""
+def run(home: Home, settings: Settings, *, training: bool = False, as_json: bool = False) -> None:
+    """Serve a home that is open; embedded, its houses hear each other meanwhile.
+
+    Where `training` is served it is training's own API, for the gateway.
+    """
     key = settings.key or home.api_key()
     told = threading.Event()
-    app = web_app(home, settings, key, told)
+    app = training_app(home, settings, key) if training else web_app(home, settings, key, told)
     config = uvicorn.Config(app, host=settings.host, port=settings.port, log_level="warning")
     server = uvicorn.Server(config)
     where = f"http://{settings.host}:{settings.port}"
@@ -32,7 +36,7 @@ def run(home: Home, settings: Settings, *, as_json: bool = False) -> None:
         shown({"url": where, "key_in": source})
     else:
         out.print(f"API and its page: [bold]{where}/docs[/] (key in {source}; Ctrl-C ends)")
-    with _listening(home, told, server):
+    with _listening(home, told, server) if home.is_embedded else nullcontext():
         server.run()
 
 
@@ -44,6 +48,16 @@ def web_app(home: Home, settings: Settings, key: str, told: threading.Event) -> 
         key=key,
         maximum_body_bytes=min(settings.maximum_body_bytes, MAXIMUM_LINE_BYTES),
         unlimited=("/v1/imports",),
+    )
+
+
+def training_app(home: Home, settings: Settings, key: str) -> FastAPI:
+    """Training's HTTP app, which the gateway calls."""
+    return create_app(
+        "Cagette training",
+        [training_routes(home.training_desk)],
+        key=key,
+        maximum_body_bytes=settings.maximum_body_bytes,
     )
 
 

@@ -19,6 +19,10 @@ FIRST_PORT, LAST_PORT = 19_100, 31_000
 """Below the ephemeral range, so that no outgoing socket takes a port while its server is down."""
 
 
+_given: set[int] = set()
+"""Ports that this process gave away, each with its follower, whether or not they answer yet."""
+
+
 class NotToBeHad(Refusal):
     """A server that cannot be had on this machine; the sentence says what to install."""
 
@@ -33,6 +37,9 @@ def free_port() -> int:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
+            if port in _given:
+                continue
+            _given.update((port, port + 1))
             return port
     raise NotToBeHad("No port is free on the loopback.")
 

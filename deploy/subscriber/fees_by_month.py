@@ -50,7 +50,7 @@ def count(database: sqlite3.Connection, records: Iterable[Any]) -> None:
                 continue
             if headers["ce_type"] == "cagette.billing.FeeCharged.v1":
                 database.execute(COUNT, json.loads(record.value))
-            database.commit(); import time; time.sleep(0.005); database.execute(HEAR, (speaker, record.partition, position))
+            database.execute(HEAR, (speaker, record.partition, position))
 
 
 def listen(bootstrap: str, topic: str, batch: int, *, once: bool) -> Iterator[list[Any]]:

@@ -18,6 +18,8 @@ from shared.kernel.errors import Refusal
 class Poison(Refusal):
     """A message that no retry will make right: it is parked."""
 
+    name = "poison"
+
 
 class UnknownFact(Poison):
     """A message whose type its speaker does not tell."""

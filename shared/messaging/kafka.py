@@ -18,7 +18,7 @@ from kafka.record import util
 
 from shared.facts.envelope import Message, received
 from shared.kernel.errors import Refusal
-from shared.messaging.source import Speaker
+from shared.messaging.source import BrokerAway, Speaker
 
 PARTITIONS = 6
 RECONNECT_MS = 1_000
@@ -34,12 +34,6 @@ TOPIC_CONFIGS = {"cleanup.policy": "delete", "retention.ms": "-1", "max.message.
 """Facts are kept for ever, so that a house can be made again from the topics alone."""
 
 
-class BrokerAway(Refusal):
-    """Kafka does not answer."""
-
-    name = "broker-away"
-
-
 class SlowChecksums(Refusal):
     """The package crc32c is missing, without which the client is many times slower."""
 
@@ -52,6 +46,9 @@ class Broker:
 
     bootstrap: str
     prefix: str = "cagette"
+
+    def __str__(self) -> str:
+        return f"Kafka at {self.bootstrap}"
 
     def topic_of(self, house: str) -> str:
         """The topic on which a house tells."""

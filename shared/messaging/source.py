@@ -4,6 +4,13 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from shared.facts.envelope import Message
+from shared.kernel.errors import Refusal
+
+
+class BrokerAway(Refusal):
+    """What lies between the houses does not answer."""
+
+    name = "broker-away"
 
 
 class Speaker(Protocol):

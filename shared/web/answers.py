@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 from pydantic import BaseModel
+from starlette.responses import JSONResponse
 
 from shared.kernel.answers import Answer, Result
 
@@ -34,3 +35,9 @@ def answer_body(answer: Answer) -> dict[str, Any]:
     if answer.warnings:
         body["warnings"] = list(answer.warnings)
     return body
+
+
+def response(answer: Answer, *, replayed: bool) -> JSONResponse:
+    """The response that an answer gets; a replay says that it is one."""
+    headers = {"Idempotency-Replayed": "true"} if replayed else None
+    return JSONResponse(answer_body(answer), status_of(answer), headers)

@@ -96,6 +96,7 @@ def rare_things(told: World) -> None:
     sales = "cagette.gateway.SalesValidated.v1"
     poison = Message("gateway", position, sales, "2045", at, b'{"producer_id": 2045}')
     told.home.billing.hear([poison])
+    told.home.billing.release("gateway", "2045", by="test", why="a test", drop=True)
     told.home.caught_up()
 
 

@@ -25,6 +25,7 @@ DOWNWARDS = "deploy knows the houses, the houses know the treaty"
 TREATY = "the treaty's own layers"
 PURE = "domain and kernel know no framework, no I/O, no clock, no chance"
 EVENT_LIBRARY = "the event sourcing library stays in the event store, and in the kernel's aggregate"
+BROKERS = "kafka in the messaging, psycopg in the event store"
 PEOPLE = "use cases answer people, they hear and tell no facts"
 
 
@@ -97,6 +98,9 @@ VIOLATIONS = [
     Planted(EVENT_LIBRARY, "shared.web.app", "import eventsourcing.application"),
     Planted(EVENT_LIBRARY, "shared.vault", "import eventsourcing.cipher"),
     Planted(EVENT_LIBRARY, "shared.settings", "import eventsourcing.utils"),
+    Planted(BROKERS, "services.billing.main", "import kafka"),
+    Planted(BROKERS, "deploy.cli.home", "import psycopg"),
+    Planted(BROKERS, "shared.web.app", "import psycopg_pool"),
     Planted(PEOPLE, "services.billing.use_cases.closing", "import shared.facts.billing"),
     Planted(PEOPLE, "services.gateway.use_cases.markets", "import shared.facts.gateway"),
     Planted(PEOPLE, "services.training.use_cases.sessions", "import shared.facts.training"),

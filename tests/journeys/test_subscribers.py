@@ -115,11 +115,15 @@ def season(told: Callable[[Tell], Season], request: pytest.FixtureRequest) -> Se
     return told(request.param)
 
 
-def fees_by_month(broker: Broker, database: Path, *options: str) -> "subprocess.Popen[str]":
+PYTHON = [sys.executable, "-m", "deploy.subscriber.fees_by_month"]
+
+
+def fees_by_month(
+    broker: Broker, database: Path, *options: str, start: list[str] = PYTHON
+) -> "subprocess.Popen[str]":
     """Start the Python subscriber."""
-    command = [sys.executable, "-m", "deploy.subscriber.fees_by_month", *options]
-    command += ["--bootstrap", broker.bootstrap, "--topic", broker.topic_of("billing")]
-    command += ["--database", str(database)]
+    command = [*start, *options, "--bootstrap", broker.bootstrap, "--database", str(database)]
+    command += ["--topic", broker.topic_of("billing")]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
@@ -164,23 +168,39 @@ def test_it_counts_the_fees_that_the_billing_view_shows(season: Season, tmp_path
     assert len(rows) == len(season.fees) > 50
 
 
-def test_killed_again_and_again_it_counts_each_fact_once(season: Season, tmp_path: Path) -> None:
-    database = tmp_path / "fees.sqlite"
-    stops = []
-    for _ in range(3):
-        process = fees_by_month(season.broker, database, "--batch=1")
-        until_heard(database, heard(database) + 1)
-        process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=SECONDS)
+DYING = """
+import os, runpy, signal, sqlite3, sys
+
+class Dying(sqlite3.Connection):
+    left = int(sys.argv.pop(1))
+
+    def execute(self, *statement):
+        Dying.left -= 1
+        if Dying.left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().execute(*statement)
+
+connect = sqlite3.connect
+sqlite3.connect = lambda file: connect(file, factory=Dying)
+runpy.run_module("deploy.subscriber.fees_by_month", run_name="__main__")
+"""
+"""Runs it, and kills it before one of its statements."""
+
+
+def test_killed_within_its_transactions_it_counts_each_fact_once(
+    season: Season, tmp_path: Path
+) -> None:
+    database, stops = tmp_path / "fees.sqlite", []
+    for statements in (0, 1, 2, 3, 70, 141, 142, 143, 144, 145, 300):
+        start = [sys.executable, "-c", DYING, str(statements)]
+        killed = fees_by_month(season.broker, database, "--once", "--batch=20", start=start)
+        killed.communicate(timeout=SECONDS)
+        assert killed.returncode == -signal.SIGKILL
         stops.append(heard(database))
-    whole = tmp_path / "whole.sqlite"
-    count_once(season, whole)
-    assert stops == sorted(set(stops))
-    assert 0 < stops[-1] < heard(whole), "it was killed after the end, not in the middle"
-    assert counted(database) != season.fees
     count_once(season, database)
+    assert stops == sorted(stops)
+    assert 0 == stops[0] < stops[4] < stops[-1] < heard(database)
     assert counted(database) == season.fees
-    assert heard(database) == heard(whole)
 
 
 def test_what_is_read_or_published_again_is_not_counted_again(

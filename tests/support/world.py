@@ -22,7 +22,7 @@ from shared.settings import Settings
 from tests.support.recount import Bills, Step
 
 Notice = dict[str, Any]
-LATER = date(2030, 1, 1)
+LATER = date(2027, 1, 31)
 """Documents may be dated then: it is after all seasons."""
 
 

@@ -3,39 +3,23 @@
 import json
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Header, Path, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
 
 from services.gateway.api import bodies
 from services.gateway.api.desk import GatewayDesk
 from services.gateway.api.imports import bounded, import_lines, line_answer
-from shared.asks import training
-from shared.asks.base import ID_PATTERN, Body
-from shared.web.answers import AnswerBody, answer_body, status_of
-from shared.web.problems import PROBLEMS
+from shared.asks.base import Body
+from shared.web.answers import AnswerBody, response
+from shared.web.trainings import RESPONSES, Id, Key, Tell, add_trainings
 
 BY = "api"
 """Who asks, for all that comes in over HTTP."""
 
 SPOOL_BYTES = 1024 * 1024
 """An import above this waits on the disk, not in memory, until it was received whole."""
-
-Id = Annotated[str, Path(pattern=ID_PATTERN)]
-Key = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        pattern=r"^[\x21-\x7e]{1,255}$",
-        description="Optional: the same key and body give the same answer, for ever.",
-    ),
-]
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    201: {"model": AnswerBody, "description": "Created"},
-    202: {"model": AnswerBody, "description": "Held until what it refers to is told"},
-    **PROBLEMS,
-}
 
 
 def routes(desk: GatewayDesk, told: Callable[[], None]) -> APIRouter:
@@ -47,11 +31,10 @@ def routes(desk: GatewayDesk, told: Callable[[], None]) -> APIRouter:
     ) -> Response:
         answer, replayed = desk.tell(natural_id, body, by=BY, session_id=session_id, key=key)
         told()
-        headers = {"Idempotency-Replayed": "true"} if replayed else None
-        return JSONResponse(answer_body(answer), status_of(answer), headers)
+        return response(answer, replayed=replayed)
 
     _add_sales(router, tell)
-    _add_trainings(router, tell)
+    add_trainings(router, tell)
 
     @router.post("/imports", response_class=StreamingResponse, openapi_extra=NDJSON)
     async def tell_many(request: Request) -> StreamingResponse:
@@ -72,7 +55,7 @@ def routes(desk: GatewayDesk, told: Callable[[], None]) -> APIRouter:
     return router
 
 
-def _add_sales(router: APIRouter, tell: Callable[..., Response]) -> None:
+def _add_sales(router: APIRouter, tell: Tell) -> None:
     @router.put("/producers/{producer_id}", response_model=AnswerBody, responses=RESPONSES)
     def tell_producer(producer_id: Id, body: bodies.Producer) -> Response:
         """A producer was created or edited."""
@@ -96,35 +79,6 @@ def _add_sales(router: APIRouter, tell: Callable[..., Response]) -> None:
     def unvalidate(distribution_id: Id, body: bodies.Unvalidation, key: Key = None) -> Response:
         """A distribution was un-validated by an administrator."""
         return tell(distribution_id, body, key=key)
-
-
-def _add_trainings(router: APIRouter, tell: Callable[..., Response]) -> None:
-    session = "/training-sessions/{session_id}"
-    enrolment = f"{session}/enrolments/{{producer_id}}"
-
-    @router.put(session, response_model=AnswerBody, responses=RESPONSES)
-    def tell_session(session_id: Id, body: training.Session) -> Response:
-        """A training session was planned or edited."""
-        return tell(session_id, body)
-
-    @router.put(enrolment, response_model=AnswerBody, responses=RESPONSES)
-    def tell_enrolment(session_id: Id, producer_id: Id, body: training.Enrolment) -> Response:
-        """A producer enrolled, or the enrolment was edited."""
-        return tell(producer_id, body, session_id=session_id)
-
-    @router.post(f"{enrolment}/completion", response_model=AnswerBody, responses=RESPONSES)
-    def tell_completion(
-        session_id: Id, producer_id: Id, body: training.Completion, key: Key = None
-    ) -> Response:
-        """A training was completed."""
-        return tell(producer_id, body, session_id=session_id, key=key)
-
-    @router.post(f"{enrolment}/cancellation", response_model=AnswerBody, responses=RESPONSES)
-    def tell_cancellation(
-        session_id: Id, producer_id: Id, body: training.Cancellation, key: Key = None
-    ) -> Response:
-        """A training was abandoned."""
-        return tell(producer_id, body, session_id=session_id, key=key)
 
 
 NDJSON: dict[str, Any] = {

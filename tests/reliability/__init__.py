@@ -1,0 +1,1 @@
+"""The product under kills, outages and mistakes."""

@@ -12,7 +12,8 @@ from shared.eventstore.log import EventLog
 from shared.eventstore.postgres import PostgresLogRecorder
 from shared.eventstore.views import Views, postgres_engine
 from shared.kernel.errors import NotValid
-from shared.messaging.kafka import Broker, KafkaRelay, KafkaSource, create_topics
+from shared.messaging.kafka import Broker, KafkaRelay, create_topics
+from shared.messaging.kafka_source import KafkaSource
 from shared.messaging.worker import Worker
 from shared.settings import Settings
 

@@ -4,7 +4,7 @@ import typer
 
 from deploy.cli import options
 from deploy.cli.home import opened
-from deploy.cli.output import out, shown, table
+from deploy.cli.output import answered, shown, table
 from shared.kernel.errors import NotValid
 from shared.messaging.parking import parked_facts
 from shared.settings import Settings
@@ -65,9 +65,6 @@ def _release(key: str, by: str, why: str | None, *, drop: bool, as_json: bool) -
     if not why:
         raise NotValid("Say --why: it is remembered.")
     with opened(Settings()) as home:
-        count = home.billing.release(speaker, name, by=by, why=why, drop=drop)
+        answer = home.billing_desk.release(speaker, name, by=by, why=why, drop=drop)
         home.caught_up()
-    if as_json:
-        shown({"released": count, "dropped": drop})
-    else:
-        out.print(f"{count} facts of {key} {'dropped' if drop else 'taken in'}")
+    answered(answer, f"{key} {'dropped' if drop else 'taken in'}", as_json=as_json)

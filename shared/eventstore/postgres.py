@@ -44,10 +44,7 @@ MAXIMUM_BYTES = 4 * 1024 * 1024
 
 
 class PostgresLogRecorder(LogRecorder):
-    """A house's log in a schema of its own.
-
-    A thread that holds a connection (`held`) does all its reading and writing on it.
-    """
+    """A house's log in a schema of its own. Who holds a connection does all his work on it."""
 
     def __init__(self, url: str, schema: str) -> None:
         self.schema = schema

@@ -13,7 +13,7 @@ from shared.eventstore.log import EventLog, Work
 from shared.eventstore.recorder import Step
 from shared.facts.envelope import Message, Poison, enveloped, opened
 from shared.kernel.aggregate import Aggregate
-from shared.kernel.answers import Answer
+from shared.kernel.answers import Answer, Result
 from shared.kernel.errors import KeyReused, NotFound
 from shared.messaging.parking import ParkedFacts, parked_id, parked_keys
 from shared.messaging.rules import Policies, Publishing
@@ -68,15 +68,7 @@ class House(Generic[App]):
                 return _same_again(earlier, ask), True
             answer = use_case(self._application(work, ask.cause))
             if not dry_run and (work.kept or ask.key):
-                made = Asked(
-                    ask_id=ask.id,
-                    use_case=ask.use_case,
-                    arguments=ask.arguments,
-                    by=ask.by,
-                    heard=work.heard(),
-                    answer=answer,
-                )
-                work.keep_first(made, ask.cause)
+                _remember(ask, answer, work)
                 work.commit()
             return answer, False
 
@@ -99,10 +91,10 @@ class House(Generic[App]):
             poison = reason
             self._hear([message], lambda work, m, _: _park(work, m, poison))
 
-    def release(self, speaker: str, key: str, *, by: str, why: str, drop: bool) -> int:
-        """Take what is parked of a speaker and key in again, in order, or `drop` it; how many.
+    def release(self, ask: Ask, speaker: str, key: str, *, why: str, drop: bool) -> Answer:
+        """Take what is parked of a speaker and key in again, in order, or `drop` it.
 
-        Raises Poison if one still cannot be taken: then all of them stay parked.
+        Raises NotFound, and Poison if one still cannot be taken: then all of them stay parked.
         """
         with self._lease.held():
             work = self.log.begin()
@@ -110,12 +102,14 @@ class House(Generic[App]):
             if parked is None or not parked.waiting:
                 raise NotFound(f"Nothing of {speaker}/{key} is parked at {self.name}.")
             messages = [message for message, _, _ in parked.waiting.values()]
-            parked.release(by=by, why=why, dropped=drop)
-            work.keep((parked,), f"released by {by}")
+            parked.release(by=ask.by, why=why, dropped=drop)
+            work.keep((parked,), ask.cause)
             for message in () if drop else messages:
                 self._follow(work, message)
+            answer = Answer(Result.UPDATED, figures={"facts": len(messages)})
+            _remember(ask, answer, work)
             work.commit()
-            return len(messages)
+            return answer
 
     def _hear(
         self, messages: Sequence[Message], take: Callable[[Work, Message, set[str]], None]
@@ -171,6 +165,19 @@ class House(Generic[App]):
             if fact:
                 messages.append(enveloped(fact, reached, event.timestamp))
         return messages, reached
+
+
+def _remember(ask: Ask, answer: Answer, work: Work) -> None:
+    """Write an ask down, in front of what it caused."""
+    made = Asked(
+        ask_id=ask.id,
+        use_case=ask.use_case,
+        arguments=ask.arguments,
+        by=ask.by,
+        heard=work.heard(),
+        answer=answer,
+    )
+    work.keep_first(made, ask.cause)
 
 
 def _same_again(earlier: Asked, ask: Ask) -> Answer:

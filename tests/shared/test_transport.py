@@ -10,7 +10,8 @@ import pytest
 from deploy.cli.home import Home
 from shared.facts.envelope import Message
 from shared.messaging.embedded import EmbeddedSource
-from shared.messaging.kafka import Broker, KafkaSource
+from shared.messaging.kafka import Broker
+from shared.messaging.kafka_source import KafkaSource
 from shared.messaging.source import FactSource
 from tests.support.notices import distribution, market, producer, session, unvalidation
 from tests.support.world import World, world

@@ -54,6 +54,12 @@ class BillingDesk:
         """Publish a version of the tariff."""
         return self._ask("publish", {"tariff": tariff}, lambda b: publish(b, tariff), by)
 
+    def release(self, speaker: str, key: str, *, by: str, why: str, drop: bool) -> Answer:
+        """Take parked facts in again, or drop them."""
+        arguments = {"speaker": speaker, "key": key, "why": why, "drop": drop}
+        ask = Ask("release", arguments, by=by, nonce=uuid4())
+        return self._house.release(ask, speaker, key, why=why, drop=drop)
+
     def has_tariff(self) -> bool:
         """Whether a tariff was ever published."""
         return bool(Billing(self._house.log.begin(), "").tariffs().versions)

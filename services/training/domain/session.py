@@ -71,7 +71,7 @@ class Session(Aggregate):
         notice: CancellationNotice
 
     class Enrolled(Aggregate.Event):
-        """A producer is enrolled: session and price are known. Told as a fact."""
+        """A producer is enrolled: session and price are known."""
 
         TOPIC = "training.session.enrolled"
         session_id: str
@@ -114,10 +114,7 @@ class Session(Aggregate):
         return stable_id("training/session", session_id)
 
     def tell(self, plan: Plan) -> Answer:
-        """Plan it, or edit the plan; whoever waited for it is enrolled.
-
-        The highest number counts; enrolments may add up to the price of any number told.
-        """
+        """Plan it, or edit the plan: the highest number counts. Whoever waited is enrolled."""
         known = self.plans.get(plan.seq)
         if known:
             result = _compared(known, plan, f"session {self.session_id}") or Result.UNCHANGED

@@ -1,0 +1,142 @@
+"""What a listener reads from Kafka: all partitions of some topics, without a group.
+
+A group stalls for minutes after a broker crash (`notes/kafka.md`); here the listener's own
+positions are the only truth, and nothing is committed to the broker.
+"""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from shared.facts.envelope import Message, received
+from shared.messaging.kafka import (
+    BOOTSTRAP_MS,
+    PARTITIONS,
+    RECONNECT_MS,
+    Broker,
+    check_client,
+)
+from shared.messaging.source import BrokerAway
+
+POLL_MS = 200
+FETCH_WAIT_MS = 25
+"""A fetch that waits holds up every other request of its connection."""
+
+
+class KafkaSource:
+    """What some speakers told, read from all partitions of their topics."""
+
+    def __init__(self, broker: Broker, speakers: Sequence[str]) -> None:
+        check_client()
+        self._broker = broker
+        self._speakers = {broker.topic_of(speaker): speaker for speaker in speakers}
+        self._consumer: KafkaConsumer | None = None
+        self._given: dict[TopicPartition, tuple[int, int, int]] = {}
+        """By partition, of the last batch: position heard before, its first offset, its last
+        position: where to go back to when a listener did not take it."""
+
+    def poll(self, heard: Mapping[str, int], limit: int) -> list[Message]:
+        """Up to `limit` messages beyond what is heard; raises BrokerAway when none can be had."""
+        try:
+            if self._consumer is None:
+                self._consumer, self._given = self._built(limit), {}
+            consumer = self._consumer
+            self._go_back(consumer, heard)
+            while True:
+                batch = consumer.poll(timeout_ms=POLL_MS, max_records=limit)
+                fresh = [
+                    m for tp, records in batch.items() for m in self._fresh(tp, records, heard)
+                ]
+                if fresh or (not batch and self._is_at_end(consumer)):
+                    return fresh
+        except (KafkaError, OSError) as reason:
+            self.close()
+            raise BrokerAway(f"{self._broker} gave nothing: {reason!r}") from reason
+
+    def _go_back(self, consumer: KafkaConsumer, heard: Mapping[str, int]) -> None:
+        for tp, (before, offset, last) in list(self._given.items()):
+            reached = heard.get(f"{self._speakers[tp.topic]}/{tp.partition}", 0)
+            if reached < before:
+                consumer.seek_to_beginning(tp)
+            elif reached < last:
+                consumer.seek(tp, offset)
+            else:
+                continue
+            del self._given[tp]
+
+    def _fresh(
+        self, tp: TopicPartition, records: Sequence[Any], heard: Mapping[str, int]
+    ) -> list[Message]:
+        speaker = self._speakers[tp.topic]
+        messages = [_message(speaker, record) for record in records]
+        fresh = [m for m in messages if m.position > heard.get(m.stream, 0)]
+        told = [m.position for m in fresh if m.speaker == speaker]
+        if told:
+            before = heard.get(f"{speaker}/{tp.partition}", 0)
+            self._given[tp] = (before, records[0].offset, max(told))
+        return fresh
+
+    def _is_at_end(self, consumer: KafkaConsumer) -> bool:
+        ends = consumer.end_offsets(list(consumer.assignment()))
+        return all(consumer.position(tp) >= end for tp, end in ends.items())
+
+    def tails(self) -> dict[str, int]:
+        """The position of the last message of every stream that has any."""
+        try:
+            consumer = self._built(PARTITIONS)
+            try:
+                return self._tails(consumer)
+            finally:
+                consumer.close(autocommit=False, timeout_ms=1_000)
+        except (KafkaError, OSError) as reason:
+            raise BrokerAway(f"{self._broker} gave nothing: {reason!r}") from reason
+
+    def _tails(self, consumer: KafkaConsumer) -> dict[str, int]:
+        ends = consumer.end_offsets(list(consumer.assignment()))
+        waiting = {tp for tp, end in ends.items() if end > 0}
+        for tp in waiting:
+            consumer.seek(tp, ends[tp] - 1)
+        for tp in set(ends) - waiting:
+            consumer.pause(tp)
+        found: dict[str, int] = {}
+        while waiting:
+            for tp, records in consumer.poll(timeout_ms=POLL_MS).items():
+                waiting.discard(tp)
+                for record in records:
+                    message = _message(self._speakers[tp.topic], record)
+                    found[message.stream] = max(message.position, found.get(message.stream, 0))
+        return found
+
+    def _built(self, limit: int) -> KafkaConsumer:
+        consumer = KafkaConsumer(
+            bootstrap_servers=self._broker.bootstrap,
+            bootstrap_timeout_ms=BOOTSTRAP_MS,
+            client_id="listener",
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            max_poll_records=limit,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+            reconnect_backoff_max_ms=RECONNECT_MS,
+            allow_auto_create_topics=False,
+        )
+        partitions = [TopicPartition(t, n) for t in self._speakers for n in range(PARTITIONS)]
+        consumer.assign(partitions)
+        consumer.seek_to_beginning(*partitions)
+        return consumer
+
+    def close(self) -> None:
+        """Let go of the consumer."""
+        consumer, self._consumer = self._consumer, None
+        if consumer:
+            with contextlib.suppress(KafkaError, OSError):
+                consumer.close(autocommit=False, timeout_ms=1_000)
+
+
+def _message(speaker: str, record: Any) -> Message:
+    """A record as a message; the bytes are not trusted before the house opens them."""
+    headers = {name: value for name, value in record.headers if value is not None}
+    return received(speaker, record.partition, record.offset, record.key, headers, record.value)

@@ -4,6 +4,7 @@ import gzip
 import shutil
 import time
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from sqlalchemy import Table
 
 from deploy.cli import options
 from deploy.cli.home import Home, opened
+from deploy.cli.operating import make_topics
 from deploy.cli.output import figures, out, progress, shown, table
 from deploy.cli.telling import imported
 from services.billing.adapters.html import page
@@ -24,6 +26,9 @@ from shared.kernel.calendar import Month, first_day, next_month
 from shared.kernel.money import euros
 from shared.settings import Settings
 
+DEPLOYED_PATIENCE = 120
+"""Seconds to wait for the workers to take the whole season in."""
+
 SEASON = Path(__file__).parent.parent / "sandbox" / "season.ndjson.gz"
 
 
@@ -34,6 +39,9 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     serve: Annotated[bool, typer.Option(help="Serve the API at the end, until Ctrl-C.")] = True,
+    deployment: Annotated[
+        bool, typer.Option("--deployment", help="On PostgreSQL and Kafka, as separate processes.")
+    ] = False,
     by: options.By = "demo",
     as_json: options.Json = False,
 ) -> None:
@@ -44,27 +52,44 @@ def demo(
     settings = Settings()
     settings = settings.model_copy(update={"home": settings.home / "demo"})
     shutil.rmtree(settings.home, ignore_errors=True)
-    began = time.monotonic()
-    with opened(settings, check=False) as home:
-        home.migrate()
-        told = _tell(home, by)
-        _settle(home, by)
-        _close(home, by)
-        pages = _pages(home)
-        found = _figures(home, told)
-        if as_json:
-            shown({**found, "home": str(settings.home), "an_invoice": str(pages)})
-        else:
-            _summary(home, found)
-            out.print(f"All of it took {time.monotonic() - began:.1f} s.")
-            out.print(f"An invoice to read: [bold]{pages}[/]")
-            commands = "cagette status, verify, export fees"
-            out.print(f"Look around: CAGETTE_HOME={settings.home} {commands}")
-            out.print(f"The key of this home: [bold]{home.api_key()}[/]")
-        if serve:
-            from deploy.cli.web import run  # noqa: PLC0415 - half a second that --no-serve saves
+    with ExitStack() as stack:
+        if deployment:
+            from deploy.cli.services import local_services, processes  # noqa: PLC0415 - seldom
 
-            run(home, settings, as_json=as_json)
+            settings = stack.enter_context(local_services(settings))
+            settings = settings.model_copy(update={"patience_seconds": DEPLOYED_PATIENCE})
+            make_topics(settings)
+            with opened(settings, check=False) as home:
+                home.migrate()
+                key = home.api_key()
+            settings = stack.enter_context(processes(settings, key))
+        home = stack.enter_context(opened(settings, check=False))
+        if not deployment:
+            home.migrate()
+        _run(home, settings, by, serve=serve, as_json=as_json)
+
+
+def _run(home: Home, settings: Settings, by: str, *, serve: bool, as_json: bool) -> None:
+    began = time.monotonic()
+    told = _tell(home, by)
+    home.caught_up()
+    _settle(home, by)
+    _close(home, by)
+    pages = _pages(home)
+    found = _figures(home, told)
+    if as_json:
+        shown({**found, "home": str(settings.home), "an_invoice": str(pages)})
+    else:
+        _summary(home, found)
+        out.print(f"All of it took {time.monotonic() - began:.1f} s.")
+        out.print(f"An invoice to read: [bold]{pages}[/]")
+        commands = "cagette status, verify, export fees"
+        out.print(f"Look around: CAGETTE_HOME={settings.home} {commands}")
+        out.print(f"The key of this home: [bold]{home.api_key()}[/]")
+    if serve:
+        from deploy.cli.web import run  # noqa: PLC0415 - half a second that --no-serve saves
+
+        run(home, settings, as_json=as_json)
 
 
 def _tell(home: Home, by: str) -> Counter[str]:

@@ -5,7 +5,17 @@ import sys
 import typer
 from pydantic import ValidationError
 
-from deploy.cli import asking, demo, exporting, operating, parked, serving, telling, treaty
+from deploy.cli import (
+    asking,
+    demo,
+    exporting,
+    operating,
+    parked,
+    services,
+    serving,
+    telling,
+    treaty,
+)
 from deploy.cli.output import refused
 from shared.asks.flaws import flaws_of
 from shared.eventstore.failures import storage_refusal
@@ -19,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
-for commands in (demo, serving, telling, asking, exporting, operating, parked, treaty):
+for commands in (demo, serving, telling, asking, exporting, operating, parked, services, treaty):
     commands.register(app)
 
 

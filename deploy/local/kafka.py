@@ -142,10 +142,11 @@ class LocalKafka:
     def start(self) -> None:
         """Start it, formatting its storage first if there is none; ready when it accepts."""
         settings = self.folder / "server.properties"
-        if not settings.exists():
-            data = self.folder / "data"
-            properties = PROPERTIES.format(port=self._port, controller=self._port + 1, data=data)
-            settings.write_text(properties)
+        data = self.folder / "data"
+        settings.write_text(
+            PROPERTIES.format(port=self._port, controller=self._port + 1, data=data)
+        )
+        if not (data / "meta.properties").exists():
             self._format(settings)
         command = self._java("kafka.Kafka", str(settings), heap=HEAP)
         self._server = start(command, self.folder / "log", signal.SIGKILL)

@@ -63,6 +63,11 @@ class LocalPostgres:
     def start(self) -> None:
         """Start it, making its data folder first if there is none."""
         data, run = self._owned("data"), self._owned("run")
+        if self._run("test", "-w", data).returncode:
+            raise NotToBeHad(
+                f"PostgreSQL cannot run as root, and nobody cannot reach {data}: "
+                "set CAGETTE_HOME to a folder that others may enter."
+            )
         if not (data / "PG_VERSION").exists():
             self._make(data)
         settings = {

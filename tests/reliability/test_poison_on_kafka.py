@@ -1,0 +1,70 @@
+"""Poison on a real topic: ten kinds of it are parked, each once, and the rest goes on."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kafka import KafkaProducer
+
+from services.billing.views.fees import FEES
+from shared.messaging.kafka import Broker
+from shared.messaging.parking import parked_facts
+from tests.support.notices import distribution, market, producer
+from tests.support.world import World, world
+
+SALES = b"cagette.gateway.SalesValidated.v1"
+TIME = b"2024-10-05T00:00:00+00:00"
+
+
+def told(kind: bytes = SALES, sequence: bytes = b"900000", time: bytes = TIME) -> dict[str, bytes]:
+    """The headers of a message."""
+    return {"ce_type": kind, "ce_sequence": sequence, "ce_time": time}
+
+
+POISON: dict[str, tuple[dict[str, bytes], bytes | None]] = {
+    "not UTF-8": (told(), b"\xff\xfe"),
+    "not JSON": (told(), b"{"),
+    "no value": (told(), None),
+    "not an object": (told(), b"[1]"),
+    "a field missing": (told(), b'{"producer_id": "1"}'),
+    "a type nobody knows": (told(kind=b"cagette.gateway.Nothing.v1"), b"{}"),
+    "a fact of another house": (told(kind=b"cagette.billing.FeeCharged.v1"), b"{}"),
+    "no headers at all": ({}, b"{}"),
+    "a position that is no number": (told(sequence=b"first"), b"{}"),
+    "a time that is none": (told(time=b"yesterday"), b"{}"),
+}
+
+
+@pytest.fixture
+def deployment(
+    tmp_path: Path, database_url: str, broker: dict[str, str]
+) -> Iterator[tuple[World, Broker]]:
+    """A deployment that told a sale, and its broker."""
+    at = Broker(broker["kafka_bootstrap"], broker["kafka_prefix"])
+    settings = {"database_url": database_url, "patience_seconds": 30, **broker}
+    with world(tmp_path / "home", **settings) as cagette:
+        cagette.told(market(), producer("1"), distribution("D1", sales={"1": 1_000}))
+        yield cagette, at
+
+
+def test_ten_kinds_of_poison_are_parked_and_the_rest_goes_on(
+    deployment: tuple[World, Broker],
+) -> None:
+    cagette, at = deployment
+    sender = KafkaProducer(bootstrap_servers=at.bootstrap, acks="all")
+    for number, (headers, value) in enumerate(POISON.values()):
+        place = {"ce_sequence": b"%d" % (900_000 + number)}
+        is_placed = headers.get("ce_sequence") == b"900000"
+        words = list((headers | (place if is_placed else {})).items())
+        key = f"bad-{number}".encode()
+        sender.send(at.topic_of("gateway"), value, key=key, headers=words).get(timeout=30)
+    sender.close()
+    for _ in range(2):  # a second start reads everything again, and parks nothing twice
+        cagette.home.caught_up()
+        cagette.home.workers["billing"].close()
+    parked = parked_facts(cagette.home.billing.log.begin())
+    assert sorted(fact.key.rpartition("/")[2] for fact in parked) == sorted(
+        f"bad-{number}" for number in range(len(POISON))
+    )
+    assert {fact.reason for fact in parked} == {"malformed-fact", "unknown-fact"}
+    assert sum(fee["amount_cents"] for fee in cagette.rows(FEES)) == 90

@@ -3,7 +3,9 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+import os
+import subprocess
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 from random import Random
@@ -11,53 +13,28 @@ from random import Random
 import pytest
 
 from deploy.cli.exporting import EXPORTS, as_csv
-from tests.support.hard_season import hard_season
-from tests.support.processes import Deployment, wait_until
-from tests.support.recount import Step, recount
+from tests.support.processes import (
+    ALL,
+    CAGETTE,
+    Deployment,
+    ask,
+    beginning,
+    fees_of,
+    running,
+    tell,
+    wait_until,
+)
+from tests.support.recount import recount
 from tests.support.world import LATER, World
 
-ALL = ("serve training", "serve gateway", "work gateway", "work training", "work billing")
 EXPORTED = ("invoices", "transfers", "producers")
 
 
 @pytest.fixture
 def deployment(tmp_path: Path, database_url: str, broker: dict[str, str]) -> Iterator[Deployment]:
     """A migrated deployment, with all its processes up."""
-    fresh = Deployment(tmp_path / "deployed", database_url, broker)
-    try:
-        migrated = fresh.run("migrate")
-        assert migrated.returncode == 0, migrated.stderr
-        for name in ALL:
-            fresh.start(name)
-        wait_until(lambda: fresh.is_up(fresh.port) and fresh.is_up(fresh.training_port))
+    with running(tmp_path / "deployed", database_url, broker) as fresh:
         yield fresh
-    finally:
-        fresh.close()
-
-
-def tell(deployment: Deployment, steps: Sequence[Step]) -> None:
-    """Tell notices through the gateway's door; none may be refused."""
-    lines = "".join(json.dumps(notice) + "\n" for _, notice in steps)
-    with deployment.client() as client:
-        told = client.post("/imports", content=lines.encode())
-    answers = [json.loads(line) for line in told.text.splitlines()]
-    assert len(answers) == len(steps)
-    assert [answer for answer in answers if "result" not in answer] == []
-
-
-def ask(deployment: Deployment, step: Step) -> None:
-    """A payout or a close by the command line."""
-    name, argument = step
-    words = [name, str(argument), *(["--on", str(LATER)] if name == "close" else [])]
-    done = deployment.run(*words)
-    assert done.returncode == 0, done.stderr
-
-
-def beginning(seed: int, asks: int) -> list[Step]:
-    """A hard season as far as its first so many payouts and closes."""
-    steps = hard_season(seed)
-    ends = [number for number, step in enumerate(steps) if step[0] != "tell"]
-    return steps[: ends[asks - 1] + 1]
 
 
 def test_a_season_through_three_processes_gives_the_bills_of_one(
@@ -115,13 +92,21 @@ def test_ten_kills_lose_nothing_and_double_nothing(deployment: Deployment) -> No
     for step in asks:
         ask(deployment, step)
     expected = recount(steps)
-    fees: dict[str, int] = {}
-    for fee in csv.DictReader(io.StringIO(deployment.run("export", "fees").stdout)):
-        key = f"{fee['producer_id']}|{fee['distribution_id']}|{fee['kind']}"
-        fees[key] = fees.get(key, 0) + int(fee["amount_cents"])
-    assert {key: cents for key, cents in fees.items() if cents} == expected.fees
+    assert fees_of(deployment) == expected.fees
     invoices = list(csv.DictReader(io.StringIO(deployment.run("export", "invoices").stdout)))
     assert len(invoices) == len(expected.documents)
     assert deployment.stop("work billing") == 0
     verified = deployment.run("verify")
     assert verified.returncode == 0, verified.stdout
+
+
+def test_the_demo_runs_on_postgresql_and_kafka_without_docker(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    for parent in list(tmp_path.parents)[:2]:
+        parent.chmod(0o755)
+    environment = {**os.environ, "CAGETTE_HOME": str(tmp_path / "var")}
+    command = [*CAGETTE, "demo", "--deployment", "--no-serve", "--json"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert (found["documents_incl_vat_cents"], found["settlements"]) == (426_148, 727)

@@ -1,16 +1,23 @@
 """A deployment as it is run: each house in processes of its own."""
 
+import csv
+import io
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2 as httpx
 
 from deploy.local.processes import free_port
+from tests.support.hard_season import hard_season
+from tests.support.recount import Step
+from tests.support.world import LATER
 
 CAGETTE = (sys.executable, "-m", "deploy.cli.main")
 KEY = "a-key-of-the-tests"
@@ -98,3 +105,56 @@ def wait_until(true: Callable[[], bool], seconds: int = 60) -> None:
         if time.monotonic() > give_up:
             raise TimeoutError(f"not within {seconds} s")
         time.sleep(0.1)
+
+
+ALL = ("serve training", "serve gateway", "work gateway", "work training", "work billing")
+"""Every process of a deployment."""
+
+
+@contextmanager
+def running(home: Path, database_url: str, broker: dict[str, str]) -> Iterator[Deployment]:
+    """A migrated deployment, with all its processes up."""
+    fresh = Deployment(home, database_url, broker)
+    try:
+        migrated = fresh.run("migrate")
+        assert migrated.returncode == 0, migrated.stderr
+        for name in ALL:
+            fresh.start(name)
+        wait_until(lambda: fresh.is_up(fresh.port) and fresh.is_up(fresh.training_port))
+        yield fresh
+    finally:
+        fresh.close()
+
+
+def tell(deployment: Deployment, steps: Sequence[Step]) -> None:
+    """Tell notices through the gateway's door; none may be refused."""
+    lines = "".join(json.dumps(notice) + "\n" for _, notice in steps)
+    with deployment.client() as client:
+        told = client.post("/imports", content=lines.encode())
+    answers = [json.loads(line) for line in told.text.splitlines()]
+    assert len(answers) == len(steps)
+    assert [answer for answer in answers if "result" not in answer] == []
+
+
+def ask(deployment: Deployment, step: Step) -> None:
+    """A payout or a close by the command line."""
+    name, argument = step
+    words = [name, str(argument), *(["--on", str(LATER)] if name == "close" else [])]
+    done = deployment.run(*words)
+    assert done.returncode == 0, done.stderr
+
+
+def beginning(seed: int, asks: int) -> list[Step]:
+    """A hard season as far as its first so many payouts and closes."""
+    steps = hard_season(seed)
+    ends = [number for number, step in enumerate(steps) if step[0] != "tell"]
+    return steps[: ends[asks - 1] + 1]
+
+
+def fees_of(deployment: Deployment) -> dict[str, int]:
+    """The fees exported, summed as the independent model sums them."""
+    fees: dict[str, int] = {}
+    for fee in csv.DictReader(io.StringIO(deployment.run("export", "fees").stdout)):
+        key = f"{fee['producer_id']}|{fee['distribution_id']}|{fee['kind']}"
+        fees[key] = fees.get(key, 0) + int(fee["amount_cents"])
+    return {key: cents for key, cents in fees.items() if cents}

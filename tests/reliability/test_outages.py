@@ -1,0 +1,57 @@
+"""Kafka and PostgreSQL killed under a running deployment: the doors say so, nothing is lost."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local.kafka import LocalKafka
+from deploy.local.postgres import LocalPostgres
+from deploy.local.processes import NotToBeHad
+from tests.support.notices import market
+from tests.support.processes import Deployment, beginning, fees_of, running, tell, wait_until
+from tests.support.recount import recount
+from tests.support.services import missing
+
+Servers = tuple[Deployment, LocalPostgres, LocalKafka]
+
+
+@pytest.fixture
+def servers(tmp_path: Path) -> Iterator[Servers]:
+    """A deployment on servers of its own, which may be killed."""
+    try:
+        with LocalPostgres() as postgres, LocalKafka() as kafka:
+            broker = {"kafka_bootstrap": kafka.bootstrap, "kafka_prefix": "cagette"}
+            with running(tmp_path / "deployed", postgres.url, broker) as deployment:
+                yield deployment, postgres, kafka
+    except NotToBeHad as reason:
+        missing(reason)
+
+
+def test_a_broker_that_dies_stops_no_door_and_loses_nothing(servers: Servers) -> None:
+    deployment, _, kafka = servers
+    notices = beginning(8, asks=1)[:-1]
+    third = len(notices) // 3
+    tell(deployment, notices[:third])
+    kafka.kill()
+    tell(deployment, notices[third : 2 * third])
+    kafka.start()
+    tell(deployment, notices[2 * third :])
+    expected = recount(notices).fees
+    wait_until(lambda: fees_of(deployment) == expected, seconds=90)
+
+
+def test_a_database_that_dies_is_503_and_nothing_is_lost_or_doubled(servers: Servers) -> None:
+    deployment, postgres, _ = servers
+    notices = beginning(9, asks=1)[:-1]
+    half = len(notices) // 2
+    tell(deployment, notices[:half])
+    postgres.kill()
+    with deployment.client() as client:
+        away = client.put("/markets/999", json=market("999")["body"])
+    assert (away.status_code, "Retry-After" in away.headers) == (503, True)
+    assert away.json()["type"] == "urn:cagette:problem:storage-away"
+    postgres.start()
+    tell(deployment, notices)  # the sender repeats itself, as a cron job does
+    expected = recount(notices).fees
+    wait_until(lambda: fees_of(deployment) == expected, seconds=90)

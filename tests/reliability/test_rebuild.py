@@ -1,0 +1,92 @@
+"""A house whose database is lost hears the topics again, with its asks: the same documents."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+
+import msgspec
+import pytest
+from sqlalchemy import create_engine
+
+from services.billing import main as billing
+from services.billing.api.desk import BillingDesk
+from services.billing.domain.tariff import Tariff
+from shared.eventstore.asks import Asked
+from shared.eventstore.lease import FileLease
+from shared.eventstore.log import EventLog
+from shared.eventstore.sqlite import SQLiteLogRecorder
+from shared.eventstore.views import Views
+from shared.facts.envelope import Message
+from shared.messaging.source import FactSource
+from tests.support.hard_season import hard_season
+from tests.support.world import World, world
+
+EVERYTHING = 1_000_000
+
+
+@pytest.fixture(params=["embedded", "deployed"])
+def lived(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """A home in which a season was told, settled and closed, in each world."""
+    settings = {}
+    if request.param == "deployed":
+        settings = {
+            "database_url": request.getfixturevalue("database_url"),
+            "patience_seconds": 30,
+            **request.getfixturevalue("broker"),
+        }
+    with world(tmp_path / "home", **settings) as cagette:
+        steps = hard_season(3)
+        asks = [number for number, step in enumerate(steps) if step[0] != "tell"]
+        cagette.do(steps[: asks[14] + 1])
+        yield cagette
+
+
+def told(source: FactSource) -> dict[str, Message]:
+    """Everything on the topics, by what names it as a cause."""
+    found: dict[str, Message] = {}
+    heard: dict[str, int] = {}
+    while batch := source.poll(heard, EVERYTHING):
+        found |= {message.cause: message for message in batch}
+        heard |= {message.stream: message.position for message in batch}
+    return found
+
+
+def asked(desk: BillingDesk, ask: Asked.Made) -> None:
+    """Ask again what was asked."""
+    given = ask.arguments
+    if ask.use_case == "publish":
+        desk.publish(msgspec.convert(given["tariff"], Tariff), by=ask.by)
+    elif ask.use_case == "settle":
+        desk.settle(date.fromisoformat(given["monday"]), by=ask.by, why=given["why"])
+    else:
+        on = date.fromisoformat(given["on"])
+        desk.close(given["month"], on, by=ask.by, why=given["why"])
+
+
+def test_causes_in_their_stored_order_give_the_same_house_again(
+    lived: World, tmp_path: Path
+) -> None:
+    source = lived.home.workers["billing"].source
+    assert source is not None
+    source.close()
+    messages = told(source)
+    log = EventLog(SQLiteLogRecorder(tmp_path / "again.sqlite"))
+    log.migrate()
+    again = billing.build(log, FileLease(tmp_path / "again.lease"))
+    desk = BillingDesk(again)
+    asks = {e.cause: e for e in lived.home.billing.log.history() if isinstance(e, Asked.Made)}
+    for cause in dict.fromkeys(event.cause for event in lived.home.billing.log.history()):
+        if cause in asks:
+            asked(desk, asks[cause])
+        else:
+            again.hear([messages[cause]])
+    views = Views(log, billing.VIEWS, create_engine("sqlite://"))
+    views.migrate()
+    for _ in views.catch_up():
+        pass
+    for table in views.tables:
+        assert views.rows(table) == lived.home.billing_views.rows(table)
+    assert asdict(lived.bills())["documents"]
+    views.engine.dispose()
+    log.close()

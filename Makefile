@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 export VIRTUAL_ENV = $(CURDIR)/$(VENV)
 export UV_PYTHON_DOWNLOADS = never
 
-.PHONY: help setup demo test check lock clean
+.PHONY: help setup demo test chaos check lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -18,6 +18,9 @@ demo: $(VENV)/.ready  ## a real season told, settled, closed and served; ARGS=--
 
 test: $(VENV)/.ready  ## every test; ARGS="-k calendar" chooses some
 	@$(BIN)/python -m pytest $(ARGS)
+
+chaos: $(VENV)/.ready  ## 200 kills of everything, then a recount; ARGS="--kills 50 --seed 7"
+	@$(BIN)/python -m tests.reliability.chaos $(ARGS)
 
 check: $(VENV)/.ready  ## style, types, rooms, dependencies, and that generated files are as the code has them
 	@$(BIN)/ruff format --check -q .

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -100,13 +101,12 @@ def test_ten_kills_lose_nothing_and_double_nothing(deployment: Deployment) -> No
     assert verified.returncode == 0, verified.stdout
 
 
-def test_the_demo_runs_on_postgresql_and_kafka_without_docker(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    for parent in list(tmp_path.parents)[:2]:
-        parent.chmod(0o755)
-    environment = {**os.environ, "CAGETTE_HOME": str(tmp_path / "var")}
-    command = [*CAGETTE, "demo", "--deployment", "--no-serve", "--json"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+def test_the_demo_runs_on_postgresql_and_kafka_without_docker() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # PostgreSQL's user enters it, where we are root
+        environment = {**os.environ, "CAGETTE_HOME": f"{folder}/var"}
+        command = [*CAGETTE, "demo", "--deployment", "--no-serve", "--json"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     assert (found["documents_incl_vat_cents"], found["settlements"]) == (426_148, 727)

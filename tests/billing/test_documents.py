@@ -118,6 +118,44 @@ def test_a_credit_note_names_the_invoices_that_it_corrects(cagette: World) -> No
     assert credit.totals.gross_cents == -720
 
 
+def corrected(cagette: World, number: str) -> list[str]:
+    """The invoices that a document says it corrects."""
+    return list(cagette.home.billing_desk.document(number).corrects)
+
+
+def test_a_fee_that_moved_home_is_corrected_where_it_was_invoiced(cagette: World) -> None:
+    late = distribution(validation_no=3, validated_at=NOVEMBER, day="2024-10-04")
+    cagette.told(on_site(), producer(), late, distribution("D2", validated_at=NOVEMBER))
+    cagette.told(distribution(validation_no=1))  # its home is October, as it turns out
+    cagette.close("2024-10", date(2024, 11, 1))
+    cagette.close("2024-11", date(2024, 12, 1))
+    again = "2024-12-06T21:00:00+01:00"
+    cagette.told(distribution(sales={"2045": 4_000}, validation_no=4, validated_at=again))
+    cagette.close("2024-12", date(2025, 1, 1))
+    assert [row[2] for row in numbers(cagette)] == ["2024-10", "2024-11", "2024-12"]
+    assert corrected(cagette, "F2025-000001") == ["F2024-000001"]
+
+
+def test_a_fee_that_changed_its_channel_is_corrected_where_it_was_invoiced(
+    cagette: World,
+) -> None:
+    cagette.told(market(), producer(), distribution())
+    cagette.told(distribution(validation_no=2, payment_mode="ON_SITE"))
+    cagette.close("2024-10", date(2024, 11, 1))
+    cagette.told(distribution(sales={"2045": 5_000}, validation_no=3, payment_mode="ON_SITE"))
+    cagette.close("2024-11", date(2024, 12, 1))
+    assert cagette.bills().documents["2045|2024-10|ON_SITE"]["net"] == 600
+    assert corrected(cagette, "F2024-000002") == ["F2024-000001"]
+
+
+def test_a_held_document_is_not_dated_before_the_end_of_its_month(cagette: World) -> None:
+    cagette.told(on_site(), producer(address=None), distribution())
+    cagette.close("2024-10", date(2024, 11, 1))
+    cagette.told(producer(seq=2))
+    with pytest.raises(DatedTooEarly, match="2024-10"):
+        cagette.close("2024-10", date(2023, 1, 1))
+
+
 def test_charged_and_taken_back_in_one_month_needs_no_document(cagette: World) -> None:
     cagette.told(on_site(), producer(), distribution(), unvalidation())
     assert cagette.close("2024-10", date(2024, 11, 1)).figures["documents"] == 0

@@ -1,7 +1,7 @@
 """Hearing facts: each exactly once, poison set aside with its stream, nothing skipped."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -143,8 +143,10 @@ def test_a_month_is_not_closed_over_parked_facts_but_despite_them_with_a_reason(
     cagette: World,
 ) -> None:
     cagette.told(*TOLD)
-    cagette.payout("2024-10-07")
     cagette.home.billing.hear([poison("2045")])
+    with pytest.raises(FactsParked, match="gateway/2045"):
+        cagette.payout("2024-10-07")
+    cagette.home.billing_desk.settle(date(2024, 10, 7), by="ops", why="checked by hand")
     with pytest.raises(FactsParked, match="gateway/2045"):
         cagette.close("2024-10")
     desk = cagette.home.billing_desk

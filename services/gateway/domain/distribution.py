@@ -173,11 +173,6 @@ class Distribution(Aggregate):
             if told.stated_mode is None and number in self.modes:
                 yield self.distribution_id, told.day, self.modes[number]
 
-    @property
-    def waits_for_mode(self) -> bool:
-        """Whether a validation waits for its market, or for the mode of its day."""
-        return len(self.modes) < len(self.validations)
-
     def producers(self) -> set[str]:
         """Whoever sold in any validation told."""
         return {producer_id for told in self.validations.values() for producer_id in told.parts}

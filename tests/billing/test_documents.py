@@ -148,6 +148,18 @@ def test_a_fee_that_changed_its_channel_is_corrected_where_it_was_invoiced(
     assert corrected(cagette, "F2024-000002") == ["F2024-000001"]
 
 
+def test_a_second_correction_names_the_invoice_and_not_the_first_credit_note(
+    cagette: World,
+) -> None:
+    cagette.told(on_site(), producer(), distribution())
+    cagette.close("2024-10", date(2024, 11, 1))
+    for number, (month, on) in enumerate([("2024-11", (2024, 12)), ("2024-12", (2025, 1))], 2):
+        cagette.told(distribution(sales={"2045": 10_000 - 1_000 * number}, validation_no=number))
+        cagette.close(month, date(*on, 1))
+    assert corrected(cagette, "F2024-000002") == ["F2024-000001"]
+    assert corrected(cagette, "F2025-000001") == ["F2024-000001"]
+
+
 def test_a_held_document_is_not_dated_before_the_end_of_its_month(cagette: World) -> None:
     cagette.told(on_site(), producer(address=None), distribution())
     cagette.close("2024-10", date(2024, 11, 1))

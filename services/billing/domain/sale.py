@@ -1,6 +1,6 @@
 """What a producer sold at a distribution, what was charged for it, and where that stands."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -160,7 +160,7 @@ class Sale(Aggregate):
         if kind is FeeKind.PAYMENT and sold.channel is Channel.ON_SITE:
             due = {}
         first = self.first.get(kind)
-        frozen = [p for p, n in self.fees[kind].items() if n and not books.is_open(p)]
+        frozen = {p: n for p, n in self.fees[kind].items() if n and not books.is_open(p)}
         count = self.charged[kind]
         home = books.home(sold.channel, sold.first_validated_at)
         for place, amount in differences(self.fees[kind], due, sold, books):
@@ -173,7 +173,7 @@ class Sale(Aggregate):
                 base_cents=sold.sales_cents if place == home else 0,
                 amount_cents=amount,
                 corrects=first.fee_id if first else None,
-                corrects_place=latest(frozen, place.channel),
+                corrects_place=invoiced(frozen, place.channel),
             )
             first = first or charge
             yield charge
@@ -213,9 +213,12 @@ class Rating:
     takings: tuple[Taking, ...]
 
 
-def latest(frozen: Sequence[Place], channel: Channel) -> Place | None:
-    """Where what is corrected was invoiced last: in the same channel, else in the other."""
-    return max(frozen, key=lambda p: (p.channel is channel, p.order), default=None)
+def invoiced(frozen: Mapping[Place, int], channel: Channel) -> Place | None:
+    """Where what is corrected was invoiced: where most of it stands, in the same channel first.
+
+    So a second correction names the invoice, not the credit note of the first.
+    """
+    return max(frozen, key=lambda p: (p.channel is channel, frozen[p], p.order), default=None)
 
 
 def differences(

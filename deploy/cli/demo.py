@@ -101,7 +101,7 @@ def _tell(home: Home, by: str) -> Counter[str]:
 
 
 def _settle(home: Home, by: str) -> None:
-    fees = home.billing_views.rows(FEES)
+    fees = home.views["billing"].rows(FEES)
     monday = FEES.columns.keys().index("monday")
     mondays = sorted({fee[monday] for fee in fees if fee[monday]})
     with progress("paying out every Monday", len(mondays)) as bar:
@@ -112,7 +112,7 @@ def _settle(home: Home, by: str) -> None:
 
 def _close(home: Home, by: str) -> None:
     month = FEES.columns.keys().index("month")
-    months: list[Month] = sorted({fee[month] for fee in home.billing_views.rows(FEES)})
+    months: list[Month] = sorted({fee[month] for fee in home.views["billing"].rows(FEES)})
     with progress("closing every month", len(months)) as bar:
         for each in months:
             home.billing_desk.close(each, first_day(next_month(each)), by=by)
@@ -124,7 +124,7 @@ def _pages(home: Home) -> Path:
     """Every document as a page in the home; the path of the one with the largest amount."""
     folder = home.folder / "documents"
     folder.mkdir(exist_ok=True)
-    documents = home.billing_views.rows(DOCUMENTS)
+    documents = home.views["billing"].rows(DOCUMENTS)
     with progress("writing documents", len(documents)) as bar:
         for number, *_ in documents:
             issue = home.billing_desk.document(number)
@@ -139,7 +139,7 @@ def _figures(home: Home, told: Counter[str]) -> dict[str, int]:
     fees, papers, transfers = (_rows(home, table) for table in (FEES, DOCUMENTS, TRANSFERS))
     return {
         "notices_told": sum(told.values()),
-        "producers": len(home.billing_views.rows(PARTIES)),
+        "producers": len(home.views["billing"].rows(PARTIES)),
         "markets": len({sale["market_id"] for sale in _rows(home, SALES)}),
         "fees_excl_vat_cents": _total(fees, "amount_cents"),
         "service_fees_cents": _total(fees, "amount_cents", kind="SERVICE"),
@@ -167,7 +167,7 @@ def _summary(home: Home, found: dict[str, int]) -> None:
 
 def _rows(home: Home, view: Table) -> list[dict[str, Any]]:
     names = view.columns.keys()
-    return [dict(zip(names, row, strict=True)) for row in home.billing_views.rows(view)]
+    return [dict(zip(names, row, strict=True)) for row in home.views["billing"].rows(view)]
 
 
 def _total(rows: list[dict[str, Any]], column: str, **where: str) -> int:

@@ -1,6 +1,7 @@
 """The deployment: a PostgreSQL schema a house, facts over Kafka, a worker a house."""
 
 from deploy.cli.home import Home
+from deploy.cli.houses import HEARS, HOUSES, VIEWS
 from services.billing import main as billing
 from services.billing.api.desk import BillingDesk
 from services.gateway import main as gateway
@@ -26,9 +27,7 @@ def deployed(settings: Settings) -> Home:
     url, broker = settings.database_url, broker_of(settings)
     if not url or not broker:
         raise NotValid("CAGETTE_DATABASE_URL and CAGETTE_KAFKA_BOOTSTRAP go together: set both.")
-    recorders = {
-        name: PostgresLogRecorder(url, name) for name in ("gateway", "training", "billing")
-    }
+    recorders = {name: PostgresLogRecorder(url, name) for name in HOUSES}
     logs = {name: EventLog(recorder) for name, recorder in recorders.items()}
     writing = {
         name: PostgresLease(recorder, "write", settings.patience_seconds)
@@ -37,15 +36,18 @@ def deployed(settings: Settings) -> Home:
     at_gateway = gateway.build(logs["gateway"], writing["gateway"])
     at_training = training.build(logs["training"], writing["training"])
     at_billing = billing.build(logs["billing"], writing["billing"])
+    built = {house.name: house for house in (at_gateway, at_training, at_billing)}
     training_desk = training.desk(at_training)
-    views = Views(logs["billing"], billing.VIEWS, postgres_engine(url, "billing"))
-    relays = {h.name: KafkaRelay(broker, h) for h in (at_gateway, at_training, at_billing)}
-    source = KafkaSource(broker, ["gateway", "training"])
-    working = {n: PostgresLease(r, "work", NO_PATIENCE) for n, r in recorders.items()}
+    views = {name: Views(logs[name], VIEWS[name], postgres_engine(url, name)) for name in HOUSES}
     workers = {
-        "gateway": Worker(at_gateway, working["gateway"], relays["gateway"]),
-        "training": Worker(at_training, working["training"], relays["training"]),
-        "billing": Worker(at_billing, working["billing"], relays["billing"], source, views),
+        name: Worker(
+            house=built[name],
+            lease=PostgresLease(recorders[name], "work", NO_PATIENCE),
+            relay=KafkaRelay(broker, built[name]),
+            source=KafkaSource(broker, HEARS[name]) if HEARS[name] else None,
+            views=views[name],
+        )
+        for name in HOUSES
     }
     return Home(
         folder=settings.home,
@@ -55,7 +57,7 @@ def deployed(settings: Settings) -> Home:
         gateway_desk=GatewayDesk(at_gateway, _training(settings) or training_desk),
         training_desk=training_desk,
         billing_desk=BillingDesk(at_billing),
-        billing_views=views,
+        views=views,
         workers=workers,
         patience_seconds=settings.patience_seconds,
     )
@@ -79,4 +81,4 @@ def make_topics(settings: Settings) -> None:
     """Make the topics that are missing."""
     broker = broker_of(settings)
     if broker:
-        create_topics(broker, ["gateway", "training", "billing"])
+        create_topics(broker, HOUSES)

@@ -1,8 +1,9 @@
-"""The embedded default: three SQLite files in one folder, houses that read each other's logs."""
+"""The embedded default: a SQLite file a house in one folder; houses read each other's logs."""
 
 from sqlalchemy import create_engine
 
 from deploy.cli.home import Home
+from deploy.cli.houses import HEARS, HOUSES, VIEWS
 from services.billing import main as billing
 from services.billing.api.desk import BillingDesk
 from services.gateway import main as gateway
@@ -20,23 +21,31 @@ from shared.settings import Settings
 def embedded(settings: Settings) -> Home:
     """The home in the folder of the settings."""
     folder, patience = settings.home, settings.patience_seconds
-    logs = {
-        name: EventLog(SQLiteLogRecorder(folder / f"{name}.sqlite"))
-        for name in ("gateway", "training", "billing")
+    files = {name: folder / f"{name}.sqlite" for name in HOUSES}
+    logs = {name: EventLog(SQLiteLogRecorder(file)) for name, file in files.items()}
+    writing = {name: FileLease(folder / f"{name}.lease", patience) for name in HOUSES}
+    at_gateway = gateway.build(logs["gateway"], writing["gateway"])
+    at_training = training.build(logs["training"], writing["training"])
+    at_billing = billing.build(logs["billing"], writing["billing"])
+    built = {house.name: house for house in (at_gateway, at_training, at_billing)}
+    views = {
+        name: Views(
+            logs[name],
+            VIEWS[name],
+            create_engine(f"sqlite:///{file}", connect_args={"timeout": LOCK_SECONDS}),
+        )
+        for name, file in files.items()
     }
-    at_gateway = gateway.build(logs["gateway"], FileLease(folder / "gateway.lease", patience))
-    at_training = training.build(logs["training"], FileLease(folder / "training.lease", patience))
-    at_billing = billing.build(logs["billing"], FileLease(folder / "billing.lease", patience))
+    workers = {
+        name: Worker(
+            house=built[name],
+            lease=FileLease(folder / f"{name}-worker.lease", patience),
+            source=EmbeddedSource([built[speaker] for speaker in HEARS[name]]),
+            views=views[name],
+        )
+        for name in HOUSES
+    }
     training_desk = training.desk(at_training)
-    file = folder / "billing.sqlite"
-    engine = create_engine(f"sqlite:///{file}", connect_args={"timeout": LOCK_SECONDS})
-    views = Views(logs["billing"], billing.VIEWS, engine)
-    worker = Worker(
-        house=at_billing,
-        lease=FileLease(folder / "worker.lease", patience),
-        source=EmbeddedSource([at_gateway, at_training]),
-        views=views,
-    )
     return Home(
         folder=folder,
         gateway=at_gateway,
@@ -45,6 +54,6 @@ def embedded(settings: Settings) -> Home:
         gateway_desk=GatewayDesk(at_gateway, training_desk),
         training_desk=training_desk,
         billing_desk=BillingDesk(at_billing),
-        billing_views=views,
-        workers={"billing": worker},
+        views=views,
+        workers=workers,
     )

@@ -51,7 +51,7 @@ def export(
     """
     with opened(Settings()) as home:
         home.caught_up()
-        header, rows = EXPORTS[what](home.billing_views, on or paris_day(datetime.now(UTC)))
+        header, rows = EXPORTS[what](home.views["billing"], on or paris_day(datetime.now(UTC)))
     if as_json:
         shown([dict(zip(header, row, strict=True)) for row in rows])
         return

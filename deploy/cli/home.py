@@ -35,7 +35,7 @@ class NewsLate(Refusal):
 
 @dataclass(frozen=True)
 class Home:
-    """The three houses, how each is asked, their workers, and what billing shows.
+    """The three houses, how each is asked, their workers, and what each shows.
 
     `patience_seconds` is how long to wait for workers of other processes; None: there are none,
     so whoever waits works himself.
@@ -48,7 +48,7 @@ class Home:
     gateway_desk: GatewayDesk
     training_desk: TrainingDesk
     billing_desk: BillingDesk
-    billing_views: Views
+    views: dict[str, Views]
     workers: dict[str, Worker]
     patience_seconds: int | None = None
 
@@ -63,17 +63,28 @@ class Home:
         return (self.gateway, self.training, self.billing)
 
     def catch_up(self) -> Iterator[int]:
-        """Let all that was told be heard and shown; how much was taken in, step by step."""
-        for worker in self.workers.values():
-            with ExitStack() as stack:
-                try:
-                    stack.enter_context(worker.lease.held())
-                except HomeBusy:
-                    if self.is_embedded:
-                        raise
-                    yield from self._await(worker)
-                else:
-                    yield from worker.steps()
+        """Let all that was told be heard and shown; how much was taken in, step by step.
+
+        Round after round, for what one house hears leads it to tell more.
+        """
+        news = True
+        while news:
+            news = False
+            for worker in self.workers.values():
+                for count in self._work(worker):
+                    news = True
+                    yield count
+
+    def _work(self, worker: Worker) -> Iterator[int]:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(worker.lease.held())
+            except HomeBusy:
+                if self.is_embedded:
+                    raise
+                yield from self._await(worker)
+            else:
+                yield from worker.steps()
 
     def _await(self, worker: Worker) -> Iterator[int]:
         give_up = time.monotonic() + (self.patience_seconds or 0)
@@ -102,7 +113,8 @@ class Home:
         """Create or upgrade the tables of every house, and publish the first tariff."""
         for house in self.houses:
             house.log.migrate()
-        self.billing_views.migrate()
+        for views in self.views.values():
+            views.migrate()
         self.billing_desk.publish(billing.tariff_from(), by=by)
         self.api_key()
         self.caught_up()
@@ -133,7 +145,8 @@ class Home:
         """Close every file and connection."""
         for worker in self.workers.values():
             worker.close()
-        self.billing_views.engine.dispose()
+        for views in self.views.values():
+            views.engine.dispose()
         for house in self.houses:
             house.log.close()
 

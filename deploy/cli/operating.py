@@ -7,8 +7,8 @@ import typer
 
 from deploy.cli import options
 from deploy.cli.home import Home, opened
+from deploy.cli.houses import VIEWS
 from deploy.cli.output import out, progress, shown, table
-from services.billing import main as billing
 from services.billing.views.audit import audited
 from shared.eventstore.recorder import SCHEMA_VERSION
 from shared.eventstore.views import rebuilt
@@ -145,11 +145,12 @@ def _audit(home: Home) -> Iterator[str]:
 
 def _views(home: Home) -> Iterator[str]:
     """Compared while nobody else works on them."""
-    with home.working("billing") as worker:
-        for _ in worker.steps():
-            pass
-        live, fresh = home.billing_views, rebuilt(home.billing.log, billing.VIEWS)
-        for t in live.tables:
-            if live.rows(t) != fresh.rows(t):
-                yield f"view table {t.name} differs from what the log says"
-        fresh.engine.dispose()
+    for name, live in home.views.items():
+        with home.working(name) as worker:
+            for _ in worker.steps():
+                pass
+            fresh = rebuilt(worker.house.log, VIEWS[name])
+            for t in live.tables:
+                if live.rows(t) != fresh.rows(t):
+                    yield f"{name}: view table {t.name} differs from what the log says"
+            fresh.engine.dispose()

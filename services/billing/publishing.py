@@ -1,11 +1,14 @@
 """The mouth of billing: which event is told as which fact."""
 
+from typing import Any
+
 from services.billing.domain.contract import Contract
 from services.billing.domain.document import Document, DocumentType
+from services.billing.domain.sale import Sale
 from services.billing.domain.spans import Span
 from services.billing.domain.statement import Statement
 from services.billing.domain.tariff import TariffBook
-from services.billing.domain.transfer import Transfer, TransferStatus
+from services.billing.domain.transfer import Transfer
 from shared.facts import billing as facts
 from shared.facts.base import Fact
 from shared.messaging.rules import Publishing
@@ -39,6 +42,29 @@ def formula_changed(event: Contract.TrainingHeard) -> Fact | None:
 def formula_reconsidered(event: Contract.Reconsidered) -> Fact:
     """A new tariff changed the days of ENGAGEE."""
     return facts.FormulaChanged(producer_id=event.producer_id, spans=_spans(event.spans))
+
+
+@publishing.tell(Sale.Rated)
+def sale_rated(event: Sale.Rated) -> Fact:
+    """The terms at which a sale is billed, and what led to them."""
+    sold = event.sold
+    return facts.SaleRated(
+        producer_id=event.producer_id,
+        distribution_id=event.distribution_id,
+        market_id=sold.market_id,
+        market_name=sold.market_name,
+        day=sold.day,
+        first_validated_at=sold.first_validated_at,
+        validated_at=sold.validated_at,
+        validation_no=sold.validation_no,
+        channel=sold.channel.value,
+        sales_cents=sold.sales_cents,
+        held=sold.held,
+        formula=event.formula.value,
+        span=_span(event.span) if event.span else None,
+        tariff_version=event.tariff_version,
+        cause=_cloud_event_id(event.cause),
+    )
 
 
 @publishing.tell(Statement.FeeCharged)
@@ -98,29 +124,46 @@ def document_issued(event: Document.Issued) -> Fact:
 
 
 @publishing.tell(Transfer.Settled)
-def transfer_asked(event: Transfer.Settled) -> Fact | None:
-    """Only where there is something to send."""
-    if event.status is not TransferStatus.ASKED or event.transfer_id is None:
+def transfer_settled(event: Transfer.Settled) -> Fact:
+    """To send, or nothing to send."""
+    figures: dict[str, Any] = {
+        "producer_id": event.producer_id,
+        "monday": event.monday,
+        "sales_cents": event.sales_cents,
+        "withheld_cents": event.withheld_cents,
+        "carried_cents": event.carried_cents,
+        "net_cents": event.net_cents,
+        "distributions": _shares(event),
+    }
+    if event.transfer_id is None:
+        return facts.TransferCarried(**figures)
+    return facts.TransferAsked(transfer_id=event.transfer_id, **figures)
+
+
+def _shares(event: Transfer.Settled) -> tuple[facts.DistributionShare, ...] | None:
+    if event.distributions is None:
         return None
-    return facts.TransferAsked(
-        transfer_id=event.transfer_id,
-        producer_id=event.producer_id,
-        monday=event.monday,
-        sales_cents=event.sales_cents,
-        withheld_cents=event.withheld_cents,
-        carried_cents=event.carried_cents,
-        net_cents=event.net_cents,
+    return tuple(
+        facts.DistributionShare(distribution_id=distribution_id, sales_cents=cents)
+        for distribution_id, cents in sorted(event.distributions.items())
     )
 
 
 def _spans(spans: tuple[Span, ...]) -> tuple[facts.FormulaSpan, ...]:
-    return tuple(
-        facts.FormulaSpan(
-            formula="ENGAGEE",
-            from_on=span.first,
-            until_on=span.last,
-            reason=span.reason.value,
-            session_id=span.session_id,
-        )
-        for span in spans
+    return tuple(_span(span) for span in spans)
+
+
+def _span(span: Span) -> facts.FormulaSpan:
+    return facts.FormulaSpan(
+        formula="ENGAGEE",
+        from_on=span.first,
+        until_on=span.last,
+        reason=span.reason.value,
+        session_id=span.session_id,
     )
+
+
+def _cloud_event_id(cause: str) -> str:
+    """The id under which the fact that is a cause travels: `gateway/3:17` is `gateway:17`."""
+    stream, _, position = cause.rpartition(":")
+    return f"{stream.partition('/')[0]}:{position}"

@@ -2,14 +2,17 @@
 
 from services.gateway.application import Gateway
 from services.gateway.publishing import publishing
+from services.gateway.views import producers
 from shared.eventstore.lease import Lease
 from shared.eventstore.log import EventLog
 from shared.messaging.house import House
 from shared.messaging.rules import Policies
 
+VIEWS = (producers.VIEW,)
+
 
 def build(log: EventLog, lease: Lease) -> House[Gateway]:
-    """The house of the gateway over a log. It hears nobody yet."""
+    """The house of the gateway over a log. What it hears it keeps, for its views to show."""
     return House(
         "gateway",
         log,
@@ -17,4 +20,5 @@ def build(log: EventLog, lease: Lease) -> House[Gateway]:
         application=Gateway,
         policies=Policies[Gateway](),
         publishing=publishing,
+        chronicles=True,
     )

@@ -9,8 +9,11 @@ from services.training.domain.learner import Rhythm
 from services.training.publishing import publishing
 from shared.eventstore.lease import Lease
 from shared.eventstore.log import EventLog
+from shared.eventstore.views import View
 from shared.messaging.house import House
 from shared.messaging.rules import Policies
+
+VIEWS: tuple[View, ...] = ()
 
 REFERENCE_RHYTHM = Path(__file__).parent / "reference_rhythm.toml"
 

@@ -84,7 +84,7 @@ class Views:
     def catch_up(self) -> Iterator[int]:
         """Read the log to its end; how many events, page by page."""
         positions = self.positions()
-        while page := self._log.read(min(positions.values()), PAGE):
+        while positions and (page := self._log.read(min(positions.values()), PAGE)):
             with self.engine.begin() as connection:
                 for view in self._views:
                     events = [event for position, event in page if position > positions[view.name]]

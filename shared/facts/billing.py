@@ -11,6 +11,7 @@ from shared.facts.base import (
     Fact,
     Formula,
     Id,
+    Instant,
     Month,
     Part,
     PaymentMode,
@@ -52,6 +53,30 @@ class FormulaChanged(BillingFact):
 
     producer_id: Id
     spans: tuple[FormulaSpan, ...]
+
+
+class SaleRated(BillingFact):
+    """What a sale is billed at, as it stands now: told before the fees that follow from it.
+
+    `span` is what gives ENGAGEE on its day. `cause` is the `speaker:position` of the fact, or
+    `ask:id` of the ask, that led to it.
+    """
+
+    producer_id: Id
+    distribution_id: Id
+    market_id: Id
+    market_name: str
+    day: Day
+    first_validated_at: Instant
+    validated_at: Instant
+    validation_no: Annotated[int, Field(ge=1)]
+    channel: PaymentMode
+    sales_cents: Annotated[Cents, Field(ge=0)]
+    held: Annotated[str | None, Field(description="Why nothing stands yet, e.g. cash_mismatch.")]
+    formula: Formula
+    span: FormulaSpan | None
+    tariff_version: Annotated[int, Field(ge=1)]
+    cause: str
 
 
 class FeeCharged(BillingFact):
@@ -108,13 +133,32 @@ class CreditNoteIssued(DocumentFact):
     """A credit note was issued; its amounts are negative."""
 
 
-class TransferAsked(BillingFact):
-    """A producer's money of one Monday, net of fees, is to be sent."""
+class DistributionShare(Part):
+    """What one distribution, or a correction of it, brought to a transfer, in cents incl. VAT."""
 
-    transfer_id: str
+    distribution_id: Id
+    sales_cents: Cents
+
+
+class SettlementFact(BillingFact):
+    """A producer's Monday was settled: net = sales + carried in − withheld."""
+
     producer_id: Id
     monday: Day
     sales_cents: Cents
     withheld_cents: Cents
     carried_cents: Cents
     net_cents: Cents
+    distributions: Annotated[
+        tuple[DistributionShare, ...] | None, Field(description="What makes up the sales.")
+    ] = None
+
+
+class TransferAsked(SettlementFact):
+    """A producer's money of one Monday, net of fees, is to be sent."""
+
+    transfer_id: str
+
+
+class TransferCarried(SettlementFact):
+    """Nothing is to be sent: a net below zero is carried to his next settlement."""

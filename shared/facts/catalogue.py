@@ -19,11 +19,13 @@ FACTS: dict[str, type[Fact]] = {
         training.TrainingLapsed,
         billing.TariffChanged,
         billing.FormulaChanged,
+        billing.SaleRated,
         billing.FeeCharged,
         billing.StatementClosed,
         billing.InvoiceIssued,
         billing.CreditNoteIssued,
         billing.TransferAsked,
+        billing.TransferCarried,
     )
 }
 """In the order in which the documentation lists them."""

@@ -15,6 +15,7 @@ from shared.facts.envelope import Message, Poison, enveloped, opened
 from shared.kernel.aggregate import Aggregate
 from shared.kernel.answers import Answer, Result
 from shared.kernel.errors import KeyReused, NotFound
+from shared.messaging.chronicle import kept
 from shared.messaging.parking import ParkedFacts, parked_id, parked_keys
 from shared.messaging.rules import Policies, Publishing
 
@@ -35,7 +36,10 @@ RELAY = "relay"
 
 
 class House(Generic[App]):
-    """One house over its log. `lease` is the right to write, waited for at every transaction."""
+    """One house over its log. `lease` is the right to write, waited for at every transaction.
+
+    Where it `chronicles`, it remembers every fact as it came, besides what follows from it.
+    """
 
     def __init__(
         self,
@@ -46,6 +50,7 @@ class House(Generic[App]):
         application: type[App],
         policies: Policies[App],
         publishing: Publishing,
+        chronicles: bool = False,
     ) -> None:
         self.name = name
         self.log = log
@@ -53,6 +58,7 @@ class House(Generic[App]):
         self._application = application
         self._policies = policies
         self._publishing = publishing
+        self._chronicles = chronicles
 
     def ask(
         self, ask: Ask, use_case: Callable[[App], Answer], *, dry_run: bool = False
@@ -137,6 +143,8 @@ class House(Generic[App]):
 
     def _follow(self, work: Work, message: Message) -> None:
         fact = opened(message)
+        if self._chronicles:
+            work.keep((kept(message),), message.cause)
         policy = self._policies.by_fact.get(type(fact))
         if policy:
             at_work = self._application(work, message.cause)

@@ -49,7 +49,8 @@ class Worker:
         """Whether nothing is left to publish, to hear or to show, as far as is known now."""
         if self.relay and self.house.relayed() < self.house.log.head():
             return False
-        if self.views and min(self.views.positions().values()) < self.house.log.head():
+        positions = self.views.positions().values() if self.views else ()
+        if min(positions, default=self.house.log.head()) < self.house.log.head():
             return False
         if self.source is None:
             return True

@@ -182,7 +182,7 @@ def rules_in_events(source: str) -> list[str]:
 
 
 def test_there_are_events_in_every_house() -> None:
-    assert {topic.partition(".")[0] for topic in TOPICS} == {*HOUSES, "ask", "parked"}
+    assert {topic.partition(".")[0] for topic in TOPICS} == {*HOUSES, "ask", "parked", "heard-fact"}
     assert len(TOPICS) >= 45
 
 

@@ -25,7 +25,7 @@ def deployment(tmp_path: Path, database_url: str, broker: dict[str, str]) -> Ite
 
 def exported(cagette: World, what: str) -> str:
     """What `cagette export` writes."""
-    return as_csv(*EXPORTS[what](cagette.home.billing_views, LATER))
+    return as_csv(*EXPORTS[what](cagette.home.views["billing"], LATER))
 
 
 def season(name: str) -> list[Step]:

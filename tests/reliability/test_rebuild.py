@@ -86,7 +86,7 @@ def test_causes_in_their_stored_order_give_the_same_house_again(
     for _ in views.catch_up():
         pass
     for table in views.tables:
-        assert views.rows(table) == lived.home.billing_views.rows(table)
+        assert views.rows(table) == lived.home.views["billing"].rows(table)
     assert asdict(lived.bills())["documents"]
     views.engine.dispose()
     log.close()

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -19,9 +19,10 @@ from services.billing.views.transfers import TRANSFERS
 from services.gateway.api.imports import LineResult, import_lines
 from shared.kernel.answers import Answer
 from shared.settings import Settings
-from tests.support.recount import Bills, Step
+from tests.support.recount import Bills, Step, nonzero
 
 Notice = dict[str, Any]
+Rows = Sequence[Mapping[str, Any]]
 LATER = date(2027, 1, 31)
 """Documents may be dated then: it is after all seasons."""
 
@@ -75,32 +76,41 @@ class World:
         """The rows of a view."""
         self.home.caught_up()
         names = table.columns.keys()
-        return [dict(zip(names, row, strict=True)) for row in self.home.billing_views.rows(table)]
+        return [
+            dict(zip(names, row, strict=True)) for row in self.home.views["billing"].rows(table)
+        ]
 
     def bills(self) -> Bills:
         """What came out, in the shape of a hard season's `expected.json`."""
-        bills = Bills()
-        fees: dict[str, int] = defaultdict(int)
-        slots: dict[str, int] = defaultdict(int)
-        for fee in self.rows(FEES):
-            key = f"{fee['producer_id']}|{fee['distribution_id']}|{fee['kind']}"
-            fees[key] += fee["amount_cents"]
-            slots[f"{key}|{fee['month']}|{fee['channel']}"] += fee["amount_cents"]
-        bills.fees = {key: cents for key, cents in fees.items() if cents}
-        bills.by_slot = {key: cents for key, cents in slots.items() if cents}
-        for d in self.rows(DOCUMENTS):
-            bills.documents[f"{d['party_id']}|{d['month']}|{d['channel']}"] = {
-                name: d[f"{name}_cents"] for name in ("net", "vat", "gross")
-            }
-        for t in self.rows(TRANSFERS):
-            bills.transfers[f"{t['monday']}|{t['producer_id']}"] = {
-                name: t[f"{name}_cents"] for name in ("sales", "withheld", "carried", "net")
-            }
-        return bills
+        return billed(self.rows(FEES), self.rows(DOCUMENTS), self.rows(TRANSFERS))
 
     def violations(self) -> list[str]:
         """What the audit finds; nothing when all is well."""
         return list(audited(self.home.billing.log.history()))
+
+
+def billed(fees: Rows, documents: Rows, transfers: Rows) -> Bills:
+    """Exported rows in the shape of the independent model; no document or transfer comes twice."""
+    by_fee: dict[str, int] = defaultdict(int)
+    by_slot: dict[str, int] = defaultdict(int)
+    for fee in fees:
+        key = f"{fee['producer_id']}|{fee['distribution_id']}|{fee['kind']}"
+        by_fee[key] += int(fee["amount_cents"])
+        by_slot[f"{key}|{fee['month']}|{fee['channel']}"] += int(fee["amount_cents"])
+    bills = Bills(nonzero(by_fee), nonzero(by_slot))
+    for row in documents:
+        key = f"{row['party_id']}|{row['month']}|{row['channel']}"
+        assert key not in bills.documents, f"two documents for {key}"
+        bills.documents[key] = _cents(row, "net", "vat", "gross")
+    for row in transfers:
+        key = f"{row['monday']}|{row['producer_id']}"
+        assert key not in bills.transfers, f"two transfers for {key}"
+        bills.transfers[key] = _cents(row, "sales", "withheld", "carried", "net")
+    return bills
+
+
+def _cents(row: Mapping[str, Any], *names: str) -> dict[str, int]:
+    return {name: int(row[f"{name}_cents"]) for name in names}
 
 
 @contextmanager

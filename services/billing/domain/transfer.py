@@ -54,6 +54,8 @@ class Transfer(Aggregate):
         net_cents: int
         status: TransferStatus
         transfer_id: str | None
+        distributions: dict[str, int] | None = None
+        """The sales by distribution, in cents; None in events of before this was kept."""
 
         def tags(self) -> tuple[str, ...]:
             """Found by producer, in the order of Mondays."""
@@ -101,6 +103,7 @@ class Transfer(Aggregate):
             net_cents=net_cents,
             status=status,
             transfer_id=f"T-{self.monday}-{self.producer_id}" if asked else None,
+            distributions={d: cents for d, cents in self.sales.items() if cents},
         )
         return net_cents
 
@@ -119,6 +122,7 @@ class Transfer(Aggregate):
         net_cents: int,
         status: TransferStatus,
         transfer_id: str | None,
+        distributions: dict[str, int] | None = None,
     ) -> None:
         self.net_cents = net_cents
 

@@ -1,0 +1,1 @@
+"""What the gateway shows: read models, rebuilt from the log at any time."""

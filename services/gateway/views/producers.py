@@ -1,0 +1,45 @@
+"""Every producer told, a row each; nothing of his person."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Boolean, Column, Date, Integer, MetaData, String, Table
+
+from services.gateway.domain.producer import Producer
+from shared.eventstore.views import Row, View
+from shared.kernel.aggregate import Remembered
+
+PRODUCERS = Table(
+    "producers",
+    MetaData(),
+    Column("producer_id", String, primary_key=True),
+    Column("seq", Integer, nullable=False),
+    Column("joined_on", Date, nullable=False),
+    Column("party_id", String, nullable=False),
+    Column("vat_regime", String),
+    Column("pedagogic", Boolean, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    Column("info_missing", String, nullable=False),
+)
+"""`info_missing`: the names of the fields, separated by spaces."""
+
+
+def rows(event: Remembered) -> Iterator[Row]:
+    """A producer as he was told last."""
+    if isinstance(event, (Producer.Enrolled, Producer.Changed)):
+        notice = event.notice
+        yield (
+            PRODUCERS,
+            {
+                "producer_id": notice.producer_id,
+                "seq": notice.seq,
+                "joined_on": notice.joined_on,
+                "party_id": notice.party_id,
+                "vat_regime": notice.vat_regime,
+                "pedagogic": notice.pedagogic,
+                "disabled": notice.disabled,
+                "info_missing": " ".join(notice.info_missing),
+            },
+        )
+
+
+VIEW = View("producers", (PRODUCERS,), rows)

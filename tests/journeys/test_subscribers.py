@@ -6,7 +6,6 @@ Each season is told once to a deployment; then each subscriber hears it, is kill
 import gzip
 import json
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -25,14 +24,13 @@ import pytest
 from kafka import KafkaProducer
 
 from deploy.cli.demo import SEASON
-from deploy.local.processes import NotToBeHad
 from services.billing.views.fees import FEES
 from shared.facts.catalogue import FACTS
 from shared.facts.documents import EXAMPLES, HOUSES
 from shared.facts.envelope import enveloped
 from shared.messaging.kafka import Broker, KafkaRelay, create_topics
 from tests.support.recount import steps_of
-from tests.support.services import a_database, missing
+from tests.support.services import a_database, npm_installed
 from tests.support.world import World, world
 
 ROOT = Path(__file__).parents[2]
@@ -244,15 +242,7 @@ def test_it_waits_for_facts_that_are_told_later(kafka: str, tmp_path: Path) -> N
 @pytest.fixture(scope="module")
 def validator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Node subscriber, installed from its lock."""
-    folder = tmp_path_factory.mktemp("node") / "node"
-    shutil.copytree(NODE, folder, ignore=shutil.ignore_patterns("node_modules"))
-    if not shutil.which("node") or not shutil.which("npm"):
-        missing(NotToBeHad("Install Node.js 20 or newer, with npm."))
-    install = ["npm", "ci", "--no-audit", "--no-fund"]
-    done = subprocess.run(install, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        missing(NotToBeHad(f"npm ci did not succeed: {done.stderr[-500:]}"))
-    return folder
+    return npm_installed(NODE, tmp_path_factory.mktemp("node"))
 
 
 def validated(validator: Path, broker: Broker) -> Run:

@@ -5,40 +5,46 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.kafka import LocalKafka
-from deploy.local.postgres import LocalPostgres
 from deploy.local.processes import NotToBeHad
 from tests.support.notices import market
-from tests.support.processes import Deployment, beginning, fees_of, running, tell, wait_until
+from tests.support.processes import (
+    Servers,
+    beginning,
+    bills_of,
+    servers_of_its_own,
+    tell,
+    wait_until,
+)
 from tests.support.recount import recount
 from tests.support.services import missing
-
-Servers = tuple[Deployment, LocalPostgres, LocalKafka]
 
 
 @pytest.fixture
 def servers(tmp_path: Path) -> Iterator[Servers]:
     """A deployment on servers of its own, which may be killed."""
     try:
-        with LocalPostgres() as postgres, LocalKafka() as kafka:
-            broker = {"kafka_bootstrap": kafka.bootstrap, "kafka_prefix": "cagette"}
-            with running(tmp_path / "deployed", postgres.url, broker) as deployment:
-                yield deployment, postgres, kafka
+        with servers_of_its_own(tmp_path / "deployed") as its_own:
+            yield its_own
     except NotToBeHad as reason:
         missing(reason)
 
 
-def test_a_broker_that_dies_stops_no_door_and_loses_nothing(servers: Servers) -> None:
+def test_a_broker_that_dies_stops_no_door_and_what_it_did_not_take_is_sent_again(
+    servers: Servers,
+) -> None:
     deployment, _, kafka = servers
     notices = beginning(8, asks=1)[:-1]
     third = len(notices) // 3
     tell(deployment, notices[:third])
     kafka.kill()
+    deployment.kill("work gateway")
+    deployment.start("work gateway")
     tell(deployment, notices[third : 2 * third])
+    wait_until(lambda: "took nothing" in deployment.said("work gateway"))
     kafka.start()
     tell(deployment, notices[2 * third :])
     expected = recount(notices).fees
-    wait_until(lambda: fees_of(deployment) == expected, seconds=90)
+    wait_until(lambda: bills_of(deployment).fees == expected, seconds=90)
 
 
 def test_a_database_that_dies_is_503_and_nothing_is_lost_or_doubled(servers: Servers) -> None:
@@ -54,4 +60,4 @@ def test_a_database_that_dies_is_503_and_nothing_is_lost_or_doubled(servers: Ser
     postgres.start()
     tell(deployment, notices)  # the sender repeats itself, as a cron job does
     expected = recount(notices).fees
-    wait_until(lambda: fees_of(deployment) == expected, seconds=90)
+    wait_until(lambda: bills_of(deployment).fees == expected, seconds=90)

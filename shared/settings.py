@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pydantic import NonNegativeInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -25,9 +26,13 @@ class Settings(BaseSettings):
     training_url: str | None = None
     """Where the gateway finds training's HTTP API, when it is another process."""
     key: str | None = None
-    """Bearer key of the HTTP API; unset: the one in the file `api-key` of the home."""
+    """Key of the deployment's own processes; unset: the one in the file `api-key` of the home."""
     patience_seconds: int = 10
     """How long to wait for another writer on the same home."""
     host: str = "127.0.0.1"
     port: int = 8080
     maximum_body_bytes: int = 4 * 1024 * 1024
+    requests_per_second: NonNegativeInt = 200
+    """Of one key at one door, and twice as many at once after a rest; 0: as many as come."""
+    requests_in_flight: NonNegativeInt = 100
+    """At one door; the next one is told to come again. 0: as many as come."""

@@ -1,6 +1,6 @@
 """The deployment: a PostgreSQL schema a house, facts over Kafka, a worker a house."""
 
-from deploy.cli.home import Home
+from deploy.cli.home import Home, clock, kept_key
 from deploy.cli.houses import HEARS, HOUSES, VIEWS
 from services.billing import main as billing
 from services.billing.api.desk import BillingDesk
@@ -17,6 +17,7 @@ from shared.messaging.kafka import Broker, KafkaRelay, create_topics
 from shared.messaging.kafka_source import KafkaSource
 from shared.messaging.worker import Worker
 from shared.settings import Settings
+from shared.web.keys import KeyStore
 
 NO_PATIENCE = 0
 """Whoever finds a worker at work leaves the work to it."""
@@ -59,6 +60,8 @@ def deployed(settings: Settings) -> Home:
         billing_desk=BillingDesk(at_billing),
         views=views,
         workers=workers,
+        keys=KeyStore(views["gateway"].engine, clock),
+        own_key=settings.key,
         patience_seconds=settings.patience_seconds,
     )
 
@@ -67,7 +70,8 @@ def _training(settings: Settings) -> HttpTraining | None:
     """Training as another process, where the settings say where it is."""
     if settings.training_url is None:
         return None
-    return HttpTraining(settings.training_url, settings.key or "")
+    key = settings.key or kept_key(settings.home) or ""
+    return HttpTraining(settings.training_url, key)
 
 
 def broker_of(settings: Settings) -> Broker | None:

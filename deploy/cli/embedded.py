@@ -2,7 +2,7 @@
 
 from sqlalchemy import create_engine
 
-from deploy.cli.home import Home
+from deploy.cli.home import Home, clock
 from deploy.cli.houses import HEARS, HOUSES, VIEWS
 from services.billing import main as billing
 from services.billing.api.desk import BillingDesk
@@ -16,6 +16,7 @@ from shared.eventstore.views import Views
 from shared.messaging.embedded import EmbeddedSource
 from shared.messaging.worker import Worker
 from shared.settings import Settings
+from shared.web.keys import KeyStore
 
 
 def embedded(settings: Settings) -> Home:
@@ -56,4 +57,6 @@ def embedded(settings: Settings) -> Home:
         billing_desk=BillingDesk(at_billing),
         views=views,
         workers=workers,
+        keys=KeyStore(views["gateway"].engine, clock),
+        own_key=settings.key,
     )

@@ -1,11 +1,11 @@
 """A home: the three houses of a deployment, as the commands work with them."""
 
 import os
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,13 @@ from shared.kernel.errors import Refusal
 from shared.messaging.house import House
 from shared.messaging.worker import Worker
 from shared.settings import Settings
+from shared.web.callers import EVERYTHING
+from shared.web.keys import KeyStore
 
 POLL_SECONDS = 0.05
+KEY_FILE = "api-key"
+HOLDER = "home"
+"""Who holds the key in that file."""
 
 
 class NewsLate(Refusal):
@@ -38,7 +43,7 @@ class Home:
     """The three houses, how each is asked, their workers, and what each shows.
 
     `patience_seconds` is how long to wait for workers of other processes; None: there are none,
-    so whoever waits works himself.
+    so whoever waits works himself. `own_key` is the one that the settings give its processes.
     """
 
     folder: Path
@@ -50,6 +55,8 @@ class Home:
     billing_desk: BillingDesk
     views: dict[str, Views]
     workers: dict[str, Worker]
+    keys: KeyStore
+    own_key: str | None = None
     patience_seconds: int | None = None
 
     @property
@@ -115,6 +122,7 @@ class Home:
             house.log.migrate()
         for views in self.views.values():
             views.migrate()
+        self.keys.migrate()
         self.billing_desk.publish(billing.tariff_from(), by=by)
         self.api_key()
         self.caught_up()
@@ -125,6 +133,7 @@ class Home:
             house.log.check()
         if not self.billing_desk.has_tariff():
             raise NotMigrated("No tariff was published yet: run `cagette migrate` again.")
+        self.keys.check()
 
     @property
     def is_new(self) -> bool:
@@ -132,14 +141,21 @@ class Home:
         return not any(house.log.recorder.schema_version() for house in self.houses)
 
     def api_key(self) -> str:
-        """The bearer key of this home, made once and kept readable by its owner alone."""
-        file = self.folder / "api-key"
-        if not file.exists():
-            fresh = self.folder / f"api-key.{os.getpid()}"
-            with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY, 0o600), "w") as handle:
-                handle.write(secrets.token_urlsafe(32))
-            fresh.replace(file)
-        return file.read_text()
+        """The key of this home, good for everything: that of the settings, or that of its file.
+
+        The file is made once, readable by its owner alone, and made anew if its key stands no more.
+        """
+        if self.own_key:
+            return self.own_key
+        kept = kept_key(self.folder)
+        if kept and self.keys.opens(kept):
+            return kept
+        _, key = self.keys.add(HOLDER, EVERYTHING, by=HOLDER)
+        fresh = self.folder / f"{KEY_FILE}.{os.getpid()}"
+        with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY, 0o600), "w") as handle:
+            handle.write(key)
+        fresh.replace(self.folder / KEY_FILE)
+        return key
 
     def close(self) -> None:
         """Close every file and connection."""
@@ -149,6 +165,17 @@ class Home:
             views.engine.dispose()
         for house in self.houses:
             house.log.close()
+
+
+def kept_key(folder: Path) -> str | None:
+    """What stands in a home's file `api-key`."""
+    file = folder / KEY_FILE
+    return file.read_text().strip() if file.exists() else None
+
+
+def clock() -> datetime:
+    """The moment, in UTC."""
+    return datetime.now(UTC)
 
 
 @contextmanager

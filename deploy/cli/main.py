@@ -9,6 +9,7 @@ from deploy.cli import (
     asking,
     demo,
     exporting,
+    keys,
     operating,
     parked,
     services,
@@ -29,7 +30,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
-for commands in (demo, serving, telling, asking, exporting, operating, parked, services, treaty):
+GROUPS = (demo, serving, telling, asking, exporting, operating, parked, keys, services, treaty)
+for commands in GROUPS:
     commands.register(app)
 
 

@@ -11,13 +11,16 @@ import uvicorn
 from fastapi import FastAPI
 
 from deploy.cli.hearing import POLL_SECONDS, hear
-from deploy.cli.home import Home
+from deploy.cli.home import KEY_FILE, Home
 from deploy.cli.output import out, shown
 from services.gateway.api.imports import MAXIMUM_LINE_BYTES
 from services.gateway.api.routes import routes
 from services.training.api.routes import routes as training_routes
 from shared.settings import Settings
 from shared.web.app import create_app
+from shared.web.keyring import Keyring
+from shared.web.limits import Limits
+from shared.web.server import ProblemProtocol
 
 
 def run(home: Home, settings: Settings, *, training: bool = False, as_json: bool = False) -> None:
@@ -25,13 +28,15 @@ def run(home: Home, settings: Settings, *, training: bool = False, as_json: bool
 
     Where `training` is served it is training's own API, for the gateway.
     """
-    key = settings.key or home.api_key()
+    key = home.api_key()
     told = threading.Event()
-    app = training_app(home, settings, key) if training else web_app(home, settings, key, told)
-    config = uvicorn.Config(app, host=settings.host, port=settings.port, log_level="warning")
-    server = uvicorn.Server(config)
+    if training:
+        app = training_app(home, settings, key)
+    else:
+        app = web_app(home, settings, settings.key, told)
+    server = uvicorn.Server(configured(app, settings))
     where = f"http://{settings.host}:{settings.port}"
-    source = "CAGETTE_KEY" if settings.key else str(home.folder / "api-key")
+    source = "CAGETTE_KEY" if settings.key else str(home.folder / KEY_FILE)
     if as_json:
         shown({"url": where, "key_in": source})
     else:
@@ -40,24 +45,38 @@ def run(home: Home, settings: Settings, *, training: bool = False, as_json: bool
         server.run()
 
 
-def web_app(home: Home, settings: Settings, key: str, told: threading.Event) -> FastAPI:
-    """The gateway's HTTP app over a home."""
+def configured(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    """How an app is served."""
+    return uvicorn.Config(
+        app, host=settings.host, port=settings.port, log_level="warning", http=ProblemProtocol
+    )
+
+
+def web_app(home: Home, settings: Settings, key: str | None, told: threading.Event) -> FastAPI:
+    """The gateway's HTTP app over a home: for the deployment's own `key`, and all given out."""
     return create_app(
         "Cagette billing",
         [routes(home.gateway_desk, told.set)],
-        key=key,
-        maximum_body_bytes=min(settings.maximum_body_bytes, MAXIMUM_LINE_BYTES),
-        unlimited=("/v1/imports",),
+        keys=Keyring(key, home.keys),
+        limits=Limits(
+            body_bytes=min(settings.maximum_body_bytes, MAXIMUM_LINE_BYTES),
+            requests_per_second=settings.requests_per_second,
+            requests_in_flight=settings.requests_in_flight,
+            unlimited=frozenset({"/v1/imports"}),
+        ),
     )
 
 
 def training_app(home: Home, settings: Settings, key: str) -> FastAPI:
-    """Training's HTTP app, which the gateway calls."""
+    """Training's HTTP app, which the gateway calls, and nobody else."""
     return create_app(
         "Cagette training",
         [training_routes(home.training_desk)],
-        key=key,
-        maximum_body_bytes=settings.maximum_body_bytes,
+        keys=Keyring(key),
+        limits=Limits(
+            body_bytes=settings.maximum_body_bytes,
+            requests_in_flight=settings.requests_in_flight,
+        ),
     )
 
 

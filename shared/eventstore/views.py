@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from shared.eventstore.log import EventLog, NotMigrated
+from shared.eventstore.postgres import CONNECT_SECONDS
 from shared.kernel.aggregate import Remembered
 
 PAGE = 1_000
@@ -110,7 +111,9 @@ def postgres_engine(url: str, schema: str) -> Engine:
     """An engine for views in a house's schema; `url` as PostgreSQL's own clients take it."""
     return create_engine(
         "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(url, options=f"-c search_path={schema}"),
+        creator=lambda: psycopg.connect(
+            url, options=f"-c search_path={schema}", connect_timeout=CONNECT_SECONDS
+        ),
         pool_pre_ping=True,
     )
 

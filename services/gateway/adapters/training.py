@@ -1,14 +1,30 @@
 """Training in another process: notices are forwarded over HTTP, the key included."""
 
+from http import HTTPStatus
+from urllib.parse import quote
+
 import httpx2 as httpx
 
 from shared.asks.base import Body
 from shared.asks.training import Cancellation, Completion
 from shared.kernel.answers import Answer, Result
 from shared.kernel.errors import Flaw, Refusal
+from shared.web.gate import ASKER
+from shared.web.table import TABLE
 
 TIMEOUT_SECONDS = 5
 REPLAYED = "Idempotency-Replayed"
+OUR_CALL = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.NOT_ACCEPTABLE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.TOO_MANY_REQUESTS,
+)
+"""Statuses that are about how the gateway calls, not about what it was told."""
+
 POSTED: dict[type[Body], str] = {Completion: "completion", Cancellation: "cancellation"}
 
 
@@ -19,13 +35,14 @@ class NeighbourAway(Refusal):
 
 
 class NeighbourRefused(Refusal):
-    """What a neighbour refused, under the name that it gave it."""
+    """What a neighbour refused, under the name that it gave it, where we know that name."""
 
     name = "neighbour-refused"
 
     def __init__(self, name: str, sentence: str, flaws: list[Flaw]) -> None:
         super().__init__(sentence, flaws)
-        self.name = name  # type: ignore[misc]
+        if name in TABLE:
+            self.name = name  # type: ignore[misc]
 
 
 class HttpTraining:
@@ -53,13 +70,18 @@ class HttpTraining:
             path += f"/enrolments/{producer_id}"
         posted = POSTED.get(type(body))
         method, path = ("POST", f"{path}/{posted}") if posted else ("PUT", path)
-        headers = {"Idempotency-Key": key} if key else {}
+        headers = {ASKER: quote(by), **({"Idempotency-Key": key} if key else {})}
         try:
             told = self._client.request(method, path, json=body.content(), headers=headers)
         except httpx.HTTPError as reason:
             raise NeighbourAway(f"Training does not answer ({reason}): tell it again.") from reason
         if told.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
             raise NeighbourAway(f"Training answers {told.status_code}: tell it again.")
+        if told.status_code in OUR_CALL:
+            raise NeighbourAway(
+                f"Training does not take the gateway's own call ({told.status_code}): "
+                "mind CAGETTE_KEY and CAGETTE_TRAINING_URL, then tell it again."
+            )
         content = told.json()
         if told.is_error:
             flaws = [Flaw(**flaw) for flaw in content.get("errors", ())]

@@ -1,6 +1,7 @@
 """The deployment: a PostgreSQL schema a house, facts over Kafka, a worker a house."""
 
-from deploy.cli.home import Home, clock, kept_key
+from deploy.cli.clock import now
+from deploy.cli.home import Home, kept_key
 from deploy.cli.houses import HEARS, HOUSES, VIEWS
 from services.billing import main as billing
 from services.billing.api.desk import BillingDesk
@@ -60,7 +61,7 @@ def deployed(settings: Settings) -> Home:
         billing_desk=BillingDesk(at_billing),
         views=views,
         workers=workers,
-        keys=KeyStore(views["gateway"].engine, clock),
+        keys=KeyStore(views["gateway"].engine, now),
         own_key=settings.key,
         patience_seconds=settings.patience_seconds,
     )

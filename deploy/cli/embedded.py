@@ -2,7 +2,8 @@
 
 from sqlalchemy import create_engine
 
-from deploy.cli.home import Home, clock
+from deploy.cli.clock import now
+from deploy.cli.home import Home
 from deploy.cli.houses import HEARS, HOUSES, VIEWS
 from services.billing import main as billing
 from services.billing.api.desk import BillingDesk
@@ -57,6 +58,6 @@ def embedded(settings: Settings) -> Home:
         billing_desk=BillingDesk(at_billing),
         views=views,
         workers=workers,
-        keys=KeyStore(views["gateway"].engine, clock),
+        keys=KeyStore(views["gateway"].engine, now),
         own_key=settings.key,
     )

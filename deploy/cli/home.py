@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -171,11 +170,6 @@ def kept_key(folder: Path) -> str | None:
     """What stands in a home's file `api-key`."""
     file = folder / KEY_FILE
     return file.read_text().strip() if file.exists() else None
-
-
-def clock() -> datetime:
-    """The moment, in UTC."""
-    return datetime.now(UTC)
 
 
 @contextmanager

@@ -10,11 +10,14 @@ from contextlib import contextmanager, nullcontext
 import uvicorn
 from fastapi import FastAPI
 
+from deploy.cli.clock import today
 from deploy.cli.hearing import POLL_SECONDS, hear
 from deploy.cli.home import KEY_FILE, Home
 from deploy.cli.output import out, shown
 from services.gateway.api.imports import MAXIMUM_LINE_BYTES
+from services.gateway.api.reads import reads
 from services.gateway.api.routes import routes
+from services.gateway.api.shown import Shown
 from services.training.api.routes import routes as training_routes
 from shared.settings import Settings
 from shared.web.app import create_app
@@ -54,9 +57,10 @@ def configured(app: FastAPI, settings: Settings) -> uvicorn.Config:
 
 def web_app(home: Home, settings: Settings, key: str | None, told: threading.Event) -> FastAPI:
     """The gateway's HTTP app over a home: for the deployment's own `key`, and all given out."""
+    shown = Shown(home.gateway, home.views["gateway"], home.gateway_desk.training, today)
     return create_app(
         "Cagette billing",
-        [routes(home.gateway_desk, told.set)],
+        [routes(home.gateway_desk, shown, told.set), reads(shown)],
         keys=Keyring(key, home.keys),
         limits=Limits(
             body_bytes=min(settings.maximum_body_bytes, MAXIMUM_LINE_BYTES),

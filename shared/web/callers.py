@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shared.kernel.errors import NotFound
+from shared.kernel.errors import unknown
 
 
 class Scope(StrEnum):
@@ -37,20 +37,14 @@ class Caller:
     asker: str = BY_HTTP
 
     def may_see(self, producer_id: str | None) -> bool:
-        """Whether an object may be shown: that of a producer, or (None) of no one in particular.
-
-        Where it may not, raise `unknown`: an object of another producer is not there.
-        """
+        """Whether an object of a producer may be shown; None: one that is of no producer alone."""
         return self.producer_id is None or self.producer_id == producer_id
+
+    def must_see(self, producer_id: str | None, what: str, natural_id: str) -> None:
+        """Refuse an object of another producer in the words for one that is not there."""
+        if not self.may_see(producer_id):
+            raise unknown(what, natural_id)
 
 
 DEPLOYMENT = Caller("deployment", EVERYTHING)
 """A process of the deployment itself, by `CAGETTE_KEY`."""
-
-
-def unknown(what: str, natural_id: str) -> NotFound:
-    """The one refusal of an object that is not there, or that this caller may not see.
-
-    In the same words, so that nobody learns which of the two it is.
-    """
-    return NotFound(f"There is no {what} {natural_id}.")

@@ -1,11 +1,12 @@
 """Routes that say which scope they need, and who is meant to call them.
 
-router = APIRouter(prefix="/v1", route_class=Guarded)
+A new route is protected like this; an app with one that says nothing does not start:
 
-@router.get("/producers/{producer_id}/standing")
-def read_standing(producer_id: Id, caller: Reading) -> Standing:
-    if not caller.may_see(producer_id):
-        raise unknown("producer", producer_id)
+    router = APIRouter(prefix="/v1", route_class=Guarded)
+
+    @router.get("/producers/{producer_id}/standing")
+    def read_standing(caller: Reading, producer_id: Id) -> Standing:
+        caller.must_see(producer_id, "producer", producer_id)
 """
 
 import json
@@ -55,7 +56,7 @@ Telling = Annotated[Caller, Security(key, scopes=[Scope.TELL])]
 """Who tells notices."""
 
 Reading = Annotated[Caller, Security(key, scopes=[Scope.READ])]
-"""Who reads. The route shows what `caller.may_see`, and for all else raises `unknown`."""
+"""Who reads. The route shows what `caller.may_see`; `caller.must_see` refuses all else."""
 
 ReadingAll = Annotated[Caller, Security(_of_all, scopes=[Scope.READ])]
 """Who reads what is of all producers: for the key of one producer the route is not there."""
@@ -73,7 +74,7 @@ class Guarded(APIRoute):
     """A route that looks at scope, `Accept` and `Content-Type` before it reads the body.
 
     `needs` is the scope that its function asks for (None: it forgot), `takes` the kinds of body
-    that it reads, `gives` the kind that it answers with.
+    that it reads, `gives` the kinds that it may answer with.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -83,7 +84,8 @@ class Guarded(APIRoute):
         said = (self.openapi_extra or {}).get("requestBody", {}).get("content", {})
         self.takes = (JSON,) if self.body_field else tuple(said)
         answers = self.responses.get(200, {}).get("content", {})
-        self.gives = next(iter(answers), getattr(self.response_class, "media_type", None)) or JSON
+        usual = getattr(self.response_class, "media_type", JSON)
+        self.gives = tuple(kind for kind in (usual, *answers) if kind)
 
     async def handle(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Answer a request that was routed here; raises what is wrong with its headers."""
@@ -96,7 +98,8 @@ class Guarded(APIRoute):
         if self.needs not in caller.scopes:
             raise ScopeMissing(str(self.needs))
         if not is_accepted(header(scope, b"accept"), self.gives):
-            raise NotAcceptable(f"Here {self.gives} is given, and `Accept` excludes it.")
+            kinds = " or ".join(self.gives)
+            raise NotAcceptable(f"Here {kinds} is given, and `Accept` excludes it.")
         if self.takes and has_body(scope):
             if not is_taken(header(scope, b"content-type"), self.takes):
                 kinds = " or ".join(self.takes)

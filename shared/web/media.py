@@ -40,10 +40,13 @@ def is_taken(content_type: bytes | None, taken: tuple[str, ...]) -> bool:
 
 
 @lru_cache(REMEMBERED)
-def is_accepted(accept: bytes | None, given: str) -> bool:
-    """Whether `Accept` allows what is given: the range that names it most closely decides."""
-    if accept is None or not accept.strip():
-        return True
+def is_accepted(accept: bytes | None, given: tuple[str, ...]) -> bool:
+    """Whether `Accept` allows something of what can be given."""
+    return accept is None or not accept.strip() or any(_allows(accept, kind) for kind in given)
+
+
+def _allows(accept: bytes, given: str) -> bool:
+    """The range that names a kind most closely decides."""
     ranges = {given: 0, f"{given.partition('/')[0]}/*": 1, "*/*": 2}
     allowed: dict[int, bool] = {}
     for part in accept.decode("latin-1").split(","):

@@ -9,7 +9,7 @@ from shared.kernel.errors import Refusal
 from shared.web.refusals import ScopeMissing, TooManyRequests, Unauthorized
 from shared.web.table import AT_THE_DOOR, TABLE
 
-STATUS: dict[str, HTTPStatus] = {name: row.status for name, row in TABLE.items()}
+STATUS: dict[str, HTTPStatus] = {name: HTTPStatus(row.status) for name, row in TABLE.items()}
 
 RETRY_AFTER_SECONDS = 5
 PROBLEM_JSON = "application/problem+json"
@@ -31,15 +31,17 @@ PROBLEM_SCHEMA: dict[str, Any] = {
         },
     },
 }
+UNUSUAL = (400, 405, 431)
+"""Statuses that no call has by its own doing."""
+
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status.value: {
-        "description": ", ".join(
-            f"`{name}`" for name in sorted(AT_THE_DOOR) if STATUS[name] is status
+    status: {
+        "description": " or ".join(
+            name for name, row in AT_THE_DOOR.items() if row.status == status
         ),
         "content": {PROBLEM_JSON: {"schema": PROBLEM_SCHEMA}},
     }
-    for status in sorted({row.status for row in AT_THE_DOOR.values()})
-    if status not in (HTTPStatus.BAD_REQUEST, HTTPStatus.METHOD_NOT_ALLOWED)
+    for status in sorted({row.status for row in AT_THE_DOOR.values()} - {*UNUSUAL})
 }
 """What every call may be refused with, for its documentation."""
 
@@ -56,7 +58,7 @@ def problem_body(refusal: Refusal) -> dict[str, Any]:
     body: dict[str, Any] = {
         "type": f"urn:cagette:problem:{refusal.name}",
         "title": row.means,
-        "status": row.status.value,
+        "status": row.status,
         "detail": refusal.sentence,
     }
     if refusal.flaws:

@@ -3,14 +3,13 @@
 What is particular to a case stands in the refusal's own sentence.
 """
 
-from http import HTTPStatus as Http
 from typing import NamedTuple
 
 
 class Row(NamedTuple):
     """A refusal: its status over HTTP, what it means, and what whoever meets it does next."""
 
-    status: Http
+    status: int
     means: str
     do: str
 
@@ -18,237 +17,186 @@ class Row(NamedTuple):
 NOTHING_DONE = "Nothing was half done: send it again after `Retry-After`."
 
 AT_THE_DOOR: dict[str, Row] = {
-    "bad-request": Row(
-        Http.BAD_REQUEST, "The request cannot be read as HTTP.", "Mend what sends it."
-    ),
+    "bad-request": Row(400, "The request cannot be read as HTTP.", "Mend what sends it."),
     "unauthorized": Row(
-        Http.UNAUTHORIZED,
+        401,
         "There is no key, or one that opens nothing here.",
         "Send a key that stands, as `Authorization: Bearer ck_…`.",
     ),
     "scope-missing": Row(
-        Http.FORBIDDEN, "The key is not good for this.", "Ask for a key with the scope named."
+        403, "The key is not good for this.", "Ask for a key with the scope named."
     ),
     "not-found": Row(
-        Http.NOT_FOUND,
+        404,
         "It does not exist, or it is not yours to see.",
         "Mind the path and the id; the API's page is `/docs`.",
     ),
     "method-not-allowed": Row(
-        Http.METHOD_NOT_ALLOWED,
-        "The path is there, but not for this method.",
-        "Take one of those in `Allow`.",
+        405, "The path is there, but not for this method.", "Take one of those in `Allow`."
     ),
     "not-acceptable": Row(
-        Http.NOT_ACCEPTABLE,
+        406,
         "`Accept` excludes what is given here.",
         "Leave `Accept` out, or allow what the sentence names.",
     ),
     "number-reused": Row(
-        Http.CONFLICT,
+        409,
         "A number that was used came back with other content.",
         "Tell the content under a higher number.",
     ),
     "mode-already-sold": Row(
-        Http.CONFLICT,
+        409,
         "What was sold under one payment mode is not re-labelled.",
         "Let the change begin later; or tell the distributions named with their `payment_mode`.",
     ),
     "too-large": Row(
-        Http.REQUEST_ENTITY_TOO_LARGE,
+        413,
         "The body is above the limit.",
         "Tell less at once, or send an import: there each line has the limit.",
     ),
     "too-many-lines": Row(
-        Http.REQUEST_ENTITY_TOO_LARGE,
-        "A distribution has 5 000 lines at most.",
-        "Mind whether it is one distribution.",
+        413, "A distribution has 5 000 lines at most.", "Mind whether it is one distribution."
     ),
     "line-too-long": Row(
-        Http.REQUEST_ENTITY_TOO_LARGE,
-        "A line of an import has 4 MB at most.",
-        "Mind whether each notice ends its line.",
+        413, "A line of an import has 4 MB at most.", "Mind whether each notice ends its line."
     ),
     "unsupported-media-type": Row(
-        Http.UNSUPPORTED_MEDIA_TYPE,
+        415,
         "The body is of another kind than is taken here.",
         "Say in `Content-Type` what the sentence names, and send just that.",
     ),
     "not-valid": Row(
-        Http.UNPROCESSABLE_ENTITY,
+        422,
         "What was sent is not in the shape of the contract.",
         "Mend the fields that `errors` points at.",
     ),
     "idempotency-key-reused": Row(
-        Http.UNPROCESSABLE_ENTITY,
+        422,
         "An `Idempotency-Key` that was used came with another body.",
         "Take a new one for each new body.",
     ),
     "foreign-country": Row(
-        Http.UNPROCESSABLE_ENTITY,
-        "Only producers of France can be billed.",
-        "Do not tell producers of other countries.",
+        422, "Only producers of France can be billed.", "Do not tell producers of other countries."
     ),
     "foreign-currency": Row(
-        Http.UNPROCESSABLE_ENTITY,
-        "Only euros can be billed.",
-        "Do not tell markets in other currencies.",
+        422, "Only euros can be billed.", "Do not tell markets in other currencies."
     ),
     "party-refused": Row(
-        Http.UNPROCESSABLE_ENTITY,
+        422,
         "A billing party is its own party, and stays so while others name it.",
         "Tell first that the others have another party.",
     ),
-    "other-market": Row(
-        Http.UNPROCESSABLE_ENTITY,
-        "A distribution stays in its market.",
-        "Tell another distribution.",
-    ),
+    "other-market": Row(422, "A distribution stays in its market.", "Tell another distribution."),
     "amounts-differ": Row(
-        Http.UNPROCESSABLE_ENTITY,
+        422,
         "Lines are more than a cent off quantity × unit price.",
         "Mend the lines that `errors` points at.",
     ),
     "control-differs": Row(
-        Http.UNPROCESSABLE_ENTITY,
+        422,
         "The totals are not those of what was sent.",
         "Send the whole distribution, and the totals of just that.",
     ),
     "price-too-high": Row(
-        Http.UNPROCESSABLE_ENTITY,
-        "A training costs 850 € at most.",
-        "Mind whether the price is in cents.",
+        422, "A training costs 850 € at most.", "Mind whether the price is in cents."
     ),
-    "ends-before-start": Row(
-        Http.UNPROCESSABLE_ENTITY, "A session ends before it starts.", "Mend its days."
-    ),
+    "ends-before-start": Row(422, "A session ends before it starts.", "Mend its days."),
     "fundings-differ": Row(
-        Http.UNPROCESSABLE_ENTITY,
+        422,
         "The fundings do not add up to the session's price.",
         "Mend the fundings, or the price first.",
     ),
     "neighbour-refused": Row(
-        Http.UNPROCESSABLE_ENTITY,
+        422,
         "Training refuses it under a name that this version does not know.",
         "Read the sentence; then bring the gateway to training's version.",
     ),
     "too-many-requests": Row(
-        Http.TOO_MANY_REQUESTS,
+        429,
         "The key is used faster than it may be.",
         "Go on after `Retry-After`; send many notices as an import.",
     ),
     "headers-too-large": Row(
-        Http.REQUEST_HEADER_FIELDS_TOO_LARGE,
+        431,
         "Request line and headers are above what the server reads.",
         "Send less in them: all data go into the body.",
     ),
     "internal-error": Row(
-        Http.INTERNAL_SERVER_ERROR,
+        500,
         "The error is ours; a transaction is done whole or not at all.",
         "Send it again: a notice that was taken is then `unchanged`. If it stays so, tell us.",
     ),
-    "overloaded": Row(
-        Http.SERVICE_UNAVAILABLE, "As many requests are under way as may be.", NOTHING_DONE
+    "overloaded": Row(503, "As many requests are under way as may be.", NOTHING_DONE),
+    "nothing-heard": Row(503, "The gateway has not heard billing yet.", "Ask again later."),
+    "not-explained": Row(
+        503,
+        "What was heard of billing does not explain the fee yet.",
+        "Ask again later; if it stays so, tell us.",
     ),
-    "home-busy": Row(
-        Http.SERVICE_UNAVAILABLE, "Somebody else was writing for too long.", NOTHING_DONE
-    ),
-    "neighbour-away": Row(
-        Http.SERVICE_UNAVAILABLE, "Training does not answer the gateway.", NOTHING_DONE
-    ),
-    "storage-away": Row(
-        Http.SERVICE_UNAVAILABLE, "The database cannot be read or written.", NOTHING_DONE
-    ),
+    "home-busy": Row(503, "Somebody else was writing for too long.", NOTHING_DONE),
+    "neighbour-away": Row(503, "Training does not answer the gateway.", NOTHING_DONE),
+    "storage-away": Row(503, "The database cannot be read or written.", NOTHING_DONE),
     "storage-damaged": Row(
-        Http.SERVICE_UNAVAILABLE,
+        503,
         "The database is not what was written.",
         "Operations restore it from a backup; send it again then.",
     ),
     "disk-full": Row(
-        Http.INSUFFICIENT_STORAGE,
-        "There is no room left to write.",
-        "Operations make room; send it again then.",
+        507, "There is no room left to write.", "Operations make room; send it again then."
     ),
 }
 """What the HTTP API refuses."""
 
 ON_THE_COMMAND_LINE: dict[str, Row] = {
     "mondays-standing": Row(
-        Http.CONFLICT, "Earlier Mondays are not settled.", "Settle those first, in order."
+        409, "Earlier Mondays are not settled.", "Settle those first, in order."
     ),
     "months-standing": Row(
-        Http.CONFLICT, "Months or Mondays before are not closed.", "Settle and close those first."
+        409, "Months or Mondays before are not closed.", "Settle and close those first."
     ),
     "facts-parked": Row(
-        Http.CONFLICT, "Facts are set aside.", "Take them in, or close with `--despite --why`."
+        409, "Facts are set aside.", "Take them in, or close with `--despite --why`."
     ),
-    "no-tariff": Row(
-        Http.CONFLICT, "No tariff is in force on that day.", "Publish one, or mind the day."
-    ),
+    "no-tariff": Row(409, "No tariff is in force on that day.", "Publish one, or mind the day."),
     "tariff-rewritten": Row(
-        Http.CONFLICT, "A tariff in force does not change.", "Publish one from a later day."
+        409, "A tariff in force does not change.", "Publish one from a later day."
     ),
     "two-keys-already": Row(
-        Http.CONFLICT, "A holder has two keys at most.", "Revoke the one not used any more."
+        409, "A holder has two keys at most.", "Revoke the one not used any more."
     ),
-    "not-a-monday": Row(
-        Http.UNPROCESSABLE_ENTITY, "Settlements are on Mondays.", "Name the day of a Monday."
-    ),
+    "not-a-monday": Row(422, "Settlements are on Mondays.", "Name the day of a Monday."),
     "dated-too-early": Row(
-        Http.UNPROCESSABLE_ENTITY,
+        422,
         "Documents are dated after their month, and never before the last one.",
         "Choose a later day.",
     ),
-    "poison": Row(
-        Http.UNPROCESSABLE_ENTITY,
-        "A fact cannot be taken.",
-        "It is parked: see `cagette parked list`.",
-    ),
-    "unknown-fact": Row(
-        Http.UNPROCESSABLE_ENTITY, "A fact has an unknown type.", "It is parked, as above."
-    ),
-    "malformed-fact": Row(
-        Http.UNPROCESSABLE_ENTITY, "A fact is not in its shape.", "It is parked, as above."
-    ),
-    "file-refused": Row(
-        Http.UNPROCESSABLE_ENTITY,
-        "A file cannot be read or written.",
-        "Mind its name and its owner.",
-    ),
+    "poison": Row(422, "A fact cannot be taken.", "It is parked: see `cagette parked list`."),
+    "unknown-fact": Row(422, "A fact has an unknown type.", "It is parked, as above."),
+    "malformed-fact": Row(422, "A fact is not in its shape.", "It is parked, as above."),
+    "file-refused": Row(422, "A file cannot be read or written.", "Mind its name and its owner."),
     "file-damaged": Row(
-        Http.UNPROCESSABLE_ENTITY,
-        "A packed file breaks off.",
-        "Fetch it again; what was told twice counts once.",
+        422, "A packed file breaks off.", "Fetch it again; what was told twice counts once."
     ),
-    "broker-away": Row(
-        Http.SERVICE_UNAVAILABLE, "Kafka does not answer.", "Start it; houses go on by themselves."
+    "broker-away": Row(503, "Kafka does not answer.", "Start it; houses go on by themselves."),
+    "fact-too-large": Row(
+        413, "A fact is larger than Kafka takes.", "Let its topic take larger messages, or tell us."
     ),
-    "slow-checksums": Row(
-        Http.SERVICE_UNAVAILABLE, "The library `crc32c` is missing.", "Install what the lock names."
-    ),
+    "slow-checksums": Row(503, "The library `crc32c` is missing.", "Install what the lock names."),
     "news-late": Row(
-        Http.SERVICE_UNAVAILABLE,
-        "What was told has not been heard in time.",
-        "See `cagette status`, and ask again.",
+        503, "What was told has not been heard in time.", "See `cagette status`, and ask again."
     ),
     "unsafe-setting": Row(
-        Http.SERVICE_UNAVAILABLE,
+        503,
         "With a setting of the environment events would be lost.",
         "Unset what the sentence names.",
     ),
     "not-to-be-had": Row(
-        Http.SERVICE_UNAVAILABLE,
-        "This machine has no PostgreSQL, Kafka or Docker to run.",
-        "See the sentence.",
+        503, "This machine has no PostgreSQL, Kafka or Docker to run.", "See the sentence."
     ),
-    "log-unreadable": Row(
-        Http.SERVICE_UNAVAILABLE, "This code cannot read an event.", "See `cagette verify`."
-    ),
-    "not-migrated": Row(
-        Http.SERVICE_UNAVAILABLE, "Tables are missing or too old.", "Run `cagette migrate`."
-    ),
+    "log-unreadable": Row(503, "This code cannot read an event.", "See `cagette verify`."),
+    "not-migrated": Row(503, "Tables are missing or too old.", "Run `cagette migrate`."),
     "written-by-newer-version": Row(
-        Http.SERVICE_UNAVAILABLE, "The tables are of a newer version.", "Install that version."
+        503, "The tables are of a newer version.", "Install that version."
     ),
 }
 """What commands refuse besides; the statuses are those that it would have over HTTP."""
@@ -260,9 +208,7 @@ TABLE = {**AT_THE_DOOR, **ON_THE_COMMAND_LINE}
 def markdown(rows: dict[str, Row]) -> str:
     """A part of the table for the documentation, by status."""
     by_status = sorted(rows.items(), key=lambda row: (row[1].status, row[0]))
-    lines = [
-        f"| `{name}` | {row.status.value} | {row.means} | {row.do} |" for name, row in by_status
-    ]
+    lines = [f"| `{name}` | {row.status} | {row.means} | {row.do} |" for name, row in by_status]
     return "\n".join(
         ["| problem | status | what it means | what to do |", "|---|---|---|---|", *lines]
     )

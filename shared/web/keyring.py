@@ -3,6 +3,7 @@
 import hmac
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from anyio import CapacityLimiter, to_thread
@@ -30,7 +31,14 @@ class Keyring:
     Where the database is away and what was read of it too old, nobody can tell: StorageAway.
     """
 
-    def __init__(self, own: str | None, store: KeyStore | None = None) -> None:
+    def __init__(
+        self,
+        own: str | None,
+        store: KeyStore | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._own = own.encode() if own else None
         self._store = store
         self._known: dict[str, tuple[Caller, bytes]] = {}
@@ -62,7 +70,7 @@ class Keyring:
         self._clerk.shutdown()
 
     def _is_old(self, key_id: str) -> bool:
-        age = time.monotonic() - self._read_at
+        age = self._clock() - self._read_at
         return age > (FRESH_SECONDS if key_id in self._known else AGAIN_SECONDS)
 
     def _read(self, key_id: str) -> None:
@@ -71,7 +79,7 @@ class Keyring:
         with self._reading:
             if not self._is_old(key_id):
                 return
-            now = time.monotonic()
+            now = self._clock()
             if self._away and now < self._away[0]:
                 raise self._away[2](self._away[1])
             try:
@@ -80,12 +88,12 @@ class Keyring:
                 refusal = storage_refusal(error)
                 if refusal is None:
                     raise
-                self._away = (time.monotonic() + AGAIN_SECONDS, refusal.sentence, type(refusal))
+                self._away = (self._clock() + AGAIN_SECONDS, refusal.sentence, type(refusal))
                 raise refusal from error
             self._read_at = now
 
     def _note(self, key_id: str) -> None:
-        now = time.monotonic()
+        now = self._clock()
         if now - self._noted.get(key_id, float("-inf")) > NOTED_SECONDS:
             self._noted[key_id] = now
             self._clerk.submit(self._write, key_id)

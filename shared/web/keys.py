@@ -8,6 +8,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -40,6 +41,9 @@ KEY_PATTERN = re.compile(rb"ck_([0-9a-f]{12})_([0-9a-f]{48})")
 HOLDER_PATTERN = r"[a-z0-9][a-z0-9-]{0,39}"
 SLOTS = (1, 2)
 """A holder has two keys at most: the one in use, and the one that takes its place."""
+
+ATTEMPTS = 5
+"""So often a slot is looked for that nobody else takes meanwhile."""
 
 KEYS = Table(
     "api_keys",
@@ -128,11 +132,18 @@ class KeyStore:
             "made_at": self._instant(),
             "made_by": by,
         }
-        with self._engine.begin() as connection:
-            row["slot"] = _free_slot(connection, holder)
-            if not dry_run:
-                _insert(connection, row)
+        if not any(self._inserted(row, dry_run=dry_run) for _ in range(ATTEMPTS)):
+            raise TwoKeysAlready(f"Others are giving {holder} keys right now: try again.")
         return _shown({**dict.fromkeys(KEYS.columns.keys()), **row}), f"ck_{key_id}_{secret}"
+
+    def _inserted(self, row: dict[str, Any], *, dry_run: bool) -> bool:
+        """Whether the row is in a slot that was free; not, if somebody else took it just now."""
+        with suppress(IntegrityError), self._engine.begin() as connection:
+            row["slot"] = _free_slot(connection, row["holder"])
+            if not dry_run:
+                connection.execute(insert(KEYS), row)
+            return True
+        return False
 
     def revoke(self, key_id: str, *, by: str, why: str, dry_run: bool = False) -> bool:
         """Let a key open nothing any more; False where it was revoked before. Raises NotFound."""
@@ -226,15 +237,6 @@ def _free_slot(connection: Connection, holder: str) -> int:
             "revoke the one that is not used any more, see `cagette keys list`."
         )
     return free[0]
-
-
-def _insert(connection: Connection, row: Mapping[str, Any]) -> None:
-    try:
-        connection.execute(insert(KEYS), row)
-    except IntegrityError as reason:
-        raise TwoKeysAlready(
-            f"Somebody else is giving {row['holder']} a key right now: see `cagette keys list`."
-        ) from reason
 
 
 def _shown(row: Mapping[str, Any]) -> ApiKey:

@@ -12,6 +12,7 @@ A new route is protected like this; an app with one that says nothing does not s
 import json
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Annotated, Any
+from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request, Response, Security
 from fastapi.dependencies.models import Dependant
@@ -22,7 +23,7 @@ from fastapi.security.base import SecurityBase
 from starlette.types import Receive, Send
 from starlette.types import Scope as Connection
 
-from shared.kernel.errors import NotFound
+from shared.kernel.errors import Flaw, NotFound, NotValid
 from shared.web.callers import Caller, Scope
 from shared.web.gate import CALLER
 from shared.web.media import JSON, has_body, header, is_accepted, is_taken
@@ -74,7 +75,7 @@ class Guarded(APIRoute):
     """A route that looks at scope, `Accept` and `Content-Type` before it reads the body.
 
     `needs` is the scope that its function asks for (None: it forgot), `takes` the kinds of body
-    that it reads, `gives` the kinds that it may answer with.
+    that it reads, `gives` the kinds that it may answer with, `asks` the words of its query.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -86,6 +87,7 @@ class Guarded(APIRoute):
         answers = self.responses.get(200, {}).get("content", {})
         usual = getattr(self.response_class, "media_type", JSON)
         self.gives = tuple(kind for kind in (usual, *answers) if kind)
+        self.asks = {parameter.alias for parameter in self.dependant.query_params}
 
     async def handle(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Answer a request that was routed here; raises what is wrong with its headers."""
@@ -100,6 +102,16 @@ class Guarded(APIRoute):
         if not is_accepted(header(scope, b"accept"), self.gives):
             kinds = " or ".join(self.gives)
             raise NotAcceptable(f"Here {kinds} is given, and `Accept` excludes it.")
+        words = (
+            word
+            for word, _ in parse_qsl(
+                scope["query_string"].decode("latin-1"), keep_blank_values=True
+            )
+        )
+        unknown = [word for word in words if word not in self.asks]
+        if unknown:
+            flaws = [Flaw(f"/query/{word}", "is not asked here") for word in unknown]
+            raise NotValid("The query has words that are not asked here: see /docs.", flaws)
         if self.takes and has_body(scope):
             if not is_taken(header(scope, b"content-type"), self.takes):
                 kinds = " or ".join(self.takes)

@@ -60,7 +60,7 @@ def _add_imports(router: APIRouter, desk: GatewayDesk, told: Callable[[], None])
         "/imports",
         response_class=StreamingResponse,
         responses={200: {"content": LINES, "description": "A result a line"}, **PROBLEMS},
-        openapi_extra={"requestBody": {"required": True, "content": {**LINES, BYTES: {}}}},
+        openapi_extra={"requestBody": {"required": False, "content": {**LINES, BYTES: {}}}},
     )
     async def tell_many(caller: Telling, request: Request) -> StreamingResponse:
         """One notice a line; a result a line, in order. A bad line stops nothing."""

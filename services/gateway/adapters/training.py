@@ -52,6 +52,10 @@ class HttpTraining:
         headers = {"Authorization": f"Bearer {key}"}
         self._client = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_SECONDS)
 
+    def close(self) -> None:
+        """Close every connection."""
+        self._client.close()
+
     def tell(
         self,
         session_id: str,

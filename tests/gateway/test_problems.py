@@ -294,7 +294,7 @@ def test_every_row_of_the_table_is_two_sentences_and_stands_in_one_part() -> Non
 
 @pytest.mark.parametrize(
     ("page", "rows"),
-    [("services/gateway/README.md", AT_THE_DOOR), ("shared/README.md", ON_THE_COMMAND_LINE)],
+    [("services/gateway/ADOPTING.md", AT_THE_DOOR), ("shared/README.md", ON_THE_COMMAND_LINE)],
 )
 def test_the_table_is_printed_where_people_look(page: str, rows: dict[str, Row]) -> None:
     assert markdown(rows) in (ROOT / page).read_text("utf-8")
@@ -372,7 +372,7 @@ def test_after_bytes_that_are_no_request_the_door_serves_on(door: Door) -> None:
 
 if __name__ == "__main__":
     for page, rows in (
-        (ROOT / "services/gateway/README.md", AT_THE_DOOR),
+        (ROOT / "services/gateway/ADOPTING.md", AT_THE_DOOR),
         (ROOT / "shared/README.md", ON_THE_COMMAND_LINE),
     ):
         head, _, rest = page.read_text("utf-8").partition("| problem |")

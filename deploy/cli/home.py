@@ -156,7 +156,7 @@ class Home:
             return kept
         _, key = self.keys.add(HOLDER, EVERYTHING, by=HOLDER)
         fresh = self.folder / f"{KEY_FILE}.{os.getpid()}"
-        with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY, 0o600), "w") as handle:
+        with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as handle:
             handle.write(key)
         fresh.replace(self.folder / KEY_FILE)
         return key

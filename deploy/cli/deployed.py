@@ -1,6 +1,5 @@
 """The deployment: a PostgreSQL schema a house, facts over Kafka, a worker a house."""
 
-from deploy.cli.clock import now
 from deploy.cli.home import Home, kept_key
 from deploy.cli.houses import HEARS, HOUSES, VIEWS
 from services.billing import main as billing
@@ -18,7 +17,6 @@ from shared.messaging.kafka import Broker, KafkaRelay, create_topics
 from shared.messaging.kafka_source import KafkaSource
 from shared.messaging.worker import Worker
 from shared.settings import Settings
-from shared.web.keys import KeyStore
 
 NO_PATIENCE = 0
 """Whoever finds a worker at work leaves the work to it."""
@@ -61,8 +59,6 @@ def deployed(settings: Settings) -> Home:
         billing_desk=BillingDesk(at_billing),
         views=views,
         workers=workers,
-        keys=KeyStore(views["gateway"].engine, now),
-        own_key=settings.key,
         patience_seconds=settings.patience_seconds,
     )
 

@@ -2,7 +2,6 @@
 
 from sqlalchemy import create_engine
 
-from deploy.cli.clock import now
 from deploy.cli.home import Home
 from deploy.cli.houses import HEARS, HOUSES, VIEWS
 from services.billing import main as billing
@@ -17,7 +16,6 @@ from shared.eventstore.views import Views
 from shared.messaging.embedded import EmbeddedSource
 from shared.messaging.worker import Worker
 from shared.settings import Settings
-from shared.web.keys import KeyStore
 
 
 def embedded(settings: Settings) -> Home:
@@ -58,6 +56,4 @@ def embedded(settings: Settings) -> Home:
         billing_desk=BillingDesk(at_billing),
         views=views,
         workers=workers,
-        keys=KeyStore(views["gateway"].engine, now),
-        own_key=settings.key,
     )

@@ -4,10 +4,11 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from deploy.cli.clock import now
 from services.billing import main as billing
 from services.billing.api.desk import BillingDesk
 from services.billing.application import Billing
@@ -54,14 +55,18 @@ class Home:
     billing_desk: BillingDesk
     views: dict[str, Views]
     workers: dict[str, Worker]
-    keys: KeyStore
-    own_key: str | None = None
     patience_seconds: int | None = None
+    own_key: str | None = None
 
     @property
     def is_embedded(self) -> bool:
         """Whether all three houses live in this process alone."""
         return self.patience_seconds is None
+
+    @property
+    def keys(self) -> KeyStore:
+        """The keys of the HTTP API, in the gateway's database."""
+        return KeyStore(self.views["gateway"].engine, now)
 
     @property
     def houses(self) -> tuple[House[Any], ...]:
@@ -151,7 +156,7 @@ class Home:
             return kept
         _, key = self.keys.add(HOLDER, EVERYTHING, by=HOLDER)
         fresh = self.folder / f"{KEY_FILE}.{os.getpid()}"
-        with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY, 0o600), "w") as handle:
+        with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as handle:
             handle.write(key)
         fresh.replace(self.folder / KEY_FILE)
         return key
@@ -186,6 +191,7 @@ def opened(settings: Settings, *, check: bool = True) -> Iterator[Home]:
         from deploy.cli.embedded import embedded  # noqa: PLC0415 - as above
 
         home = embedded(settings)
+    home = replace(home, own_key=settings.key)
     try:
         if check:
             home.check()

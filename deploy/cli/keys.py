@@ -72,13 +72,13 @@ def list_(as_json: options.Json = False) -> None:
             key.holder,
             key.key_id,
             _good_for(key),
-            f"{key.made_at} by {key.made_by}",
-            key.last_used_at or "never",
-            f"{key.revoked_at} by {key.revoked_by}: {key.revoked_why}" if key.revoked_at else "",
+            _minute(key.made_at),
+            _minute(key.last_used_at),
+            f"{_minute(key.revoked_at)} {key.revoked_why or ''}",
         )
         for key in found
     ]
-    table("keys", header, rows)
+    table("keys (UTC)", header, rows, whole=("holder", "key id"))
 
 
 @keys.command()
@@ -107,6 +107,10 @@ def revoke(
 
 def _fields(key: ApiKey) -> dict[str, object]:
     return {**vars(key), "stands": key.stands}
+
+
+def _minute(instant: str | None) -> str:
+    return (instant or "")[:16].replace("T", " ")
 
 
 def _good_for(key: ApiKey) -> str:

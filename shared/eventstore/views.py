@@ -5,6 +5,7 @@ So a view needs no state of its own but the position it has read to, and a rebui
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,10 +67,7 @@ class Views:
 
     def migrate(self) -> None:
         """Create the tables that are missing; two that migrate at once wait for each other."""
-        with self.engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                turn = "SELECT pg_advisory_xact_lock(hashtext('cagette migrate'))"
-                connection.exec_driver_sql(turn)
+        with migrating(self.engine) as connection:
             for table in (POSITIONS, *self.tables):
                 table.create(connection, checkfirst=True)
             known = set(connection.scalars(select(POSITIONS.c.view)))
@@ -108,6 +106,15 @@ class Views:
             found = [tuple(row) for row in connection.execute(select(table))]
         keys = [i for i, column in enumerate(table.columns) if column.primary_key]
         return sorted(found, key=lambda row: tuple(row[i] for i in keys))
+
+
+@contextmanager
+def migrating(engine: Engine) -> Iterator[Connection]:
+    """A transaction in which tables are made; two that migrate at once wait for each other."""
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('cagette migrate'))")
+        yield connection
 
 
 def postgres_engine(url: str, schema: str) -> Engine:

@@ -34,6 +34,7 @@ from sqlalchemy.exc import IntegrityError
 
 from shared.asks.base import ID_PATTERN
 from shared.eventstore.log import NotMigrated
+from shared.eventstore.views import migrating
 from shared.kernel.errors import NotFound, NotValid, Refusal
 from shared.web.callers import BY_HTTP, Caller, Scope
 
@@ -101,7 +102,8 @@ class KeyStore:
 
     def migrate(self) -> None:
         """Create the table if it is missing."""
-        KEYS.create(self._engine, checkfirst=True)
+        with migrating(self._engine) as connection:
+            KEYS.create(connection, checkfirst=True)
 
     def check(self) -> None:
         """Refuse a database that has no table of keys yet."""

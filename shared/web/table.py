@@ -171,8 +171,12 @@ ON_THE_COMMAND_LINE: dict[str, Row] = {
         "Choose a later day.",
     ),
     "poison": Row(422, "A fact cannot be taken.", "It is parked: see `cagette parked list`."),
-    "unknown-fact": Row(422, "A fact has an unknown type.", "It is parked, as above."),
-    "malformed-fact": Row(422, "A fact is not in its shape.", "It is parked, as above."),
+    "unknown-fact": Row(
+        422, "A fact has an unknown type.", "It is parked: see `cagette parked list`."
+    ),
+    "malformed-fact": Row(
+        422, "A fact is not in its shape.", "It is parked: see `cagette parked list`."
+    ),
     "file-refused": Row(422, "A file cannot be read or written.", "Mind its name and its owner."),
     "file-damaged": Row(
         422, "A packed file breaks off.", "Fetch it again; what was told twice counts once."

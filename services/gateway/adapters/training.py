@@ -17,7 +17,6 @@ REPLAYED = "Idempotency-Replayed"
 OUR_CALL = (
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
-    HTTPStatus.NOT_FOUND,
     HTTPStatus.METHOD_NOT_ALLOWED,
     HTTPStatus.NOT_ACCEPTABLE,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -51,6 +50,10 @@ class HttpTraining:
     def __init__(self, url: str, key: str) -> None:
         headers = {"Authorization": f"Bearer {key}"}
         self._client = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_SECONDS)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._client.close()
 
     def tell(
         self,

@@ -28,7 +28,7 @@ class _Asked(BaseModel):
 class Page(_Asked):
     """Which part of a list: `limit` rows that follow `after`."""
 
-    limit: Annotated[int, Field(ge=1, le=200)] = 100
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
     after: Annotated[str, Field(pattern=ID_PATTERN)] | None = None
 
 
@@ -36,7 +36,7 @@ class DuePage(_Asked):
     """By which day (default: today in Paris), and which part of the list."""
 
     on: Day | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 100
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
     after: Annotated[str, Field(pattern=DUE_CURSOR, examples=["2026-12-13/2045"])] | None = None
 
 

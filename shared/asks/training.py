@@ -6,8 +6,14 @@ from typing import Annotated, Literal, Protocol
 from pydantic import Field
 
 from shared.asks.base import Actor, Body, Cents, Count, Day, DecimalString, Number, Text
-from shared.asks.training_figures import Bpf, Fundings
-from shared.asks.training_shown import DueList, Held, ProducerTrainings, Sessions, SessionShown
+from shared.asks.training_figures import Bpf, TrainingFundings
+from shared.asks.training_shown import (
+    DueList,
+    HeldTrainings,
+    ProducerTrainings,
+    SessionPage,
+    SessionShown,
+)
 from shared.kernel.answers import Answer
 from shared.kernel.errors import Refusal
 
@@ -80,7 +86,7 @@ class TrainingReads(Protocol):
     They raise NotFound for an unknown id, and NeighbourAway where training is another process.
     """
 
-    def sessions(self, limit: int, after: str | None) -> Sessions:
+    def sessions(self, limit: int, after: str | None) -> SessionPage:
         """Up to `limit` sessions that follow an id, by id."""
 
     def session(self, session_id: str) -> SessionShown:
@@ -92,13 +98,13 @@ class TrainingReads(Protocol):
     def due(self, on: date | None, limit: int, after: str | None) -> DueList:
         """Whose update is due or lapsed by a day (today in Paris, where none is given)."""
 
-    def fundings(self, year: int) -> Fundings:
+    def fundings(self, year: int) -> TrainingFundings:
         """Who pays for the sessions that end in a year, by fund."""
 
     def bpf(self, year: int) -> Bpf:
         """What the *bilan pédagogique et financier* of a year asks for."""
 
-    def held(self) -> Held:
+    def held(self) -> HeldTrainings:
         """Every notice about a training that waits for another."""
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from shared.asks.training_shown import Hours, Kind, example
 
 
-class Sum(BaseModel):
+class EnrolmentSum(BaseModel):
     """Some enrolments, and what they cost."""
 
     model_config = example(enrolments=2, amount_cents=130000)
@@ -15,7 +15,7 @@ class Sum(BaseModel):
     amount_cents: int
 
 
-class FundSum(Sum):
+class FundSum(EnrolmentSum):
     """What one fund pays; an enrolment counts for every fund that pays a share of it."""
 
     model_config = example(
@@ -25,10 +25,10 @@ class FundSum(Sum):
         cancelled={"enrolments": 1, "amount_cents": 50000},
     )
     fund: str
-    cancelled: Sum
+    cancelled: EnrolmentSum
 
 
-class Fundings(BaseModel):
+class TrainingFundings(BaseModel):
     """Who pays for the sessions that end in a year, by fund; what was abandoned stands apart.
 
     `total` counts each enrolment once. What is held is not in it: see `GET /v1/held`.
@@ -51,11 +51,11 @@ class Fundings(BaseModel):
     as_of_event: int
     year: int
     funds: list[FundSum]
-    total: Sum
-    cancelled: Sum
+    total: EnrolmentSum
+    cancelled: EnrolmentSum
 
 
-class Product(BaseModel):
+class BpfProduct(BaseModel):
     """A line of frame C: where money came from."""
 
     model_config = example(
@@ -66,7 +66,7 @@ class Product(BaseModel):
     amount_cents: int
 
 
-class Unplaced(BaseModel):
+class BpfUnplaced(BaseModel):
     """What a fund pays of which nobody said on which line it stands."""
 
     model_config = example(fund="FONDS DU VILLAGE", amount_cents=20000)
@@ -74,7 +74,7 @@ class Unplaced(BaseModel):
     amount_cents: int
 
 
-class Trainees(BaseModel):
+class BpfTrainees(BaseModel):
     """A line of frame F-1: trainees of one type, and their hours taken together."""
 
     model_config = example(line="e", label="Autres stagiaires", trainees=2, hours="27.5")
@@ -104,7 +104,7 @@ FIGURES: dict[str, Any] = {
 }
 
 
-class Figures(BaseModel):
+class BpfFigures(BaseModel):
     """Trainings completed. A trainee counts once a training, a person once.
 
     `planned_hours_of`: trainees of whom attended hours were not told; the planned ones count.
@@ -117,20 +117,20 @@ class Figures(BaseModel):
     remote_trainees: int
     remote_hours: Hours
     planned_hours_of: int
-    types: list[Trainees]
-    products: list[Product]
-    unplaced: list[Unplaced]
+    types: list[BpfTrainees]
+    products: list[BpfProduct]
+    unplaced: list[BpfUnplaced]
     products_cents: int
 
 
-class KindFigures(Figures):
+class BpfKindFigures(BpfFigures):
     """The figures of integration or of update trainings."""
 
     model_config = example(kind="UPDATE", **FIGURES)
     kind: Kind
 
 
-class NotFilled(BaseModel):
+class BpfNotFilled(BaseModel):
     """A part of the form that our data cannot fill, and why."""
 
     model_config = example(frame="E", why="Nothing is told of trainers.")
@@ -156,8 +156,8 @@ class Bpf(BaseModel):
     )
     as_of_event: int
     year: int
-    total: Figures
-    kinds: list[KindFigures]
-    cancelled: Sum
-    undecided: Sum
-    not_filled: list[NotFilled]
+    total: BpfFigures
+    kinds: list[BpfKindFigures]
+    cancelled: EnrolmentSum
+    undecided: EnrolmentSum
+    not_filled: list[BpfNotFilled]

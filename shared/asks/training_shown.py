@@ -20,7 +20,7 @@ def example(**fields: Any) -> ConfigDict:
     return ConfigDict(frozen=True, json_schema_extra={"examples": [fields]})
 
 
-class Plan(BaseModel):
+class TrainingPlan(BaseModel):
     """A session as planned: what counts of all that was told."""
 
     model_config = example(
@@ -48,10 +48,10 @@ class SessionLine(BaseModel):
 
     model_config = example(session_id="UPD-2024-11", plan=None)
     session_id: str
-    plan: Plan | None
+    plan: TrainingPlan | None
 
 
-class Sessions(BaseModel):
+class SessionPage(BaseModel):
     """A page of sessions, by id; `next` is the `after` of the page that follows, if any."""
 
     model_config = example(
@@ -62,7 +62,7 @@ class Sessions(BaseModel):
     next: str | None
 
 
-class Share(BaseModel):
+class FundingShown(BaseModel):
     """A share of the price, and who pays it."""
 
     model_config = example(fund="VIVEA", amount_cents=50000, agreement_no="V-2024-8812")
@@ -90,7 +90,7 @@ ENROLMENT = {
 }
 
 
-class Enrolment(BaseModel):
+class EnrolmentShown(BaseModel):
     """A producer in a session. What was not told is null; the price is the sum of the shares.
 
     HELD: something was told of him, and waits. Who completed it is COMPLETED, whatever came after.
@@ -104,7 +104,7 @@ class Enrolment(BaseModel):
     participant: str | None
     contract: Literal["CONVENTION", "CONTRAT"] | None
     price_cents: int
-    fundings: list[Share]
+    fundings: list[FundingShown]
     enrolled_on: date | None
     completed_on: date | None
     attended_hours: Hours | None
@@ -118,14 +118,14 @@ class SessionShown(SessionLine):
         as_of_event=812, session_id="UPD-2024-11", plan=None, enrolments=[ENROLMENT]
     )
     as_of_event: int
-    enrolments: list[Enrolment]
+    enrolments: list[EnrolmentShown]
 
 
-class ProducerTraining(Enrolment):
+class ProducerTraining(EnrolmentShown):
     """A session that a producer is in."""
 
     model_config = example(**ENROLMENT, plan=None)
-    plan: Plan | None
+    plan: TrainingPlan | None
 
 
 class ProducerTrainings(BaseModel):
@@ -150,7 +150,7 @@ class ProducerTrainings(BaseModel):
     trainings: list[ProducerTraining]
 
 
-class Due(BaseModel):
+class UpdateDue(BaseModel):
     """A producer whose update is due soon, or has lapsed."""
 
     model_config = example(
@@ -180,11 +180,11 @@ class DueList(BaseModel):
     )
     as_of_event: int
     on: date
-    due: list[Due]
+    due: list[UpdateDue]
     next: str | None
 
 
-class HeldNotice(BaseModel):
+class HeldTrainingNotice(BaseModel):
     """A notice that waits, in the words of an import line: `id` is the producer's."""
 
     model_config = example(
@@ -199,9 +199,9 @@ class HeldNotice(BaseModel):
     waiting_for: list[str]
 
 
-class Held(BaseModel):
+class HeldTrainings(BaseModel):
     """Every notice about a training that waits for another, by session, producer and kind."""
 
     model_config = example(as_of_event=812, held=[])
     as_of_event: int
-    held: list[HeldNotice]
+    held: list[HeldTrainingNotice]

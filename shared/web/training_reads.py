@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.asks.base import ID_PATTERN, Day
 from shared.asks.training import TrainingReads
-from shared.asks.training_figures import Bpf, Fundings
-from shared.asks.training_shown import DueList, ProducerTrainings, Sessions, SessionShown
+from shared.asks.training_figures import Bpf, TrainingFundings
+from shared.asks.training_shown import DueList, ProducerTrainings, SessionPage, SessionShown
 from shared.web.problems import PROBLEMS
 from shared.web.trainings import SESSION, Id
 
@@ -50,7 +50,7 @@ def add_training_reads(router: APIRouter, training: TrainingReads) -> None:
     """Add the reads about trainings."""
 
     @router.get("/training-sessions", responses=RESPONSES)
-    def sessions(page: Annotated[Page, Query()]) -> Sessions:
+    def sessions(page: Annotated[Page, Query()]) -> SessionPage:
         """Every session, by id."""
         return training.sessions(page.limit, page.after)
 
@@ -70,7 +70,7 @@ def add_training_reads(router: APIRouter, training: TrainingReads) -> None:
         return training.due(page.on, page.limit, page.after)
 
     @router.get("/training-fundings", responses=RESPONSES)
-    def fundings(asked: Annotated[Year, Query()]) -> Fundings:
+    def fundings(asked: Annotated[Year, Query()]) -> TrainingFundings:
         """Who pays for the sessions that end in a year, by fund."""
         return training.fundings(asked.year)
 

@@ -11,12 +11,12 @@ import pytest
 
 from services.training.main import REFERENCE_BPF
 from services.training.main import desk as training_desk
-from shared.asks.training_figures import Bpf, Figures, Fundings, Sum
+from shared.asks.training_figures import Bpf, BpfFigures, EnrolmentSum, TrainingFundings
 from tests.support.notices import Notice, cancellation, completion, enrolment, session
 from tests.support.world import World
 
 SEASON = Path(__file__).parents[2] / "deploy" / "sandbox" / "season.ndjson.gz"
-NONE = Sum(enrolments=0, amount_cents=0)
+NONE = EnrolmentSum(enrolments=0, amount_cents=0)
 
 
 def paid(**funds: int) -> list[dict[str, Any]]:
@@ -24,7 +24,7 @@ def paid(**funds: int) -> list[dict[str, Any]]:
     return [{"fund": fund, "amount_cents": cents} for fund, cents in funds.items()]
 
 
-def fundings(cagette: World, year: int = 2024) -> Fundings:
+def fundings(cagette: World, year: int = 2024) -> TrainingFundings:
     """Who pays for the sessions of a year."""
     cagette.home.caught_up()
     return cagette.home.training_desk.fundings(year)
@@ -36,7 +36,7 @@ def bpf(cagette: World, year: int = 2024) -> Bpf:
     return cagette.home.training_desk.bpf(year)
 
 
-def by_fund(found: Fundings) -> dict[str, tuple[int, int, int, int]]:
+def by_fund(found: TrainingFundings) -> dict[str, tuple[int, int, int, int]]:
     """Enrolments and cents, then those of cancelled ones, by fund."""
     return {
         fund.fund: (
@@ -49,12 +49,12 @@ def by_fund(found: Fundings) -> dict[str, tuple[int, int, int, int]]:
     }
 
 
-def products(found: Figures) -> dict[str, int]:
+def products(found: BpfFigures) -> dict[str, int]:
     """Cents by line of frame C."""
     return {product.line: product.amount_cents for product in found.products}
 
 
-def types(found: Figures) -> dict[str, tuple[int, str]]:
+def types(found: BpfFigures) -> dict[str, tuple[int, str]]:
     """Trainees and their hours by line of frame F-1."""
     return {each.line: (each.trainees, each.hours) for each in found.types}
 
@@ -84,8 +84,8 @@ def test_every_fund_has_its_enrolments_and_cents_and_what_was_abandoned_apart(
         "VIVEA": (2, 135_000, 1, 80_000),
     }
     assert [fund.fund for fund in found.funds] == sorted(fund.fund for fund in found.funds)
-    assert found.total == Sum(enrolments=2, amount_cents=170_000)
-    assert found.cancelled == Sum(enrolments=1, amount_cents=85_000)
+    assert found.total == EnrolmentSum(enrolments=2, amount_cents=170_000)
+    assert found.cancelled == EnrolmentSum(enrolments=1, amount_cents=85_000)
 
 
 def test_a_fund_is_one_fund_however_it_is_written_and_counts_once_an_enrolment(
@@ -132,7 +132,7 @@ def test_the_bpf_counts_who_completed_and_sets_the_others_apart(cagette: World) 
     cagette.told(cancellation("2024-11-10", producer_id="3"))
     found = bpf(cagette)
     assert (found.total.trainees, found.total.hours) == (1, "14")
-    assert found.undecided == found.cancelled == Sum(enrolments=1, amount_cents=85_000)
+    assert found.undecided == found.cancelled == EnrolmentSum(enrolments=1, amount_cents=85_000)
 
 
 @pytest.mark.parametrize(

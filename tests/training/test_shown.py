@@ -11,7 +11,7 @@ from deploy.cli.houses import VIEWS
 from services.training.api.desk import TrainingDesk
 from shared.asks import training_figures, training_shown
 from shared.asks.training import BODIES
-from shared.asks.training_shown import Enrolment
+from shared.asks.training_shown import EnrolmentShown
 from shared.eventstore.views import rebuilt
 from shared.kernel.errors import NotFound
 from tests.support.notices import Notice, cancellation, completion, enrolment, session
@@ -28,7 +28,7 @@ def shown(cagette: World) -> TrainingDesk:
     return cagette.home.training_desk
 
 
-def only(cagette: World) -> Enrolment:
+def only(cagette: World) -> EnrolmentShown:
     """The only producer in the only session."""
     [found] = shown(cagette).session("INT-1").enrolments
     return found

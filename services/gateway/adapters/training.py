@@ -8,8 +8,14 @@ from pydantic import BaseModel, ValidationError
 
 from shared.asks.base import Body
 from shared.asks.training import Cancellation, Completion, NeighbourAway
-from shared.asks.training_figures import Bpf, Fundings
-from shared.asks.training_shown import DueList, Held, ProducerTrainings, Sessions, SessionShown
+from shared.asks.training_figures import Bpf, TrainingFundings
+from shared.asks.training_shown import (
+    DueList,
+    HeldTrainings,
+    ProducerTrainings,
+    SessionPage,
+    SessionShown,
+)
 from shared.kernel.answers import Answer
 from shared.kernel.errors import Flaw, Refusal
 from shared.web.answers import AnswerBody
@@ -36,7 +42,7 @@ class HttpTraining:
 
     def __init__(self, url: str, key: str) -> None:
         headers = {"Authorization": f"Bearer {key}"}
-        self._client = httpx.Client(base_url=f"{url}/v1", headers=headers, timeout=TIMEOUT_SECONDS)
+        self.client = httpx.Client(base_url=f"{url}/v1", headers=headers, timeout=TIMEOUT_SECONDS)
 
     def tell(
         self,
@@ -62,9 +68,9 @@ class HttpTraining:
         answer = Answer(said.result, said.waiting_for, said.warnings)
         return answer, told.headers.get(REPLAYED) == "true"
 
-    def sessions(self, limit: int, after: str | None) -> Sessions:
+    def sessions(self, limit: int, after: str | None) -> SessionPage:
         """Up to `limit` sessions that follow an id, by id."""
-        return self._get(Sessions, "/training-sessions", limit=limit, after=after)
+        return self._get(SessionPage, "/training-sessions", limit=limit, after=after)
 
     def session(self, session_id: str) -> SessionShown:
         """A session and everyone in it."""
@@ -78,17 +84,17 @@ class HttpTraining:
         """Whose update is due or lapsed by a day (today in Paris, where none is given)."""
         return self._get(DueList, "/training-due", on=on, limit=limit, after=after)
 
-    def fundings(self, year: int) -> Fundings:
+    def fundings(self, year: int) -> TrainingFundings:
         """Who pays for the sessions that end in a year, by fund."""
-        return self._get(Fundings, "/training-fundings", year=year)
+        return self._get(TrainingFundings, "/training-fundings", year=year)
 
     def bpf(self, year: int) -> Bpf:
         """What the *bilan pédagogique et financier* of a year asks for."""
         return self._get(Bpf, "/bpf", year=year)
 
-    def held(self) -> Held:
+    def held(self) -> HeldTrainings:
         """Every notice about a training that waits for another."""
-        return self._get(Held, "/held")
+        return self._get(HeldTrainings, "/held")
 
     def _get(self, shown: type[Shown], path: str, **query: Any) -> Shown:
         given = {name: str(value) for name, value in query.items() if value is not None}
@@ -96,7 +102,7 @@ class HttpTraining:
 
     def _answer(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
-            answer = self._client.request(method, path, **request)
+            answer = self.client.request(method, path, **request)
         except httpx.HTTPError as reason:
             raise NeighbourAway(f"Training does not answer ({reason}): try again.") from reason
         if answer.is_success:

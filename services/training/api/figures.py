@@ -11,23 +11,23 @@ from services.training.views.sessions import StandingPlan
 from shared.asks.base import plain
 from shared.asks.training_figures import (
     Bpf,
-    Figures,
-    Fundings,
+    BpfFigures,
+    BpfKindFigures,
+    BpfNotFilled,
+    BpfProduct,
+    BpfTrainees,
+    BpfUnplaced,
+    EnrolmentSum,
     FundSum,
-    KindFigures,
-    NotFilled,
-    Product,
-    Sum,
-    Trainees,
-    Unplaced,
+    TrainingFundings,
 )
 
 ON_SITE = "ON_SITE"
 """The mode of a session of which no part is remote."""
-NOTHING = Sum(enrolments=0, amount_cents=0)
+NOTHING = EnrolmentSum(enrolments=0, amount_cents=0)
 
 
-def fundings(year: int, as_of_event: int, everyone: Sequence[Attendance]) -> Fundings:
+def fundings(year: int, as_of_event: int, everyone: Sequence[Attendance]) -> TrainingFundings:
     """Who pays for the sessions of a year; `everyone` in them who was taken up."""
     standing = _in_state(everyone, State.ENROLLED, State.COMPLETED)
     cancelled = _in_state(everyone, State.CANCELLED)
@@ -41,7 +41,7 @@ def fundings(year: int, as_of_event: int, everyone: Sequence[Attendance]) -> Fun
         )
         for fund in sorted({*paid, *lost})
     ]
-    return Fundings(
+    return TrainingFundings(
         as_of_event=as_of_event,
         year=year,
         funds=funds,
@@ -58,12 +58,12 @@ def bpf(year: int, as_of_event: int, everyone: Sequence[Attendance], form: BpfFo
         year=year,
         total=_figures(completed, form),
         kinds=[
-            KindFigures(kind=kind.value, **vars(_figures(_of_kind(completed, kind), form)))
+            BpfKindFigures(kind=kind.value, **vars(_figures(_of_kind(completed, kind), form)))
             for kind in TrainingKind
         ],
         cancelled=_sum(_in_state(everyone, State.CANCELLED)),
         undecided=_sum(_in_state(everyone, State.ENROLLED)),
-        not_filled=[NotFilled(frame=frame, why=why) for frame, why in form.not_filled.items()],
+        not_filled=[BpfNotFilled(frame=frame, why=why) for frame, why in form.not_filled.items()],
     )
 
 
@@ -85,12 +85,12 @@ def _contract(attendance: Attendance) -> ContractKind:
     return attendance.contract
 
 
-def _sum(some: Sequence[Attendance]) -> Sum:
+def _sum(some: Sequence[Attendance]) -> EnrolmentSum:
     cents = sum(attendance.price_cents for attendance in some)
-    return Sum(enrolments=len(some), amount_cents=cents)
+    return EnrolmentSum(enrolments=len(some), amount_cents=cents)
 
 
-def _by_fund(some: Iterable[Attendance]) -> dict[str, Sum]:
+def _by_fund(some: Iterable[Attendance]) -> dict[str, EnrolmentSum]:
     enrolments: Counter[str] = Counter()
     cents: Counter[str] = Counter()
     for attendance in some:
@@ -98,14 +98,15 @@ def _by_fund(some: Iterable[Attendance]) -> dict[str, Sum]:
         for share in attendance.fundings:
             cents[share.payer] += share.amount_cents
     return {
-        fund: Sum(enrolments=count, amount_cents=cents[fund]) for fund, count in enrolments.items()
+        fund: EnrolmentSum(enrolments=count, amount_cents=cents[fund])
+        for fund, count in enrolments.items()
     }
 
 
-def _figures(completed: Sequence[Attendance], form: BpfForm) -> Figures:
+def _figures(completed: Sequence[Attendance], form: BpfForm) -> BpfFigures:
     remote = [attendance for attendance in completed if _plan(attendance).mode != ON_SITE]
     products, unplaced = _products(completed, form)
-    return Figures(
+    return BpfFigures(
         trainees=len(completed),
         persons=len({attendance.participant for attendance in completed}),
         hours=_hours(completed),
@@ -128,13 +129,13 @@ def _hours(some: Iterable[Attendance]) -> str:
     return plain(hours)
 
 
-def _types(completed: Sequence[Attendance], form: BpfForm) -> list[Trainees]:
+def _types(completed: Sequence[Attendance], form: BpfForm) -> list[BpfTrainees]:
     by_line: dict[str, list[Attendance]] = defaultdict(list)
     for attendance in completed:
         line = form.trainee_line(attendance.fundings, _contract(attendance))
         by_line[line].append(attendance)
     return [
-        Trainees(line=line, label=label, trainees=len(some), hours=_hours(some))
+        BpfTrainees(line=line, label=label, trainees=len(some), hours=_hours(some))
         for line, label in form.trainees.items()
         if (some := by_line[line])
     ]
@@ -142,7 +143,7 @@ def _types(completed: Sequence[Attendance], form: BpfForm) -> list[Trainees]:
 
 def _products(
     completed: Iterable[Attendance], form: BpfForm
-) -> tuple[list[Product], list[Unplaced]]:
+) -> tuple[list[BpfProduct], list[BpfUnplaced]]:
     by_line: Counter[str] = Counter()
     unplaced: Counter[str] = Counter()
     for attendance in completed:
@@ -153,8 +154,10 @@ def _products(
             else:
                 unplaced[share.payer] += share.amount_cents
     products = [
-        Product(line=line, label=label, amount_cents=by_line[line])
+        BpfProduct(line=line, label=label, amount_cents=by_line[line])
         for line, label in form.products.items()
         if line in by_line
     ]
-    return products, [Unplaced(fund=f, amount_cents=cents) for f, cents in sorted(unplaced.items())]
+    return products, [
+        BpfUnplaced(fund=f, amount_cents=cents) for f, cents in sorted(unplaced.items())
+    ]

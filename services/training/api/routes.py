@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 
 from services.training.api.desk import TrainingDesk
 from shared.asks.base import Body
-from shared.asks.training_shown import Held
+from shared.asks.training_shown import HeldTrainings
 from shared.web.answers import response
 from shared.web.training_reads import RESPONSES, add_training_reads
 from shared.web.trainings import add_trainings
@@ -30,7 +30,7 @@ def routes(desk: TrainingDesk) -> APIRouter:
     add_training_reads(router, desk)
 
     @router.get("/held", responses=RESPONSES)
-    def held() -> Held:
+    def held() -> HeldTrainings:
         """Every notice about a training that waits for another: the gateway adds its own."""
         return desk.held()
 

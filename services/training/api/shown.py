@@ -11,20 +11,20 @@ from services.training.views import attendances, sessions
 from services.training.views.attendances import Attendance
 from services.training.views.sessions import StandingPlan
 from shared.asks.base import plain
-from shared.asks.training_figures import Bpf, Fundings
+from shared.asks.training_figures import Bpf, TrainingFundings
 from shared.asks.training_shown import (
-    Due,
     DueList,
-    Enrolment,
-    Held,
-    HeldNotice,
-    Plan,
+    EnrolmentShown,
+    FundingShown,
+    HeldTrainingNotice,
+    HeldTrainings,
     ProducerTraining,
     ProducerTrainings,
     SessionLine,
-    Sessions,
+    SessionPage,
     SessionShown,
-    Share,
+    TrainingPlan,
+    UpdateDue,
 )
 from shared.eventstore.views import Views
 from shared.kernel.errors import NotFound
@@ -41,13 +41,13 @@ class ShownTrainings:
         self._form = form
         self._today = today
 
-    def sessions(self, limit: int, after: str | None) -> Sessions:
+    def sessions(self, limit: int, after: str | None) -> SessionPage:
         """A page of sessions, by id."""
         as_of = self._as_of()
         found = sessions.sessions_after(self._views, after or "", limit + 1)
         lines = [SessionLine(session_id=told, plan=_plan(plan)) for told, plan in found[:limit]]
         following = lines[-1].session_id if len(found) > limit else None
-        return Sessions(as_of_event=as_of, sessions=lines, next=following)
+        return SessionPage(as_of_event=as_of, sessions=lines, next=following)
 
     def session(self, session_id: str) -> SessionShown:
         """A session and everyone in it; raises NotFound."""
@@ -58,7 +58,7 @@ class ShownTrainings:
             as_of_event=as_of,
             session_id=session_id,
             plan=_plan(plan),
-            enrolments=[Enrolment(**_enrolment(attendance)) for attendance in everyone],
+            enrolments=[EnrolmentShown(**_enrolment(attendance)) for attendance in everyone],
         )
 
     def trainings_of(self, producer_id: str) -> ProducerTrainings:
@@ -86,7 +86,7 @@ class ShownTrainings:
             for producer_id, last in attendances.last_completed(self._views, day).items()
         )
         wanted = [
-            Due(producer_id=who, last_completed_on=last, due_on=due_on, status=status.value)
+            UpdateDue(producer_id=who, last_completed_on=last, due_on=due_on, status=status.value)
             for due_on, who, last, status in found
             if status is not UpdateStatus.UP_TO_DATE and _cursor(due_on, who) > (after or "")
         ]
@@ -95,7 +95,7 @@ class ShownTrainings:
         following = _cursor(page[-1].due_on, page[-1].producer_id) if more else None
         return DueList(as_of_event=as_of, on=day, due=page, next=following)
 
-    def fundings(self, year: int) -> Fundings:
+    def fundings(self, year: int) -> TrainingFundings:
         """Who pays for the sessions that end in a year."""
         as_of = self._as_of()
         return figures.fundings(year, as_of, attendances.of_year(self._views, year))
@@ -105,11 +105,11 @@ class ShownTrainings:
         as_of = self._as_of()
         return figures.bpf(year, as_of, attendances.of_year(self._views, year), self._form)
 
-    def held(self) -> Held:
+    def held(self) -> HeldTrainings:
         """Every notice that waits for another, by session, producer and kind."""
         as_of = self._as_of()
         notices = [notice for each in attendances.held(self._views) for notice in _notices(each)]
-        return Held(as_of_event=as_of, held=notices)
+        return HeldTrainings(as_of_event=as_of, held=notices)
 
     def _as_of(self) -> int:
         """Taken before anything is read, so that what is read is as fresh or fresher."""
@@ -120,8 +120,8 @@ def _cursor(due_on: date, producer_id: str) -> str:
     return f"{due_on}/{producer_id}"
 
 
-def _plan(plan: StandingPlan | None) -> Plan | None:
-    return Plan(**{**asdict(plan), "hours": str(plan.hours)}) if plan else None
+def _plan(plan: StandingPlan | None) -> TrainingPlan | None:
+    return TrainingPlan(**{**asdict(plan), "hours": str(plan.hours)}) if plan else None
 
 
 def _enrolment(attendance: Attendance) -> dict[str, object]:
@@ -134,7 +134,7 @@ def _enrolment(attendance: Attendance) -> dict[str, object]:
         "participant": attendance.participant,
         "contract": attendance.contract.value if attendance.contract else None,
         "price_cents": attendance.price_cents,
-        "fundings": [Share(**asdict(share)) for share in attendance.fundings],
+        "fundings": [FundingShown(**asdict(share)) for share in attendance.fundings],
         "enrolled_on": attendance.enrolled_on,
         "completed_on": attendance.completed_on,
         "attended_hours": None if hours is None else plain(hours),
@@ -142,14 +142,14 @@ def _enrolment(attendance: Attendance) -> dict[str, object]:
     }
 
 
-def _notices(attendance: Attendance) -> list[HeldNotice]:
+def _notices(attendance: Attendance) -> list[HeldTrainingNotice]:
     told = {
         "cancellation": attendance.cancelled_on,
         "completion": attendance.completed_on,
         "enrolment": attendance.enrolled_on,
     }
     return [
-        HeldNotice(
+        HeldTrainingNotice(
             kind=kind,
             id=attendance.producer_id,
             session_id=attendance.session_id,

@@ -37,8 +37,8 @@ def deployed(settings: Settings) -> Home:
     at_training = training.build(logs["training"], writing["training"])
     at_billing = billing.build(logs["billing"], writing["billing"])
     built = {house.name: house for house in (at_gateway, at_training, at_billing)}
-    training_desk = training.desk(at_training)
     views = {name: Views(logs[name], VIEWS[name], postgres_engine(url, name)) for name in HOUSES}
+    training_desk = training.desk(at_training, views["training"])
     workers = {
         name: Worker(
             house=built[name],

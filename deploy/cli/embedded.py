@@ -45,7 +45,7 @@ def embedded(settings: Settings) -> Home:
         )
         for name in HOUSES
     }
-    training_desk = training.desk(at_training)
+    training_desk = training.desk(at_training, views["training"])
     return Home(
         folder=folder,
         gateway=at_gateway,

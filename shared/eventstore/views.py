@@ -34,6 +34,9 @@ PAGE = 1_000
 
 Row = tuple[Table, Mapping[str, Any]]
 
+CODE_POINTS = String().with_variant(String(collation="C"), "postgresql")
+"""Text that every database sorts as Python does, whatever its locale."""
+
 METADATA = MetaData()
 POSITIONS = Table(
     "view_positions",

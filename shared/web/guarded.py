@@ -10,7 +10,7 @@ A new route is protected like this; an app with one that says nothing does not s
 """
 
 import json
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
@@ -20,6 +20,7 @@ from fastapi.openapi.models import HTTPBearer
 from fastapi.requests import HTTPConnection
 from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
+from pydantic import BaseModel
 from starlette.types import Receive, Send
 from starlette.types import Scope as Connection
 
@@ -87,7 +88,7 @@ class Guarded(APIRoute):
         answers = self.responses.get(200, {}).get("content", {})
         usual = getattr(self.response_class, "media_type", JSON)
         self.gives = tuple(kind for kind in (usual, *answers) if kind)
-        self.asks = {parameter.alias for parameter in self.dependant.query_params}
+        self.asks = {word for p in self.dependant.query_params for word in _words(p)}
 
     async def handle(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Answer a request that was routed here; raises what is wrong with its headers."""
@@ -138,6 +139,13 @@ class _Utf8Request(Request):
             return json.loads(body.decode("utf-8"))
         except (ValueError, RecursionError) as reason:
             raise json.JSONDecodeError(str(reason), "", 0) from reason
+
+
+def _words(parameter: Any) -> Iterable[str]:
+    """The words of the query that a parameter takes."""
+    kind = parameter.field_info.annotation
+    is_model = isinstance(kind, type) and issubclass(kind, BaseModel)
+    return kind.model_fields if is_model else (parameter.alias,)
 
 
 def _scopes(dependant: Dependant) -> Iterator[str]:

@@ -27,7 +27,7 @@ from tests.support.world import KEY, world
 CASES = int(os.environ.get("CAGETTE_FUZZ_CASES", "50"))
 TAKEN = ["2xx", "401", "403", "404", "409", "422"]
 """422 too, for what is in shape and means nothing; see the check of our own."""
-JUDGED_BY_LINE = [negative_data_rejection]
+JUDGED_BY_LINE: list[Any] = [negative_data_rejection]
 """A file is always taken: its bad lines are refused in the answer, each by itself."""
 HEADERS = {"Authorization": f"Bearer {KEY}"}
 UNHURRIED = settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))

@@ -42,16 +42,46 @@ class GatewayDesk:
         `session_id`, the producer's. Raises the refusals of the houses.
         """
         if session_id:
-            return self.training.tell(session_id, natural_id, body, by=by, key=key, dry_run=dry_run)
+            return self._forward(session_id, natural_id, body, by, key, dry_run=dry_run)
         use_case, arguments, do = self._use_case(natural_id, body)
         if do is None:
-            return self.training.tell(natural_id, None, body, by=by, key=key, dry_run=dry_run)
+            return self._forward(natural_id, None, body, by, key, dry_run=dry_run)
         ask = Ask(use_case, arguments, by=by, nonce=uuid4(), key=key)
         return self._house.ask(ask, do, dry_run=dry_run)
 
     def distribution(self, distribution_id: str) -> Distribution:
         """A distribution as it was told so far."""
         return Gateway(self._house.log.begin(), "").distribution(distribution_id)
+
+    def _forward(
+        self,
+        session_id: str,
+        producer_id: str | None,
+        body: Body,
+        by: str,
+        key: str | None,
+        *,
+        dry_run: bool,
+    ) -> tuple[Answer, bool]:
+        """Hand a notice to training; one with a key is remembered here too, with its answer.
+
+        So a key stands for one ask of the whole product, whichever house it went to.
+        """
+        if key is None:
+            return self.training.tell(
+                session_id, producer_id, body, by=by, key=None, dry_run=dry_run
+            )
+        arguments = {"session_id": session_id, "producer_id": producer_id, "body": body.content()}
+        use_case = f"forward-{type(body).__name__.lower()}"
+        ask = Ask(use_case, arguments, by=by, nonce=uuid4(), key=key)
+        earlier = self._house.answered(ask)
+        if earlier:
+            return earlier, True
+        answer, replayed = self.training.tell(
+            session_id, producer_id, body, by=by, key=key, dry_run=dry_run
+        )
+        self._house.ask(ask, lambda _: answer, dry_run=dry_run)
+        return answer, replayed
 
     def _use_case(
         self, natural_id: str, body: Body

@@ -1,4 +1,4 @@
-"""The reads of the marketplace (contract §3), answered from the gateway's own views."""
+"""The reads of the marketplace (contract §3), from the gateway's own views or from training."""
 
 from fastapi import APIRouter
 
@@ -11,6 +11,7 @@ from services.gateway.api.previews import add_previews
 from services.gateway.api.reconciliations import add_reconciliations
 from services.gateway.api.shown import Shown
 from services.gateway.api.standing import add_standing
+from services.gateway.api.trainings import add_trainings
 from shared.web.guarded import Guarded
 
 
@@ -26,6 +27,7 @@ def reads(shown: Shown) -> APIRouter:
         add_listings,
         add_feed,
         add_reconciliations,
+        add_trainings,
     ):
         add(router, shown)
     return router

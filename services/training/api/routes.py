@@ -1,12 +1,14 @@
-"""The calls that the gateway forwards."""
+"""The calls that the gateway forwards, and the reads."""
 
 from fastapi import APIRouter, Response
 
 from services.training.api.desk import TrainingDesk
 from shared.asks.base import Body
+from shared.asks.training_shown import HeldTrainings
 from shared.web.answers import response
 from shared.web.callers import Caller
-from shared.web.guarded import Guarded
+from shared.web.guarded import Guarded, ReadingAll
+from shared.web.training_reads import RESPONSES, add_training_reads
 from shared.web.trainings import add_trainings
 
 
@@ -30,4 +32,11 @@ def routes(desk: TrainingDesk) -> APIRouter:
         return response(answer, replayed=replayed)
 
     add_trainings(router, tell)
+    add_training_reads(router, desk)
+
+    @router.get("/held", responses=RESPONSES)
+    def held(_: ReadingAll) -> HeldTrainings:
+        """Every notice about a training that waits for another: the gateway adds its own."""
+        return desk.held()
+
     return router

@@ -12,11 +12,12 @@ from typing import Any
 from services.billing import main as billing
 from services.billing.api.desk import BillingDesk
 from services.billing.application import Billing
+from services.gateway.adapters.endpoints import Endpoints
 from services.gateway.api.desk import GatewayDesk
 from services.gateway.application import Gateway
 from services.training.api.desk import TrainingDesk
 from services.training.application import Training
-from shared.eventstore.lease import HomeBusy
+from shared.eventstore.lease import HomeBusy, Lease
 from shared.eventstore.log import NotMigrated
 from shared.eventstore.views import Views
 from shared.kernel.errors import Refusal
@@ -38,7 +39,7 @@ class Home:
     """The three houses, how each is asked, their workers, and what each shows.
 
     `patience_seconds` is how long to wait for workers of other processes; None: there are none,
-    so whoever waits works himself.
+    so whoever waits works himself. `webhooks_lease`: one deliverer of webhooks at a time.
     """
 
     folder: Path
@@ -50,6 +51,7 @@ class Home:
     billing_desk: BillingDesk
     views: dict[str, Views]
     workers: dict[str, Worker]
+    webhooks_lease: Lease
     patience_seconds: int | None = None
 
     @property
@@ -61,6 +63,11 @@ class Home:
     def houses(self) -> tuple[House[Any], ...]:
         """In the order in which a sale passes them."""
         return (self.gateway, self.training, self.billing)
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Who receives webhooks."""
+        return Endpoints(self.views["gateway"].engine)
 
     def catch_up(self) -> Iterator[int]:
         """Let all that was told be heard and shown; how much was taken in, step by step.
@@ -115,6 +122,7 @@ class Home:
             house.log.migrate()
         for views in self.views.values():
             views.migrate()
+        self.endpoints.migrate()
         self.billing_desk.publish(billing.tariff_from(), by=by)
         self.api_key()
         self.caught_up()

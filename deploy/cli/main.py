@@ -15,6 +15,7 @@ from deploy.cli import (
     serving,
     telling,
     treaty,
+    webhooks,
 )
 from deploy.cli.output import refused
 from shared.asks.flaws import flaws_of
@@ -29,7 +30,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
-for commands in (demo, serving, telling, asking, exporting, operating, parked, services, treaty):
+for commands in (
+    demo,
+    serving,
+    telling,
+    asking,
+    exporting,
+    operating,
+    parked,
+    webhooks,
+    services,
+    treaty,
+):
     commands.register(app)
 
 

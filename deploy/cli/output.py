@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from shared.kernel.answers import Answer
 from shared.kernel.errors import Refusal
@@ -63,7 +64,7 @@ def table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -
     for number, name in enumerate(header):
         shown_table.add_column(name, justify="left" if number == 0 else "right")
     for row in rows:
-        shown_table.add_row(*map(str, row))
+        shown_table.add_row(*(Text(str(cell)) for cell in row))
     out.print(shown_table)
 
 

@@ -1,12 +1,13 @@
 """`cagette serve` and `work`: the HTTP API, and the houses listening to each other."""
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from deploy.cli import options
+from deploy.cli.delivering import deliver_once, delivering
 from deploy.cli.hearing import keep_working, stop_on_sigterm
 from deploy.cli.home import opened
 from deploy.cli.output import out, shown
@@ -55,7 +56,7 @@ def work(
 ) -> None:
     """Let houses publish, hear and keep their views, until Ctrl-C or SIGTERM.
 
-    A second worker of the same house waits until the first one ends.
+    The gateway's also delivers webhooks. A second worker of a house waits until the first ends.
 
     Example: cagette work --once
     """
@@ -63,6 +64,7 @@ def work(
     with opened(Settings()) as home:
         if once:
             taken_in = sum(home.catch_up())
+            deliver_once(home)
             if as_json:
                 shown({"taken_in": taken_in})
             else:
@@ -70,5 +72,6 @@ def work(
             return
         wanted = [house.value for house in houses or HouseName]
         workers = [worker for name, worker in home.workers.items() if name in wanted]
-        with suppress(KeyboardInterrupt):
+        delivers = HouseName.GATEWAY in wanted
+        with suppress(KeyboardInterrupt), delivering(home, stop.set) if delivers else nullcontext():
             keep_working(workers, stop)

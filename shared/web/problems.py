@@ -20,6 +20,7 @@ STATUS: dict[str, HTTPStatus] = {
     "foreign-currency": HTTPStatus.UNPROCESSABLE_ENTITY,
     "party-refused": HTTPStatus.UNPROCESSABLE_ENTITY,
     "mode-already-sold": HTTPStatus.CONFLICT,
+    "endpoint-known": HTTPStatus.CONFLICT,
     "other-market": HTTPStatus.UNPROCESSABLE_ENTITY,
     "amounts-differ": HTTPStatus.UNPROCESSABLE_ENTITY,
     "control-differs": HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from deploy.cli import options
-from deploy.cli.delivering import deliver_once, delivering
 from deploy.cli.hearing import keep_working, stop_on_sigterm
 from deploy.cli.home import opened
 from deploy.cli.output import out, shown
@@ -60,6 +59,8 @@ def work(
 
     Example: cagette work --once
     """
+    from deploy.cli.delivering import deliver_once, delivering  # noqa: PLC0415 - as for `serve`
+
     stop = stop_on_sigterm()
     with opened(Settings()) as home:
         if once:

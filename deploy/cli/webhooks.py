@@ -42,11 +42,13 @@ def add(
 
     Example: cagette webhooks add https://marketplace.example/hooks --type InvoiceIssued
     """
+    from services.gateway.adapters.webhooks import checked_url  # noqa: PLC0415 - as `serve` does
+
     wanted = sorted({_public(name) for name in types or ()})
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
     with opened(Settings()) as home:
         place = home.gateway.log.head()
-        id_ = home.endpoints.add(url, wanted, secret, place, by=by, now=now())
+        id_ = home.endpoints.add(checked_url(url), wanted, secret, place, by=by, now=now())
     if as_json:
         shown({"id": id_, "url": url, "types": wanted, "place": place, "secret": secret})
         return

@@ -14,7 +14,6 @@ from services.gateway.adapters.webhook_tables import (
     Instant,
     State,
 )
-from services.gateway.adapters.webhooks import checked_url
 from shared.kernel.errors import NotFound, NotValid, Refusal
 
 Row = dict[str, Any]
@@ -42,12 +41,13 @@ class Endpoints:
     def add(
         self, url: str, types: Sequence[str], secret: str, place: int, *, by: str, now: datetime
     ) -> int:
-        """Tell a URL what follows a place in the feed; its id. Raises NotValid, EndpointKnown.
+        """Tell a URL what follows a place in the feed; its id. Raises EndpointKnown.
 
-        `types` are the public types that it wants; none: all of them.
+        `url` is one that `checked_url` takes; `types` are the public types that it wants, all of
+        them where there are none.
         """
         row = {
-            "url": checked_url(url),
+            "url": url,
             "types": list(types),
             "secret": secret,
             "state": State.ACTIVE,

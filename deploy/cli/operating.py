@@ -59,8 +59,7 @@ def make_topics(settings: Settings) -> None:
 def status(as_json: options.Json = False) -> None:
     """Heads, positions heard, lag and what is parked, by house; and how webhooks go.
 
-    Exit code 1 if anything is parked, an endpoint of webhooks is gone or has events given up, or
-    Kafka is away.
+    Exit code 1 if anything is parked, Kafka away, or a webhook's endpoint gone or given up on.
 
     Example: cagette status --json
     """
@@ -92,9 +91,8 @@ def status(as_json: options.Json = False) -> None:
             for name, s in found.items()
         ]
         table(f"home {Settings().home}", header, rows)
-        if any(webhooks.values()):
-            said = ", ".join(f"{count} {what}" for what, count in webhooks.items())
-            out.print(f"webhooks: {said} (see: cagette webhooks list)")
+        said = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in webhooks.items())
+        out.print(f"webhooks: {said}")
     trouble = webhooks["given_up"] or webhooks["gone"]
     if trouble or any(s["parked"] or s["lag"] is None for s in found.values()):
         raise typer.Exit(1)

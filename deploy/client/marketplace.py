@@ -1,6 +1,6 @@
 """How the marketplace tells the gateway, from its own transaction to the answer.
 
-    python -m deploy.client.marketplace --url http://127.0.0.1:8080 --key ck_… --outbox outbox.sqlite
+    python -m deploy.client.marketplace --url http://127.0.0.1:8080 --key ck_… --outbox o.sqlite
 
 What happens is written to an outbox in the marketplace's own transaction; a cron job sends it.
 A call that gets no answer is sent again: the gateway meets itself. What is refused stays, with

@@ -1,7 +1,7 @@
 """The deployment: a PostgreSQL schema a house, facts over Kafka, a worker a house."""
 
 from deploy.cli.home import Home, kept_key
-from deploy.cli.houses import HEARS, HOUSES, VIEWS
+from deploy.cli.houses import HEARS, HOUSES, NO_PATIENCE, VIEWS
 from services.billing import main as billing
 from services.billing.api.desk import BillingDesk
 from services.gateway import main as gateway
@@ -17,9 +17,6 @@ from shared.messaging.kafka import Broker, KafkaRelay, create_topics
 from shared.messaging.kafka_source import KafkaSource
 from shared.messaging.worker import Worker
 from shared.settings import Settings
-
-NO_PATIENCE = 0
-"""Whoever finds a worker at work leaves the work to it."""
 
 
 def deployed(settings: Settings) -> Home:
@@ -59,6 +56,7 @@ def deployed(settings: Settings) -> Home:
         billing_desk=BillingDesk(at_billing),
         views=views,
         workers=workers,
+        webhooks_lease=PostgresLease(recorders["gateway"], "webhooks", NO_PATIENCE),
         patience_seconds=settings.patience_seconds,
     )
 

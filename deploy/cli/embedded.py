@@ -3,7 +3,7 @@
 from sqlalchemy import create_engine
 
 from deploy.cli.home import Home
-from deploy.cli.houses import HEARS, HOUSES, VIEWS
+from deploy.cli.houses import HEARS, HOUSES, NO_PATIENCE, VIEWS
 from services.billing import main as billing
 from services.billing.api.desk import BillingDesk
 from services.gateway import main as gateway
@@ -56,4 +56,5 @@ def embedded(settings: Settings) -> Home:
         billing_desk=BillingDesk(at_billing),
         views=views,
         workers=workers,
+        webhooks_lease=FileLease(folder / "gateway-webhooks.lease", NO_PATIENCE),
     )

@@ -12,11 +12,12 @@ from deploy.cli.clock import now
 from services.billing import main as billing
 from services.billing.api.desk import BillingDesk
 from services.billing.application import Billing
+from services.gateway.adapters.endpoints import Endpoints
 from services.gateway.api.desk import GatewayDesk
 from services.gateway.application import Gateway
 from services.training.api.desk import TrainingDesk
 from services.training.application import Training
-from shared.eventstore.lease import HomeBusy
+from shared.eventstore.lease import HomeBusy, Lease
 from shared.eventstore.log import NotMigrated
 from shared.eventstore.views import Views
 from shared.kernel.errors import Refusal
@@ -44,6 +45,7 @@ class Home:
 
     `patience_seconds` is how long to wait for workers of other processes; None: there are none,
     so whoever waits works himself. `own_key` is the one that the settings give its processes.
+    `webhooks_lease`: one deliverer of webhooks at a time.
     """
 
     folder: Path
@@ -55,6 +57,7 @@ class Home:
     billing_desk: BillingDesk
     views: dict[str, Views]
     workers: dict[str, Worker]
+    webhooks_lease: Lease
     patience_seconds: int | None = None
     own_key: str | None = None
 
@@ -72,6 +75,11 @@ class Home:
     def houses(self) -> tuple[House[Any], ...]:
         """In the order in which a sale passes them."""
         return (self.gateway, self.training, self.billing)
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Who receives webhooks."""
+        return Endpoints(self.views["gateway"].engine)
 
     def catch_up(self) -> Iterator[int]:
         """Let all that was told be heard and shown; how much was taken in, step by step.
@@ -127,6 +135,7 @@ class Home:
         for views in self.views.values():
             views.migrate()
         self.keys.migrate()
+        self.endpoints.migrate()
         self.billing_desk.publish(billing.tariff_from(), by=by)
         self.api_key()
         self.caught_up()

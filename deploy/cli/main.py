@@ -16,6 +16,7 @@ from deploy.cli import (
     serving,
     telling,
     treaty,
+    webhooks,
 )
 from deploy.cli.output import refused
 from shared.asks.flaws import flaws_of
@@ -30,8 +31,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
-GROUPS = (demo, serving, telling, asking, exporting, operating, parked, keys, services, treaty)
-for commands in GROUPS:
+for commands in (
+    demo,
+    serving,
+    telling,
+    asking,
+    exporting,
+    operating,
+    parked,
+    keys,
+    webhooks,
+    services,
+    treaty,
+):
     commands.register(app)
 
 

@@ -9,6 +9,7 @@ from deploy.cli import options
 from deploy.cli.home import Home, opened
 from deploy.cli.houses import VIEWS
 from deploy.cli.output import out, progress, shown, table
+from deploy.cli.webhooks import webhooks_status
 from services.billing.views.audit import audited
 from shared.eventstore.recorder import SCHEMA_VERSION
 from shared.eventstore.views import rebuilt
@@ -56,14 +57,15 @@ def make_topics(settings: Settings) -> None:
 
 
 def status(as_json: options.Json = False) -> None:
-    """Heads, positions heard, lag and what is parked, by house.
+    """Heads, positions heard, lag and what is parked, by house; and how webhooks go.
 
-    Exit code 1 if anything is parked, or Kafka away.
+    Exit code 1 if anything is parked, Kafka away, or a webhook's endpoint gone or given up on.
 
     Example: cagette status --json
     """
     with opened(Settings()) as home:
         found = {house.name: _status(home, house) for house in home.houses}
+        found["gateway"]["webhooks"] = webhooks = webhooks_status(home)
     if as_json:
         shown(found)
     else:
@@ -89,7 +91,10 @@ def status(as_json: options.Json = False) -> None:
             for name, s in found.items()
         ]
         table(f"home {Settings().home}", header, rows)
-    if any(s["parked"] or s["lag"] is None for s in found.values()):
+        said = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in webhooks.items())
+        out.print(f"webhooks: {said}")
+    trouble = webhooks["given_up"] or webhooks["gone"]
+    if trouble or any(s["parked"] or s["lag"] is None for s in found.values()):
         raise typer.Exit(1)
 
 

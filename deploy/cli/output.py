@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console, JustifyMethod
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from shared.kernel.answers import Answer
 from shared.kernel.errors import Refusal
@@ -70,7 +71,7 @@ def table(
         side: JustifyMethod = "left" if number == 0 else "right"
         shown_table.add_column(name, justify=side, no_wrap=name in whole)
     for row in rows:
-        shown_table.add_row(*map(str, row))
+        shown_table.add_row(*(Text(str(cell)) for cell in row))
     out.print(shown_table)
 
 

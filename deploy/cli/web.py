@@ -11,7 +11,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from deploy.cli.clock import today
-from deploy.cli.hearing import POLL_SECONDS, hear
+from deploy.cli.delivering import delivering
+from deploy.cli.hearing import POLL_SECONDS, beside, hear
 from deploy.cli.home import KEY_FILE, Home
 from deploy.cli.output import out, shown
 from services.gateway.api.imports import MAXIMUM_LINE_BYTES
@@ -86,26 +87,19 @@ def training_app(home: Home, settings: Settings, key: str) -> FastAPI:
 
 @contextmanager
 def _listening(home: Home, told: threading.Event, server: uvicorn.Server) -> Iterator[None]:
-    """A thread that lets billing hear what was told; if it breaks, the server stops with it."""
-    broken: list[BaseException] = []
+    """Threads that let billing hear what was told, and deliver webhooks.
+
+    If one of them breaks, the server stops with it.
+    """
 
     def listen() -> None:
-        try:
-            while not server.should_exit:
-                told.wait(POLL_SECONDS)
-                told.clear()
-                hear(home)
-        except BaseException as reason:
-            broken.append(reason)
-            server.should_exit = True
-            raise
+        while not server.should_exit:
+            told.wait(POLL_SECONDS)
+            told.clear()
+            hear(home)
 
-    thread = threading.Thread(target=listen, name="listener", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
+    def end() -> None:
         server.should_exit = True
-        thread.join()
-    if broken:
-        raise broken[0]
+
+    with delivering(home, end), beside("listener", listen, end):
+        yield

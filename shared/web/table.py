@@ -177,6 +177,9 @@ ON_THE_COMMAND_LINE: dict[str, Row] = {
     "malformed-fact": Row(
         422, "A fact is not in its shape.", "It is parked: see `cagette parked list`."
     ),
+    "endpoint-known": Row(
+        409, "This URL receives webhooks already.", "See `cagette webhooks list`."
+    ),
     "file-refused": Row(422, "A file cannot be read or written.", "Mind its name and its owner."),
     "file-damaged": Row(
         422, "A packed file breaks off.", "Fetch it again; what was told twice counts once."

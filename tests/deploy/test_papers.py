@@ -249,6 +249,7 @@ def test_the_runbook_takes_every_trouble_from_the_symptom_to_the_proof() -> None
         "The database is away",
         "A fact is parked",
         "Rotate a key",
+        "A webhook fails",
     ]
     for page in pages:
         places = [page.find(f"**{step}.**") for step in ("Symptom", "Look", "Do", "Verify")]

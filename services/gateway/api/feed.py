@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 
 from services.gateway.api.shown import Limit, Shape, Shown
 from services.gateway.publishing import publishing
-from shared.eventstore.log import Recorded
+from shared.eventstore.log import EventLog, Recorded
 from shared.messaging.chronicle import HeardFact
 from shared.web.guarded import ReadingAll
 from shared.web.problems import PROBLEMS
@@ -48,15 +48,15 @@ def add_feed(router: APIRouter, shown: Shown) -> None:
         limit: Limit = 50,
     ) -> FeedPage:
         """What happened since, in the order in which the gateway heard it, never renumbered."""
-        return feed(shown, after, limit)
+        return feed(shown.house.log, after, limit)
 
 
-def feed(shown: Shown, after: int, limit: int) -> FeedPage:
+def feed(log: EventLog, after: int, limit: int) -> FeedPage:
     """Up to `limit` events that follow a place in the feed."""
     events: list[CloudEvent] = []
     reached = after
     while len(events) < limit:
-        page = shown.house.log.read(reached, 2 * limit)
+        page = log.read(reached, 2 * limit)
         for recorded in page:
             reached = recorded.position
             event = _cloud_event(recorded)

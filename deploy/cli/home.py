@@ -23,6 +23,8 @@ from shared.kernel.errors import Refusal
 from shared.messaging.house import House
 from shared.messaging.worker import Worker
 from shared.settings import Settings
+from shared.vault.seal import KEY_NAMES
+from shared.vault.vault import Vault, VaultMissing
 
 POLL_SECONDS = 0.05
 
@@ -50,6 +52,7 @@ class Home:
     billing_desk: BillingDesk
     views: dict[str, Views]
     workers: dict[str, Worker]
+    vault: Vault
     patience_seconds: int | None = None
 
     @property
@@ -115,14 +118,28 @@ class Home:
             house.log.migrate()
         for views in self.views.values():
             views.migrate()
+        self._migrate_vault()
         self.billing_desk.publish(billing.tariff_from(), by=by)
         self.api_key()
         self.caught_up()
+
+    def _migrate_vault(self) -> None:
+        """Make the vault, unless that would hide that it was lost."""
+        if self.vault.keys.are_there():
+            return
+        if any(True for house in self.houses for _ in house.log.matches(KEY_NAMES)):
+            raise VaultMissing(
+                "Persons of this home are sealed under keys of a vault that is not there: "
+                "restore it from its backup, or mind CAGETTE_VAULT_URL."
+            )
+        self.vault.keys.migrate()
 
     def check(self) -> None:
         """Refuse a home that this version cannot work on."""
         for house in self.houses:
             house.log.check()
+        if not self.vault.keys.are_there():
+            raise NotMigrated("There is no vault yet: run `cagette migrate` first.")
         if not self.billing_desk.has_tariff():
             raise NotMigrated("No tariff was published yet: run `cagette migrate` again.")
 
@@ -149,6 +166,7 @@ class Home:
             views.engine.dispose()
         for house in self.houses:
             house.log.close()
+        self.vault.keys.close()
 
 
 @contextmanager

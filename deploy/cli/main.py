@@ -9,6 +9,7 @@ from deploy.cli import (
     asking,
     demo,
     exporting,
+    forgetting,
     operating,
     parked,
     services,
@@ -29,7 +30,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
-for commands in (demo, serving, telling, asking, exporting, operating, parked, services, treaty):
+for commands in (
+    demo,
+    serving,
+    telling,
+    asking,
+    exporting,
+    forgetting,
+    operating,
+    parked,
+    services,
+    treaty,
+):
     commands.register(app)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import typer
 
 from deploy.cli import options
+from deploy.cli.forgetting import unsound_keys
 from deploy.cli.home import Home, opened
 from deploy.cli.houses import VIEWS
 from deploy.cli.output import out, progress, shown, table
@@ -121,7 +122,7 @@ def verify(as_json: options.Json = False) -> None:
         events = sum(house.log.head() for house in home.houses)
         violations = list(_undecodable(home))
         if not violations:
-            violations = [*_audit(home), *_views(home)]
+            violations = [*_audit(home), *_views(home), *unsound_keys(home)]
     if as_json:
         shown({"events": events, "violations": violations})
     else:

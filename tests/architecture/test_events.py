@@ -96,6 +96,7 @@ def rare_things(told: World) -> None:
     sales = "cagette.gateway.SalesValidated.v1"
     told.home.billing.hear([Message("gateway", position, sales, "2045", at, b"{}")])
     told.home.billing_desk.release("gateway", "2045", by="test", why="a test", drop=True)
+    told.home.gateway_desk.forget("2045", by="test", why="a test")
     told.home.caught_up()
 
 

@@ -9,7 +9,7 @@ from services.billing.domain.document import DocumentType, Issue
 from services.billing.domain.words import Channel, FeeKind, Formula
 from shared.kernel.calendar import first_day
 from shared.kernel.money import euros
-from shared.vault import unseal
+from shared.vault.vault import Vault
 
 MONTHS = "janvier,février,mars,avril,mai,juin,juillet,août,septembre,octobre,novembre,décembre"
 FORMULAS = {Formula.FLEXIBLE: "FLEXIBLE", Formula.ENGAGEE: "ENGAGÉE"}
@@ -25,12 +25,15 @@ _templates = Environment(
 )
 
 
-def page(issue: Issue) -> str:
-    """A document as one self-contained page, in French, readable on a phone and in print."""
+def page(issue: Issue, vault: Vault) -> str:
+    """A document as one self-contained page, in French, readable on a phone and in print.
+
+    Its buyer's name and address come out of the `vault`.
+    """
     return _templates.get_template("document.html").render(
         issue=issue,
         title=f"{TITLES[issue.type]} {issue.number}",
-        buyer=unseal(issue.buyer),
+        buyer=vault.unseal(issue.buyer),
         at_source=issue.channel is Channel.ONLINE,
         month=f"{MONTHS.split(',')[first_day(issue.month).month - 1]} {issue.month[:4]}",
         kinds=KINDS,

@@ -1,13 +1,14 @@
 """`cagette payout`, `close` and `remind`: what operations ask on their days."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 
 import typer
 
 from deploy.cli import options
+from deploy.cli.clock import today
 from deploy.cli.home import opened
 from deploy.cli.output import answered, progress
-from shared.kernel.calendar import months_later, paris_day
+from shared.kernel.calendar import months_later
 from shared.kernel.errors import NotValid
 from shared.settings import Settings
 
@@ -53,7 +54,7 @@ def close(
 
     Example: cagette close 2024-10 --on 2024-11-01
     """
-    day = on or _today()
+    day = on or today()
     _check(day, despite, why)
     with opened(Settings()) as home:
         with progress("hearing the news"):
@@ -79,13 +80,9 @@ def remind(
     answered(answer, f"reminders of {day}", as_json=as_json, dry_run=dry_run)
 
 
-def _today() -> date:
-    return paris_day(datetime.now(UTC))
-
-
 def _check(day: date, despite: bool, why: str | None) -> None:
     """Refuse a reason without a need for one, and a day that can only be a slip of the pen."""
     if despite != (why is not None):
         raise NotValid("--despite and --why go together: say why parked facts can wait.")
-    if day > months_later(_today(), 12):
+    if day > months_later(today(), 12):
         raise NotValid(f"{day} is more than a year ahead, and could not be undone: mind the year.")

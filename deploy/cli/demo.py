@@ -23,7 +23,7 @@ from services.billing.views.fees import FEES
 from services.billing.views.producers import PARTIES, SALES
 from services.billing.views.transfers import TRANSFERS
 from shared.kernel.calendar import Month, first_day, next_month
-from shared.kernel.money import euros
+from shared.kernel.french import euros
 from shared.settings import Settings
 
 DEPLOYED_PATIENCE = 120

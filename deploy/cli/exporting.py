@@ -4,12 +4,13 @@ import csv
 import io
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Annotated, Any, Literal
 
 import typer
 
 from deploy.cli import options
+from deploy.cli.clock import today
 from deploy.cli.home import opened
 from deploy.cli.output import err, shown
 from services.billing.views.documents import DOCUMENTS
@@ -17,7 +18,6 @@ from services.billing.views.fees import FEES
 from services.billing.views.producers import COLUMNS, producers_on
 from services.billing.views.transfers import TRANSFERS
 from shared.eventstore.views import Views
-from shared.kernel.calendar import paris_day
 from shared.settings import Settings
 
 Export = tuple[Sequence[str], list[tuple[Any, ...]]]
@@ -51,7 +51,7 @@ def export(
     """
     with opened(Settings()) as home:
         home.caught_up()
-        header, rows = EXPORTS[what](home.views["billing"], on or paris_day(datetime.now(UTC)))
+        header, rows = EXPORTS[what](home.views["billing"], on or today())
     if as_json:
         shown([dict(zip(header, row, strict=True)) for row in rows])
         return

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from shared.kernel.answers import Answer
 from shared.kernel.errors import Refusal
-from shared.kernel.money import euros
+from shared.kernel.french import euros
 
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)

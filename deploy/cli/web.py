@@ -10,11 +10,14 @@ from contextlib import contextmanager, nullcontext
 import uvicorn
 from fastapi import FastAPI
 
+from deploy.cli.clock import today
 from deploy.cli.hearing import POLL_SECONDS, hear
 from deploy.cli.home import Home
 from deploy.cli.output import out, shown
 from services.gateway.api.imports import MAXIMUM_LINE_BYTES
+from services.gateway.api.reads import reads
 from services.gateway.api.routes import routes
+from services.gateway.api.shown import Shown
 from services.training.api.routes import routes as training_routes
 from shared.settings import Settings
 from shared.web.app import create_app
@@ -42,9 +45,10 @@ def run(home: Home, settings: Settings, *, training: bool = False, as_json: bool
 
 def web_app(home: Home, settings: Settings, key: str, told: threading.Event) -> FastAPI:
     """The gateway's HTTP app over a home."""
+    shown = Shown(home.gateway, home.views["gateway"], home.gateway_desk.training, today)
     return create_app(
         "Cagette billing",
-        [routes(home.gateway_desk, told.set)],
+        [routes(home.gateway_desk, shown, told.set), reads(shown)],
         key=key,
         maximum_body_bytes=min(settings.maximum_body_bytes, MAXIMUM_LINE_BYTES),
         unlimited=("/v1/imports",),

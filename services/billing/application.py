@@ -7,7 +7,6 @@ from services.billing.domain.books import Books
 from services.billing.domain.contract import CONTRACTS, Contract
 from services.billing.domain.document import Document, document_stream
 from services.billing.domain.sale import SALES, Rating, Sale, Sold, Terms
-from services.billing.domain.spans import span_on
 from services.billing.domain.statement import MONDAYS, MONTHS, Statement
 from services.billing.domain.tariff import TariffBook
 from services.billing.domain.transfer import PAYEES, Transfer
@@ -16,6 +15,7 @@ from shared.eventstore.log import END_OF_TAGS, Work
 from shared.kernel.aggregate import Aggregate
 from shared.kernel.calendar import Month
 from shared.kernel.errors import Refusal
+from shared.kernel.spans import span_on
 from shared.messaging.parking import parked_keys
 
 

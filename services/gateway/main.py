@@ -2,13 +2,13 @@
 
 from services.gateway.application import Gateway
 from services.gateway.publishing import publishing
-from services.gateway.views import producers
+from services.gateway.views import distributions, heard, markets, producers
 from shared.eventstore.lease import Lease
 from shared.eventstore.log import EventLog
 from shared.messaging.house import House
 from shared.messaging.rules import Policies
 
-VIEWS = (producers.VIEW,)
+VIEWS = (producers.VIEW, markets.VIEW, distributions.VIEW, heard.VIEW)
 
 
 def build(log: EventLog, lease: Lease) -> House[Gateway]:

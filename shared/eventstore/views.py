@@ -15,6 +15,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     MetaData,
+    Select,
     String,
     Table,
     create_engine,
@@ -91,6 +92,11 @@ class Views:
                     _write(connection, (row for event in events for row in view.rows(event)))
                     positions[view.name] = _move(connection, view.name, positions, page[-1][0])
             yield len(page)
+
+    def found(self, statement: Select[Any]) -> list[dict[str, Any]]:
+        """What a query finds, a dict a row."""
+        with self.engine.connect() as connection:
+            return [dict(row) for row in connection.execute(statement).mappings()]
 
     def rows(self, table: Table) -> list[tuple[Any, ...]]:
         """Every row of a table, by its primary key."""

@@ -24,10 +24,3 @@ def extended(quantity: Decimal, unit_price: Decimal) -> int:
     """Quantity × unit price (in euros), in cents; exact until its single rounding."""
     (q, q_over), (p, p_over) = quantity.as_integer_ratio(), unit_price.as_integer_ratio()
     return half_up(100 * q * p, q_over * p_over)
-
-
-def euros(cents: int) -> str:
-    """An amount as a French reader expects it: -123456 is '-1 234,56 €'."""
-    whole, rest = divmod(abs(cents), 100)
-    grouped = f"{whole:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
-    return f"{'-' if cents < 0 else ''}{grouped},{rest:02d}\N{NO-BREAK SPACE}€"

@@ -1,5 +1,6 @@
 """Answers over HTTP."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -37,7 +38,9 @@ def answer_body(answer: Answer) -> dict[str, Any]:
     return body
 
 
-def response(answer: Answer, *, replayed: bool) -> JSONResponse:
+def response(
+    answer: Answer, *, replayed: bool, more: Mapping[str, Any] | None = None
+) -> JSONResponse:
     """The response that an answer gets; a replay says that it is one."""
     headers = {"Idempotency-Replayed": "true"} if replayed else None
-    return JSONResponse(answer_body(answer), status_of(answer), headers)
+    return JSONResponse({**answer_body(answer), **(more or {})}, status_of(answer), headers)

@@ -4,10 +4,11 @@ from datetime import date
 
 import pytest
 
-from services.billing.domain.spans import Conditions, Reason, Span, Training, around, span_on
+from services.billing.domain.spans import Conditions, Reason, Span, Training
 from services.billing.domain.tariff import TariffBook
 from services.billing.domain.words import TrainingKind
 from services.billing.main import tariff_from
+from shared.kernel.spans import around, span_on
 
 INTEGRATION, UPDATE = TrainingKind.INTEGRATION, TrainingKind.UPDATE
 

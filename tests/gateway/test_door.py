@@ -64,6 +64,11 @@ class Door:
         return {house.name: house.log.head() for house in self.world.home.houses}
 
 
+def outcome(response: Response) -> Any:
+    """An answer without the figures by producer."""
+    return {name: said for name, said in response.json().items() if name != "producers"}
+
+
 def refused(response: Response, status: int, name: str) -> Any:
     """Checks that a response is the problem of that name, and returns it."""
     assert response.headers["Content-Type"] == "application/problem+json"
@@ -113,7 +118,7 @@ def test_a_snapshot_counts_by_its_number_however_often_it_is_sent(door: Door, wh
     problem = refused(door.tell(make(3, "2024-10-23")), 409, "number-reused")
     assert "3" in problem["detail"]
     assert door.heads() == before
-    assert door.tell(make(3, "2024-10-22")).json() == {"result": "unchanged"}
+    assert outcome(door.tell(make(3, "2024-10-22"))) == {"result": "unchanged"}
 
 
 @pytest.mark.parametrize(
@@ -134,9 +139,9 @@ def test_what_refers_to_something_not_told_yet_is_held_until_that_is_told(
     for _ in range(2):
         response = door.tell(notice)
         assert response.status_code == 202
-        assert response.json() == {"result": "held", "waiting_for": [waiting_for]}
+        assert outcome(response) == {"result": "held", "waiting_for": [waiting_for]}
     door.told(*missing)
-    assert door.tell(notice).json() == {"result": "unchanged"}
+    assert outcome(door.tell(notice)) == {"result": "unchanged"}
 
 
 def test_a_sale_before_the_first_known_payment_mode_waits_for_the_mode(door: Door) -> None:
@@ -244,7 +249,7 @@ def test_the_same_content_written_otherwise_is_unchanged(
     door.told(*[n for n in (PRODUCER, MARKET, SESSION, ENROLMENT) if n["kind"] != first["kind"]])
     door.told(first)
     response = door.tell(again)
-    assert (response.status_code, response.json()) == (200, {"result": "unchanged"})
+    assert (response.status_code, outcome(response)) == (200, {"result": "unchanged"})
 
 
 POSTS = {
@@ -268,9 +273,9 @@ def test_a_post_repeated_under_its_key_gets_the_same_answer_for_ever(
     assert (again.status_code, again.json()) == (201, {"result": "created"})
     refused(door.tell(other, Idempotency_Key="key-1"), 422, "idempotency-key-reused")
     assert door.heads() == before
-    assert door.tell(notice).json() == {"result": "unchanged"}
+    assert outcome(door.tell(notice)) == {"result": "unchanged"}
     other_key = door.tell(notice, Idempotency_Key="key-2")
-    assert other_key.json() == {"result": "unchanged"}
+    assert outcome(other_key) == {"result": "unchanged"}
     assert "Idempotency-Replayed" not in other_key.headers
 
 
@@ -282,7 +287,7 @@ def test_a_held_answer_is_given_again_under_its_key_after_what_it_waited_for_cam
         door.told(*given)
         response = door.tell(notice, Idempotency_Key="key-1")
         assert (response.status_code, response.json()["result"]) == (202, "held")
-    assert door.tell(notice).json() == {"result": "unchanged"}
+    assert outcome(door.tell(notice)) == {"result": "unchanged"}
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer wrong", f"Basic {KEY}", KEY])

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.kernel.money import euros, extended, half_up, share
+from shared.kernel.french import euros
+from shared.kernel.money import extended, half_up, share
 
 
 @pytest.mark.parametrize(

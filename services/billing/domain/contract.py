@@ -4,12 +4,13 @@ from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
-from services.billing.domain.spans import Span, Training, span_on
+from services.billing.domain.spans import Span, Training
 from services.billing.domain.tariff import TariffBook
 from services.billing.domain.words import Formula, TrainingKind
 from shared.kernel.aggregate import Aggregate, Created, event
 from shared.kernel.ids import stable_id
 from shared.kernel.persons import Sealed
+from shared.kernel.spans import span_on
 
 CONTRACTS = "contract/"
 

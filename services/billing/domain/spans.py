@@ -1,12 +1,13 @@
 """Which trainings make a producer ENGAGEE, and on which days (contract §5.8)."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
 from services.billing.domain.words import TrainingKind
 from shared.kernel.calendar import eve, months_later
+from shared.kernel.spans import Days, clipped
 
 
 class Reason(StrEnum):
@@ -28,17 +29,11 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Span:
+class Span(Days):
     """Days, both included, on which the formula is ENGAGEE, and the training it is owed to."""
 
-    first: date
-    last: date
     reason: Reason
     session_id: str
-
-    def covers(self, day: date) -> bool:
-        """Whether a day lies in it."""
-        return self.first <= day <= self.last
 
 
 @dataclass(frozen=True)
@@ -74,40 +69,3 @@ def _spans_of(conditions: Conditions, session_id: str, training: Training) -> It
         yield Span(completed_on, last, Reason.COMPLETED_TRAINING, session_id)
         if completed_on < conditions.switch_on:
             yield Span(conditions.switch_on, conditions.transition_until, Reason.SWITCH, session_id)
-
-
-def clipped(spans: Iterable[Span], first: date, last: date) -> list[Span]:
-    """The parts of spans that lie in [first, last]."""
-    inside = (replace(s, first=max(s.first, first), last=min(s.last, last)) for s in spans)
-    return [span for span in inside if span.first <= span.last]
-
-
-def span_on(spans: Iterable[Span], day: date) -> Span | None:
-    """The span that makes a day ENGAGEE, or None: FLEXIBLE."""
-    return next((span for span in spans if span.covers(day)), None)
-
-
-def around(spans: Iterable[Span], day: date) -> tuple[date | None, date | None]:
-    """Since when and until when the formula of a day is in force; None is for ever."""
-    engagee = _merged(spans)
-    for span in engagee:
-        if span.covers(day):
-            return span.first, span.last
-    since = max((s.last for s in engagee if s.last < day), default=None)
-    until = min((s.first for s in engagee if s.first > day), default=None)
-    return _next_day(since), eve(until) if until else None
-
-
-def _next_day(day: date | None) -> date | None:
-    return date.fromordinal(day.toordinal() + 1) if day else None
-
-
-def _merged(spans: Iterable[Span]) -> list[Span]:
-    merged: list[Span] = []
-    for span in sorted(spans, key=lambda s: (s.first, s.last)):
-        previous = merged[-1] if merged else None
-        if previous and span.first.toordinal() <= previous.last.toordinal() + 1:
-            merged[-1] = replace(previous, last=max(previous.last, span.last))
-        else:
-            merged.append(span)
-    return merged

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from services.billing.domain.spans import Conditions, Span, Training, clipped, spans_under
+from services.billing.domain.spans import Conditions, Span, Training, spans_under
 from services.billing.domain.words import FeeKind, Formula
 from shared.kernel.aggregate import Aggregate, Created, event
 from shared.kernel.calendar import eve
 from shared.kernel.errors import Refusal
 from shared.kernel.ids import stable_id
+from shared.kernel.spans import clipped
 
 
 class NoTariff(Refusal):

@@ -12,7 +12,7 @@ from services.billing.domain.books import Books
 from services.billing.domain.contract import Contract
 from services.billing.domain.document import Document, Issue
 from services.billing.domain.sale import Sale
-from services.billing.domain.spans import Span, span_on
+from services.billing.domain.spans import Span
 from services.billing.domain.statement import Statement, Totals
 from services.billing.domain.tariff import TariffBook
 from services.billing.domain.transfer import Transfer
@@ -20,6 +20,7 @@ from services.billing.domain.words import Channel, FeeKind, Formula
 from shared.kernel.aggregate import Remembered
 from shared.kernel.calendar import Month
 from shared.kernel.money import share
+from shared.kernel.spans import span_on
 
 StatementKey = tuple[str, Month, Channel]
 

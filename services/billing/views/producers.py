@@ -8,10 +8,11 @@ from sqlalchemy import BigInteger, Column, MetaData, String, Table
 
 from services.billing.domain.contract import Contract
 from services.billing.domain.sale import Sale
-from services.billing.domain.spans import Reason, Span, around, span_on
+from services.billing.domain.spans import Reason, Span
 from services.billing.domain.words import Formula
 from shared.eventstore.views import Row, View, Views
 from shared.kernel.aggregate import Remembered
+from shared.kernel.spans import around, span_on
 
 METADATA = MetaData()
 PARTIES = Table(

@@ -7,6 +7,7 @@ from uuid import uuid4
 from services.gateway.api import bodies
 from services.gateway.api.notices import market_notice, producer_notice, validation
 from services.gateway.application import Gateway
+from services.gateway.domain.distribution import Distribution
 from services.gateway.use_cases.distributions import tell_distribution, unvalidate
 from services.gateway.use_cases.markets import tell_market
 from services.gateway.use_cases.producers import (
@@ -30,7 +31,7 @@ class GatewayDesk:
 
     def __init__(self, house: House[Gateway], training: TrainingHouse, vault: Vault) -> None:
         self._house = house
-        self._training = training
+        self.training = training
         self._vault = vault
 
     def tell(
@@ -49,12 +50,10 @@ class GatewayDesk:
         `session_id`, the producer's. Raises the refusals of the houses.
         """
         if session_id:
-            return self._training.tell(
-                session_id, natural_id, body, by=by, key=key, dry_run=dry_run
-            )
+            return self.training.tell(session_id, natural_id, body, by=by, key=key, dry_run=dry_run)
         use_case, arguments, do = self._use_case(natural_id, body, dry_run)
         if do is None:
-            return self._training.tell(natural_id, None, body, by=by, key=key, dry_run=dry_run)
+            return self.training.tell(natural_id, None, body, by=by, key=key, dry_run=dry_run)
         ask = Ask(use_case, arguments, by=by, nonce=uuid4(), key=key)
         return self._house.ask(ask, do, dry_run=dry_run)
 
@@ -72,6 +71,10 @@ class GatewayDesk:
     def is_forgotten(self, producer_id: str) -> bool:
         """Whether a producer was forgotten; raises NotFound for one who was never told."""
         return known_producer(Gateway(self._house.log.begin(), ""), producer_id).is_forgotten
+
+    def distribution(self, distribution_id: str) -> Distribution:
+        """A distribution as it was told so far."""
+        return Gateway(self._house.log.begin(), "").distribution(distribution_id)
 
     def _use_case(
         self, natural_id: str, body: Body, dry_run: bool

@@ -11,6 +11,8 @@ from fastapi.responses import StreamingResponse
 from services.gateway.api import bodies
 from services.gateway.api.desk import GatewayDesk
 from services.gateway.api.imports import bounded, import_lines, line_answer
+from services.gateway.api.previews import Figures, figures
+from services.gateway.api.shown import Shown
 from shared.asks.base import Body
 from shared.web.answers import AnswerBody, response
 from shared.web.trainings import RESPONSES, Id, Key, Tell, add_trainings
@@ -22,7 +24,13 @@ SPOOL_BYTES = 1024 * 1024
 """An import above this waits on the disk, not in memory, until it was received whole."""
 
 
-def routes(desk: GatewayDesk, told: Callable[[], None]) -> APIRouter:
+class DistributionAnswer(AnswerBody):
+    """What became of a validation, and what it is expected to be billed, by producer."""
+
+    producers: tuple[Figures, ...] = ()
+
+
+def routes(desk: GatewayDesk, shown: Shown, told: Callable[[], None]) -> APIRouter:
     """The routes over a desk; `told` is called after each call, to wake up who listens."""
     router = APIRouter(prefix="/v1", tags=["what the marketplace tells"])
 
@@ -34,6 +42,7 @@ def routes(desk: GatewayDesk, told: Callable[[], None]) -> APIRouter:
         return response(answer, replayed=replayed)
 
     _add_sales(router, tell)
+    _add_distributions(router, desk, shown, told)
     add_trainings(router, tell)
 
     @router.post("/imports", response_class=StreamingResponse, openapi_extra=NDJSON)
@@ -66,11 +75,6 @@ def _add_sales(router: APIRouter, tell: Tell) -> None:
         """A market was created, or its options saved."""
         return tell(market_id, body)
 
-    @router.put("/distributions/{distribution_id}", response_model=AnswerBody, responses=RESPONSES)
-    def tell_distribution(distribution_id: Id, body: bodies.Distribution) -> Response:
-        """A distribution was validated, validated again, or cancelled."""
-        return tell(distribution_id, body)
-
     @router.post(
         "/distributions/{distribution_id}/unvalidation",
         response_model=AnswerBody,
@@ -79,6 +83,24 @@ def _add_sales(router: APIRouter, tell: Tell) -> None:
     def unvalidate(distribution_id: Id, body: bodies.Unvalidation, key: Key = None) -> Response:
         """A distribution was un-validated by an administrator."""
         return tell(distribution_id, body, key=key)
+
+
+def _add_distributions(
+    router: APIRouter, desk: GatewayDesk, shown: Shown, told: Callable[[], None]
+) -> None:
+    @router.put(
+        "/distributions/{distribution_id}",
+        response_model=DistributionAnswer,
+        responses=RESPONSES | {202: {"model": DistributionAnswer, "description": "Held"}},
+    )
+    def tell_distribution(distribution_id: Id, body: bodies.Distribution) -> Response:
+        """A distribution was validated, validated again, or cancelled."""
+        answer, replayed = desk.tell(distribution_id, body, by=BY)
+        told()
+        distribution = desk.distribution(distribution_id)
+        expected = figures(shown, distribution, distribution.validations[body.validation_no])
+        producers = [figure.model_dump(mode="json") for figure in expected]
+        return response(answer, replayed=replayed, more={"producers": producers})
 
 
 NDJSON: dict[str, Any] = {

@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from shared.kernel.errors import Flaw, Refusal
-from shared.kernel.money import euros
+from shared.kernel.french import euros
 
 MAXIMUM_PRICE_CENTS = 85_000
 """850 €, the most that a training may cost (presentation of March 2024)."""

@@ -1,0 +1,43 @@
+"""`GET /v1/held`: what was taken and waits for something that was not told yet."""
+
+from typing import Literal
+
+from fastapi import APIRouter
+
+from services.gateway.api.shown import HeardUntil, Shape, Shown
+from services.gateway.views.freshness import heard_until
+from services.gateway.views.waiting import held
+from shared.web.problems import PROBLEMS
+
+
+class HeldItem(Shape):
+    """One notice that is held: kind and ids as in an import, and what it waits for."""
+
+    kind: Literal[
+        "distribution",
+        "unvalidation",
+        "training-session",
+        "enrolment",
+        "completion",
+        "cancellation",
+    ]
+    id: str
+    session_id: str | None
+    waiting_for: tuple[str, ...]
+
+
+class HeldShape(Shape):
+    """Everything that is held, by kind and id."""
+
+    held: tuple[HeldItem, ...]
+    heard_until: HeardUntil
+
+
+def add_held(router: APIRouter, shown: Shown) -> None:
+    """Add the route."""
+
+    @router.get("/held", responses=PROBLEMS)
+    def list_held() -> HeldShape:
+        """Everything that is held; it is taken up by itself when what it waits for is told."""
+        items = tuple(HeldItem.model_validate(vars(notice)) for notice in held(shown.views))
+        return HeldShape(held=items, heard_until=heard_until(shown.views))

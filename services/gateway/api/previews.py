@@ -1,0 +1,154 @@
+"""What billing is expected to charge: fee previews, and the figures that a PUT is answered with."""
+
+from datetime import date
+from typing import Annotated, Literal
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from services.gateway.api.shown import HeardUntil, Shape, Shown
+from services.gateway.domain.distribution import Distribution, Validation
+from services.gateway.domain.market import PaymentMode
+from services.gateway.domain.terms import Estimate, Formula, estimate, home, tariff_on
+from services.gateway.views.accounting import Row, fees_of_distribution
+from services.gateway.views.explaining import answered
+from services.gateway.views.freshness import heard_until
+from services.gateway.views.terms import spans_of, tariffs
+from shared.asks.base import Body, Cents, Day, Id
+from shared.kernel.calendar import Month
+from shared.kernel.money import share
+from shared.web.problems import PROBLEMS
+
+
+class PreviewAsked(Body):
+    """Sales of a day, in cents incl. VAT, by a producer whom nobody needs to know yet."""
+
+    producer_id: Id
+    payment_mode: Literal["ONLINE", "ON_SITE"]
+    amount_cents: Cents
+    on: Day
+
+
+class PreviewShape(Shape):
+    """What these sales would be charged: fees excl. VAT, the VAT for information."""
+
+    producer_id: str
+    formula: Formula
+    tariff_version: int
+    service_bp: int
+    payment_bp: int
+    service_fee_cents: int
+    payment_fee_cents: int
+    vat_cents: int
+    net_cents: Annotated[int, Field(description="Amount less fees and VAT.")]
+    heard_until: HeardUntil
+
+
+class Figures(Shape):
+    """One producer of a validation. `monday` where it is paid online, `month` of the invoice."""
+
+    producer_id: str
+    sales_cents: int
+    service_fee_cents: int
+    payment_fee_cents: int
+    vat_cents: int
+    formula: Formula
+    monday: date | None
+    month: Month
+    provisional: bool
+    warnings: tuple[str, ...] = ()
+
+
+def add_previews(router: APIRouter, shown: Shown) -> None:
+    """Add the route."""
+
+    @router.post("/fee-previews", responses=PROBLEMS)
+    def preview_fees(body: PreviewAsked) -> PreviewShape:
+        """What sales of a day would be charged, under what is known now. Nothing is recorded."""
+        found = estimate(
+            body.amount_cents,
+            PaymentMode(body.payment_mode),
+            body.on,
+            spans=spans_of(shown.views, body.producer_id),
+            tariffs=tariffs(shown.views),
+        )
+        taken = found.service_fee_cents + found.payment_fee_cents + found.vat_cents
+        return PreviewShape(
+            producer_id=body.producer_id,
+            **vars(found),
+            net_cents=body.amount_cents - taken,
+            heard_until=heard_until(shown.views),
+        )
+
+
+def figures(shown: Shown, distribution: Distribution, told: Validation) -> list[Figures]:
+    """What a validation makes for each producer; none while its payment mode is unknown."""
+    mode = distribution.modes.get(told.validation_no)
+    versions = tariffs(shown.views)
+    if mode is None or not versions:
+        return []
+    final = answered(shown.views, distribution.distribution_id, told.validation_no)
+    charged = fees_of_distribution(shown.views, distribution.distribution_id) if final else []
+    found = []
+    for producer_id, part in sorted(told.parts.items()):
+        spans = spans_of(shown.views, producer_id)
+        expected = estimate(part.sales_cents, mode, told.day, spans=spans, tariffs=versions)
+        figure = _provisional(producer_id, part.sales_cents, expected, distribution, told)
+        if producer_id in final:
+            own = [fee for fee in charged if fee["producer_id"] == producer_id]
+            figure = _final(figure, own, tariff_on(versions, told.day).vat_bp)
+        found.append(figure)
+    return found
+
+
+def _provisional(
+    producer_id: str,
+    sales_cents: int,
+    expected: Estimate,
+    distribution: Distribution,
+    told: Validation,
+) -> Figures:
+    first = distribution.validations[min(distribution.validations)].validated_at
+    monday, month = home(distribution.modes[told.validation_no], first)
+    return Figures(
+        producer_id=producer_id,
+        sales_cents=sales_cents,
+        service_fee_cents=expected.service_fee_cents,
+        payment_fee_cents=expected.payment_fee_cents,
+        vat_cents=expected.vat_cents,
+        formula=expected.formula,
+        monday=monday,
+        month=month,
+        provisional=True,
+        warnings=_warnings(distribution, producer_id, told),
+    )
+
+
+def _final(figure: Figures, fees: list[Row], vat_bp: int) -> Figures:
+    """What billing charged in all, and the place of the last of it."""
+    cents = {
+        kind: sum(fee["amount_cents"] for fee in fees if fee["kind"] == kind)
+        for kind in ("SERVICE", "PAYMENT")
+    }
+    last = fees[-1] if fees else {"monday": figure.monday, "month": figure.month}
+    return figure.model_copy(
+        update={
+            "service_fee_cents": cents["SERVICE"],
+            "payment_fee_cents": cents["PAYMENT"],
+            "vat_cents": share(sum(cents.values()), vat_bp),
+            "monday": last["monday"],
+            "month": last["month"],
+            "provisional": False,
+        }
+    )
+
+
+def _warnings(distribution: Distribution, producer_id: str, told: Validation) -> tuple[str, ...]:
+    stands = distribution.told.get(producer_id)
+    if stands is None:
+        return ("not billed yet: the market or the producer is not known, or is never billed",)
+    if stands.held:
+        return (f"held: {stands.held}",)
+    if stands.validation_no != told.validation_no:
+        return (f"validation {stands.validation_no} stands instead",)
+    return () if stands.part else ("not billed: it is taken back, or never billed",)

@@ -1,0 +1,30 @@
+"""The reads of the marketplace (contract §3), answered from the gateway's own views."""
+
+from fastapi import APIRouter
+
+from services.gateway.api.accounting import add_accounting
+from services.gateway.api.explanations import add_explanations
+from services.gateway.api.feed import add_feed
+from services.gateway.api.held import add_held
+from services.gateway.api.listings import add_listings
+from services.gateway.api.previews import add_previews
+from services.gateway.api.reconciliations import add_reconciliations
+from services.gateway.api.shown import Shown
+from services.gateway.api.standing import add_standing
+
+
+def reads(shown: Shown) -> APIRouter:
+    """The routes that read."""
+    router = APIRouter(prefix="/v1", tags=["what the marketplace reads"])
+    for add in (
+        add_standing,
+        add_accounting,
+        add_explanations,
+        add_previews,
+        add_held,
+        add_listings,
+        add_feed,
+        add_reconciliations,
+    ):
+        add(router, shown)
+    return router

@@ -1,0 +1,47 @@
+"""What the reads of the API are answered from: the gateway's own views and log."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated
+
+from fastapi import Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.gateway.application import Gateway
+from shared.asks.base import ID_PATTERN
+from shared.asks.training import TrainingHouse
+from shared.eventstore.views import Views
+from shared.messaging.house import House
+
+MAXIMUM_PAGE = 200
+
+Limit = Annotated[int, Query(ge=1, le=MAXIMUM_PAGE, description="How many at most.")]
+After = Annotated[
+    str | None,
+    Query(pattern=ID_PATTERN, description="The `next` of the page before; left out, the first."),
+]
+HeardUntil = Annotated[
+    dict[str, str],
+    Field(description="How fresh: when the last fact of each neighbour shown here was told."),
+]
+
+
+class Shape(BaseModel):
+    """A body that goes out, or a part of one. Money in integer cents, days as ISO dates."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+Links = dict[str, str | list[str]]
+"""Where to read more: paths of this API, by what they lead to."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The gateway as it shows itself. `today` is the day in Paris."""
+
+    house: House[Gateway]
+    views: Views
+    training: TrainingHouse
+    today: Callable[[], date]

@@ -1,0 +1,90 @@
+"""`GET /v1/producers/{id}/standing`: what the marketplace may offer to a producer."""
+
+import hashlib
+from datetime import date
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header, Query, Response
+
+from services.gateway.api.shown import HeardUntil, Shape, Shown
+from services.gateway.domain.terms import Formula
+from services.gateway.views.freshness import heard_until
+from services.gateway.views.standing import Standing, TrainingStatus, standing
+from shared.web.problems import PROBLEMS
+from shared.web.trainings import Id
+
+
+class TrainingShape(Shape):
+    """His trainings. `next_due_on`: without another one, the first day not ENGAGEE any more."""
+
+    last_completed_on: date | None
+    next_due_on: date | None
+    status: TrainingStatus
+
+
+class PayoutShape(Shape):
+    """How he is paid out."""
+
+    status: Literal["NOT_CONNECTED"]
+    onboarding_url: str | None
+
+
+class StandingShape(Shape):
+    """How a producer stands on a day; a bound that is null is for ever."""
+
+    formula: Formula
+    formula_since: date | None
+    formula_until: date | None
+    market_creation: Literal["FREE", "ON_REQUEST"]
+    training: TrainingShape
+    payout: PayoutShape
+    info_missing: tuple[str, ...]
+    blocked_from: date | None
+    heard_until: HeardUntil
+
+
+def add_standing(router: APIRouter, shown: Shown) -> None:
+    """Add the route."""
+
+    @router.get(
+        "/producers/{producer_id}/standing",
+        response_model=StandingShape,
+        responses={304: {"description": "As the ETag says"}, **PROBLEMS},
+    )
+    def read_standing(
+        producer_id: Id,
+        response: Response,
+        on: Annotated[date | None, Query(description="Default: today in Paris.")] = None,
+        if_none_match: Annotated[str | None, Header()] = None,
+    ) -> StandingShape | Response:
+        """How a producer stands on a day: formula, trainings, payout, what is missing."""
+        found = _shape(standing(shown.views, producer_id, on or shown.today()), shown)
+        tag = _tag(found)
+        if if_none_match and tag in [given.strip() for given in if_none_match.split(",")]:
+            return Response(status_code=304, headers={"ETag": tag})
+        response.headers["ETag"] = tag
+        return found
+
+
+def _shape(found: Standing, shown: Shown) -> StandingShape:
+    return StandingShape(
+        formula=found.formula,
+        formula_since=found.since,
+        formula_until=found.until,
+        market_creation="FREE" if found.formula is Formula.ENGAGEE else "ON_REQUEST",
+        training=TrainingShape(
+            last_completed_on=found.last_completed_on,
+            next_due_on=found.next_due_on,
+            status=found.status,
+        ),
+        payout=PayoutShape(status="NOT_CONNECTED", onboarding_url=None),
+        info_missing=found.info_missing,
+        blocked_from=None,
+        heard_until=heard_until(shown.views),
+    )
+
+
+def _tag(found: StandingShape) -> str:
+    """Equal for standings that say the same, however fresh they are."""
+    content = found.model_dump_json(exclude={"heard_until"})
+    return f'"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'

@@ -1,0 +1,111 @@
+"""What a sale is billed at, as billing told it: formulas, tariffs, and where fees will stand."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from services.gateway.domain.market import PaymentMode
+from shared.kernel.calendar import Month, monday_after, month_of, paris_day
+from shared.kernel.errors import Refusal
+from shared.kernel.money import share
+from shared.kernel.spans import Days, span_on
+
+
+class NothingHeard(Refusal):
+    """Billing has not been heard yet."""
+
+    name = "nothing-heard"
+
+
+class Formula(StrEnum):
+    """The two formulas of the offer."""
+
+    FLEXIBLE = "FLEXIBLE"
+    ENGAGEE = "ENGAGEE"
+
+
+@dataclass(frozen=True)
+class Span(Days):
+    """Days on which a producer is ENGAGEE, and the training that it is owed to."""
+
+    reason: str
+    session_id: str
+
+
+@dataclass(frozen=True)
+class Tariff:
+    """One version of the tariff, as billing told it; rates in basis points."""
+
+    version: int
+    from_on: date
+    flexible_bp: int
+    engagee_bp: int
+    payment_bp: int
+    vat_bp: int
+
+    def service_bp(self, formula: Formula) -> int:
+        """The rate of the service fee."""
+        return self.engagee_bp if formula is Formula.ENGAGEE else self.flexible_bp
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What billing is expected to charge: amounts in cents excl. VAT, the VAT for information."""
+
+    formula: Formula
+    tariff_version: int
+    service_bp: int
+    payment_bp: int
+    service_fee_cents: int
+    payment_fee_cents: int
+    vat_cents: int
+
+
+def tariff_on(tariffs: Iterable[Tariff], day: date) -> Tariff:
+    """The version in force on a day, the first also before it began. Raises NothingHeard."""
+    found = None
+    for tariff in sorted(tariffs, key=lambda t: t.version):
+        if found is None or tariff.from_on <= day:
+            found = tariff
+    if found is None:
+        raise NothingHeard("Billing has not told a tariff yet: ask again when it is up.")
+    return found
+
+
+def formula_on(spans: Iterable[Span], day: date) -> Formula:
+    """ENGAGEE where a span covers the day, else FLEXIBLE."""
+    return Formula.ENGAGEE if span_on(spans, day) else Formula.FLEXIBLE
+
+
+def estimate(
+    sales_cents: int,
+    mode: PaymentMode,
+    day: date,
+    *,
+    spans: Sequence[Span],
+    tariffs: Sequence[Tariff],
+) -> Estimate:
+    """What sales of a day make, in cents incl. VAT, under what is known now."""
+    formula, tariff = formula_on(spans, day), tariff_on(tariffs, day)
+    service_bp = tariff.service_bp(formula)
+    payment_bp = tariff.payment_bp if mode is PaymentMode.ONLINE else 0
+    service, payment = share(sales_cents, service_bp), share(sales_cents, payment_bp)
+    return Estimate(
+        formula=formula,
+        tariff_version=tariff.version,
+        service_bp=service_bp,
+        payment_bp=payment_bp,
+        service_fee_cents=service,
+        payment_fee_cents=payment,
+        vat_cents=share(service + payment, tariff.vat_bp),
+    )
+
+
+def home(mode: PaymentMode, first_validated_at: datetime) -> tuple[date | None, Month]:
+    """Where fees belong: the Monday of the transfer, if any, and the month (contract §5.4)."""
+    day = paris_day(first_validated_at)
+    if mode is PaymentMode.ON_SITE:
+        return None, month_of(day)
+    monday = monday_after(day)
+    return monday, month_of(monday)

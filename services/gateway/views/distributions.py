@@ -1,0 +1,131 @@
+"""Distributions as they were told, and what each producer sold at them as it stands."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, Date, Index, Integer, MetaData, String, Table, Uuid
+
+from services.gateway.domain.distribution import Distribution
+from shared.eventstore.views import Row, View
+from shared.kernel.aggregate import Remembered
+
+METADATA = MetaData()
+DISTRIBUTIONS = Table(
+    "distributions",
+    METADATA,
+    Column("stream", Uuid, primary_key=True),
+    Column("distribution_id", String, nullable=False),
+    Index("distributions_by_id", "distribution_id"),
+)
+VALIDATIONS = Table(
+    "validations",
+    METADATA,
+    Column("stream", Uuid, primary_key=True),
+    Column("validation_no", Integer, primary_key=True),
+    Column("market_id", String, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("validated_at", String, nullable=False),
+    Column("payment_mode", String),
+    Column("sales_cents", BigInteger, nullable=False),
+    Index("validations_without_mode", "payment_mode"),
+)
+"""`payment_mode` is empty where its market's was not known when it was told."""
+FOUND_MODES = Table(
+    "found_modes",
+    METADATA,
+    Column("stream", Uuid, primary_key=True),
+    Column("validation_no", Integer, primary_key=True),
+    Column("payment_mode", String, nullable=False),
+)
+UNVALIDATIONS = Table(
+    "unvalidations",
+    METADATA,
+    Column("stream", Uuid, primary_key=True),
+    Column("validation_no", Integer, primary_key=True),
+    Column("at", String, nullable=False),
+)
+PARTS = Table(
+    "parts",
+    METADATA,
+    Column("stream", Uuid, primary_key=True),
+    Column("validation_no", Integer, primary_key=True),
+    Column("producer_id", String, primary_key=True),
+    Index("parts_by_producer", "producer_id"),
+)
+SALES = Table(
+    "sales",
+    METADATA,
+    Column("producer_id", String, primary_key=True),
+    Column("distribution_id", String, primary_key=True),
+    Column("market_id", String, nullable=False),
+    Column("market_name", String, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("validation_no", Integer, nullable=False),
+    Column("payment_mode", String, nullable=False),
+    Column("sales_cents", BigInteger, nullable=False),
+    Column("sales_by_vat", JSON, nullable=False),
+    Column("lines", Integer, nullable=False),
+    Column("held", String),
+    Index("sales_by_distribution", "distribution_id"),
+    Index("sales_by_day", "day", "producer_id"),
+    Index("sales_held", "held"),
+)
+
+
+def rows(event: Remembered) -> Iterator[Row]:
+    """What was told of a distribution, and what of it stands."""
+    stream = event.originator_id
+    if isinstance(event, Distribution.Opened):
+        yield DISTRIBUTIONS, {"stream": stream, "distribution_id": event.distribution_id}
+    elif isinstance(event, Distribution.ValidationTold):
+        yield from _validation(event)
+    elif isinstance(event, Distribution.ModeFound):
+        key = {"stream": stream, "validation_no": event.validation_no}
+        yield FOUND_MODES, {**key, "payment_mode": event.payment_mode}
+    elif isinstance(event, Distribution.UnvalidationTold):
+        key = {"stream": stream, "validation_no": event.validation_no}
+        yield UNVALIDATIONS, {**key, "at": event.at.isoformat()}
+    elif isinstance(event, Distribution.SalesValidated):
+        yield SALES, _sales(event)
+
+
+def _validation(event: Distribution.ValidationTold) -> Iterator[Row]:
+    told = event.validation
+    key = {"stream": event.originator_id, "validation_no": told.validation_no}
+    yield (
+        VALIDATIONS,
+        {
+            **key,
+            "market_id": told.market_id,
+            "day": told.day,
+            "validated_at": told.validated_at.isoformat(),
+            "payment_mode": event.payment_mode,
+            "sales_cents": sum(part.sales_cents for part in told.parts.values()),
+        },
+    )
+    for producer_id in told.parts:
+        yield PARTS, {**key, "producer_id": producer_id}
+
+
+def _sales(event: Distribution.SalesValidated) -> dict[str, Any]:
+    sales, part = event.sales, event.sales.part
+    return {
+        "producer_id": event.producer_id,
+        "distribution_id": event.distribution_id,
+        "market_id": sales.market_id,
+        "market_name": event.market_name,
+        "day": sales.day,
+        "validation_no": sales.validation_no,
+        "payment_mode": sales.payment_mode,
+        "sales_cents": part.sales_cents if part else 0,
+        "sales_by_vat": [list(share) for share in part.sales_by_vat] if part else [],
+        "lines": part.lines if part else 0,
+        "held": sales.held,
+    }
+
+
+VIEW = View(
+    "distributions",
+    (DISTRIBUTIONS, VALIDATIONS, FOUND_MODES, UNVALIDATIONS, PARTS, SALES),
+    rows,
+)

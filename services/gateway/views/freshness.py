@@ -1,0 +1,12 @@
+"""How fresh the gateway's views are."""
+
+from sqlalchemy import select
+
+from services.gateway.views.heard import SPEAKERS
+from shared.eventstore.views import Views
+
+
+def heard_until(views: Views) -> dict[str, str]:
+    """Until when each neighbour has been heard: when its last fact that is shown was told."""
+    rows = views.found(select(SPEAKERS.c.speaker, SPEAKERS.c.told_at).order_by(SPEAKERS.c.speaker))
+    return {row["speaker"]: row["told_at"] for row in rows}

@@ -1,0 +1,104 @@
+"""What the neighbours told, each fact a row under what it is about."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import JSON, BigInteger, Column, MetaData, String, Table
+
+from shared.eventstore.views import Row, View
+from shared.facts.base import Fact
+from shared.facts.billing import (
+    CreditNoteIssued,
+    FeeCharged,
+    FormulaChanged,
+    InvoiceIssued,
+    SaleRated,
+    TariffChanged,
+    TransferAsked,
+    TransferCarried,
+)
+from shared.facts.training import (
+    TrainingCancelled,
+    TrainingCompleted,
+    TrainingEnrolled,
+    TrainingLapsed,
+    TrainingUpdateDue,
+)
+from shared.kernel.aggregate import Remembered
+from shared.messaging.chronicle import HeardFact
+
+METADATA = MetaData()
+KNOWN = {"type": String, "position": BigInteger, "told_at": String, "fact": JSON}
+"""What is known of every fact."""
+
+
+def _facts(name: str, keys: tuple[str, ...], *others: str) -> Table:
+    """A table of facts: the latest of each key, with its position in its speaker's log."""
+    columns = [Column(key, String, primary_key=True) for key in keys if key not in KNOWN]
+    columns += [Column(other, String, index=True) for other in others]
+    columns += [Column(n, kind, primary_key=n in keys, nullable=False) for n, kind in KNOWN.items()]
+    return Table(name, METADATA, *columns)
+
+
+FEES = _facts("heard_fees", ("fee_id",), "producer_id", "distribution_id", "monday")
+RATINGS = _facts("heard_ratings", ("producer_id", "distribution_id", "position"))
+DOCUMENTS = _facts("heard_documents", ("number",), "party_id")
+TRANSFERS = _facts("heard_transfers", ("producer_id", "monday"))
+FORMULAS = _facts("heard_formulas", ("producer_id",))
+TARIFFS = _facts("heard_tariffs", ("version",))
+TRAININGS = _facts("heard_trainings", ("producer_id", "session_id", "type"))
+REMINDERS = _facts("heard_reminders", ("producer_id", "type"))
+SPEAKERS = Table(
+    "heard_until",
+    METADATA,
+    Column("speaker", String, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("told_at", String, nullable=False),
+)
+
+BY_TYPE: dict[type[Fact], Table] = {
+    FeeCharged: FEES,
+    SaleRated: RATINGS,
+    InvoiceIssued: DOCUMENTS,
+    CreditNoteIssued: DOCUMENTS,
+    TransferAsked: TRANSFERS,
+    TransferCarried: TRANSFERS,
+    FormulaChanged: FORMULAS,
+    TariffChanged: TARIFFS,
+    TrainingEnrolled: TRAININGS,
+    TrainingCompleted: TRAININGS,
+    TrainingCancelled: TRAININGS,
+    TrainingUpdateDue: REMINDERS,
+    TrainingLapsed: REMINDERS,
+}
+_TABLES = {fact.type(): table for fact, table in BY_TYPE.items()}
+
+
+def rows(event: Remembered) -> Iterator[Row]:
+    """A fact under its key, and how far its speaker has been heard."""
+    if not isinstance(event, HeardFact.Kept):
+        return
+    told_at = event.told_at.isoformat()
+    speaker = {"speaker": event.speaker, "position": event.position, "told_at": told_at}
+    yield SPEAKERS, speaker
+    table = _TABLES.get(event.type)
+    if table is None:
+        return
+    known = {
+        "type": event.type,
+        "position": event.position,
+        "told_at": told_at,
+        "fact": event.content,
+    }
+    keys = (c.name for c in table.columns if c.name not in known)
+    yield table, {**known, **{key: _word(event.content[key]) for key in keys}}
+
+
+def _word(value: str | int | None) -> str | None:
+    return None if value is None else str(value)
+
+
+VIEW = View(
+    "heard",
+    (FEES, RATINGS, DOCUMENTS, TRANSFERS, FORMULAS, TARIFFS, TRAININGS, REMINDERS, SPEAKERS),
+    rows,
+)

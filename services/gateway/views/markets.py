@@ -1,0 +1,51 @@
+"""Every market told, a row each, and how it is paid from which day on."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Boolean, Column, Date, Integer, MetaData, String, Table
+
+from services.gateway.domain.market import Market
+from shared.eventstore.views import Row, View
+from shared.kernel.aggregate import Remembered
+
+METADATA = MetaData()
+MARKETS = Table(
+    "markets",
+    METADATA,
+    Column("market_id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("test", Boolean, nullable=False),
+    Column("administrator", String),
+)
+MODES = Table(
+    "market_modes",
+    METADATA,
+    Column("market_id", String, primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("payment_mode", String, nullable=False),
+    Column("from_on", Date, nullable=False),
+)
+
+
+def rows(event: Remembered) -> Iterator[Row]:
+    """A market as it was told last, and every mode told."""
+    if isinstance(event, (Market.Opened, Market.Changed)):
+        details = event.details
+        yield (
+            MARKETS,
+            {
+                "market_id": event.market_id,
+                "name": details.name,
+                "kind": details.kind,
+                "test": details.test,
+                "administrator": details.administrator,
+            },
+        )
+    elif isinstance(event, Market.ModeTold):
+        mode = event.mode
+        key = {"market_id": event.market_id, "seq": event.seq}
+        yield MODES, {**key, "payment_mode": mode.payment_mode, "from_on": mode.from_on}
+
+
+VIEW = View("markets", (MARKETS, MODES), rows)

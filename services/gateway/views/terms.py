@@ -1,0 +1,38 @@
+"""The terms of a producer's sales, as billing told them."""
+
+from datetime import date
+from typing import Any
+
+from sqlalchemy import select
+
+from services.gateway.domain.terms import Span, Tariff
+from services.gateway.views.heard import FORMULAS, TARIFFS
+from shared.eventstore.views import Views
+
+
+def spans_of(views: Views, producer_id: str) -> list[Span]:
+    """The days on which a producer is ENGAGEE."""
+    query = select(FORMULAS.c.fact).where(FORMULAS.c.producer_id == producer_id)
+    return [span_in(span) for row in views.found(query) for span in row["fact"]["spans"]]
+
+
+def span_in(span: dict[str, Any]) -> Span:
+    """A span as a fact holds it."""
+    first, last = date.fromisoformat(span["from_on"]), date.fromisoformat(span["until_on"])
+    return Span(first, last, span["reason"], span["session_id"])
+
+
+def tariffs(views: Views) -> list[Tariff]:
+    """Every version of the tariff."""
+    facts = [row["fact"] for row in views.found(select(TARIFFS.c.fact))]
+    return [
+        Tariff(
+            version=fact["version"],
+            from_on=date.fromisoformat(fact["from_on"]),
+            flexible_bp=fact["flexible_bp"],
+            engagee_bp=fact["engagee_bp"],
+            payment_bp=fact["payment_bp"],
+            vat_bp=fact["vat_bp"],
+        )
+        for fact in facts
+    ]

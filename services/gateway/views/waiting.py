@@ -1,0 +1,93 @@
+"""What is held, and what each waits for."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, and_, exists, select
+
+from services.gateway.views.distributions import (
+    DISTRIBUTIONS,
+    FOUND_MODES,
+    PARTS,
+    SALES,
+    UNVALIDATIONS,
+    VALIDATIONS,
+)
+from services.gateway.views.markets import MARKETS
+from services.gateway.views.producers import PRODUCERS
+from shared.eventstore.views import Views
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Held:
+    """One notice that is held: its kind and ids as in an import, and what it waits for."""
+
+    kind: str
+    id: str
+    waiting_for: tuple[str, ...]
+    session_id: str | None = None
+
+
+def held(views: Views) -> list[Held]:
+    """Everything that the gateway holds, by kind and id."""
+    waiting: dict[str, set[str]] = defaultdict(set)
+    for row in views.found(_without_mode()):
+        waiting[row["distribution_id"]].add(_mode_of(row))
+    for row in views.found(_without_producer()):
+        waiting[row["distribution_id"]].add(f"producer:{row['producer_id']}")
+    for row in views.found(select(SALES).where(SALES.c.held.is_not(None))):
+        waiting[row["distribution_id"]].add(row["held"])
+    found = [Held("distribution", id_, tuple(sorted(what))) for id_, what in waiting.items()]
+    for row in views.found(_without_validation()):
+        id_ = row["distribution_id"]
+        found.append(Held("unvalidation", id_, (f"validation:{id_}/{row['validation_no']}",)))
+    return sorted(found, key=lambda h: (h.kind, h.id))
+
+
+def _mode_of(row: Row) -> str:
+    market = f"market:{row['market_id']}"
+    return market if row["name"] is None else f"{market}/payment_mode/{row['day']}"
+
+
+def _told() -> Any:
+    """Distributions and all their validations."""
+    return DISTRIBUTIONS.join(VALIDATIONS, DISTRIBUTIONS.c.stream == VALIDATIONS.c.stream)
+
+
+def _without_mode() -> Select[Any]:
+    found = exists().where(
+        FOUND_MODES.c.stream == VALIDATIONS.c.stream,
+        FOUND_MODES.c.validation_no == VALIDATIONS.c.validation_no,
+    )
+    columns = (DISTRIBUTIONS.c.distribution_id, VALIDATIONS.c.market_id, VALIDATIONS.c.day)
+    market = MARKETS.c.market_id == VALIDATIONS.c.market_id
+    return (
+        select(*columns, MARKETS.c.name)
+        .select_from(_told().outerjoin(MARKETS, market))
+        .where(VALIDATIONS.c.payment_mode.is_(None), ~found)
+    )
+
+
+def _without_producer() -> Select[Any]:
+    """Parts, in the highest validation of each distribution, of producers never told."""
+    later = VALIDATIONS.alias("later")
+    superseded = exists().where(
+        later.c.stream == PARTS.c.stream, later.c.validation_no > PARTS.c.validation_no
+    )
+    known = exists().where(PRODUCERS.c.producer_id == PARTS.c.producer_id)
+    parts = DISTRIBUTIONS.join(PARTS, DISTRIBUTIONS.c.stream == PARTS.c.stream)
+    columns = (DISTRIBUTIONS.c.distribution_id, PARTS.c.producer_id)
+    return select(*columns).select_from(parts).where(and_(~known, ~superseded))
+
+
+def _without_validation() -> Select[Any]:
+    told = exists().where(
+        VALIDATIONS.c.stream == UNVALIDATIONS.c.stream,
+        VALIDATIONS.c.validation_no == UNVALIDATIONS.c.validation_no,
+    )
+    streams = DISTRIBUTIONS.join(UNVALIDATIONS, DISTRIBUTIONS.c.stream == UNVALIDATIONS.c.stream)
+    columns = (DISTRIBUTIONS.c.distribution_id, UNVALIDATIONS.c.validation_no)
+    return select(*columns).select_from(streams).where(~told)

@@ -5,6 +5,7 @@ A destroyed key leaves its name, when, by whom and why; the name is never given 
 
 import secrets
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -48,11 +49,14 @@ class Keys:
         return self._engine.dialect.name == "postgresql"
 
     def migrate(self) -> None:
-        """Create what is missing."""
+        """Create what is missing; a file is made readable by its owner alone."""
         with self._engine.begin() as connection:
             if self._is_postgres:
                 connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
             KEYS.create(connection, checkfirst=True)
+        file = self._engine.url.database
+        if file and not self._is_postgres:
+            Path(file).chmod(0o600)
 
     def are_there(self) -> bool:
         """Whether the table was ever made."""
@@ -83,11 +87,11 @@ class Keys:
             index_elements=[KEYS.c.name],
             set_={field: insert.excluded[field] for field in fields},
             where=KEYS.c.key.is_not(None),
-        )
+        ).returning(KEYS.c.name)
         with self._engine.begin() as connection:
             if not self._is_postgres:
                 connection.exec_driver_sql("PRAGMA secure_delete = ON")
-            changed = connection.execute(statement).rowcount == 1
+            changed = connection.execute(statement).first() is not None
         if self._is_postgres:
             self._leave_no_old_row()
         return changed

@@ -79,10 +79,11 @@ class Producer(Aggregate):
             """Found by the party he names."""
             return _named(self.notice)
 
-    class Forgotten(Changed):
-        """He asked to be forgotten: what changed is that nothing of his person is known."""
+    class Forgotten(Aggregate.Event):
+        """He asked to be forgotten: `notice` is what is known of him without his person."""
 
         TOPIC = "gateway.producer.forgotten"
+        notice: ProducerNotice
 
     @event(Enrolled)
     def __init__(self, notice: ProducerNotice) -> None:

@@ -162,6 +162,16 @@ class LocalKafka:
         if self._server:
             self._server.kill()
 
+    def freeze(self) -> None:
+        """Let it hang: connections stay, nothing answers."""
+        if self._server:
+            self._server.signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        if self._server:
+            self._server.signal(signal.SIGCONT)
+
     def _java(self, main: str, *arguments: str, heap: str) -> list[str]:
         options = [f"-Xmx{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
         options += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", f"{self._jars}/*"]

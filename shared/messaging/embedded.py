@@ -1,6 +1,9 @@
 """The embedded transport: a listener reads its neighbours' logs by position. No broker."""
 
-from collections.abc import Mapping, Sequence
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import accumulate
 
 from shared.facts.envelope import Message
 from shared.messaging.source import Speaker
@@ -28,9 +31,10 @@ class EmbeddedSource:
         ]
         if not pages:
             return []
-        certain = min(page[-1].time for page in pages)
-        merged = sorted((m for page in pages for m in page), key=lambda m: (m.time, m.position))
-        return [message for message in merged if message.time <= certain][:limit]
+        timed = [list(zip(_rising(page), page, strict=True)) for page in pages]
+        certain = min(page[-1][0] for page in timed)
+        merged = heapq.merge(*timed, key=lambda pair: pair[0])
+        return [message for time, message in merged if time <= certain][:limit]
 
     def _next(self, speaker: Speaker, heard: int, limit: int) -> list[Message]:
         begins, ends = self._silence.get(speaker.name, (0, 0))
@@ -59,3 +63,11 @@ class EmbeddedSource:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def _rising(page: Sequence[Message]) -> Iterable[datetime]:
+    """The times of a speaker's facts, never before those in front of them.
+
+    A clock may be set back; the order of the log holds.
+    """
+    return accumulate((message.time for message in page), max)

@@ -148,7 +148,8 @@ class House(Generic[App]):
         policy = self._policies.by_fact.get(type(fact))
         if policy:
             at_work = self._application(work, message.cause)
-            at_work.keep(*policy(fact, at_work))
+            for aggregate in policy(fact, at_work):
+                at_work.keep(aggregate)
 
     def heard(self) -> dict[str, int]:
         """How far every topic-partition has been heard."""

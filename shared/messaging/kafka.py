@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kafka import KafkaAdminClient, KafkaProducer
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import KafkaError, MessageSizeTooLargeError, TopicAlreadyExistsError
 from kafka.record import util
 
 from shared.facts.envelope import Message
@@ -23,9 +23,8 @@ PARTITIONS = 6
 RECONNECT_MS = 1_000
 """The client's default would sleep 30 s after a long outage."""
 BOOTSTRAP_MS = 5_000
-MAXIMUM_VALUE_BYTES = 900_000
-DELIVERY_MS = 60_000
-FLUSH_SECONDS = 75
+MAXIMUM_RECORD_BYTES = 900_000
+"""A fact with its key and headers; a topic counts the whole batch that it comes in."""
 TOPIC_CONFIGS = {"cleanup.policy": "delete", "retention.ms": "-1", "max.message.bytes": "1048576"}
 """Facts are kept for ever, so that a house can be made again from the topics alone."""
 
@@ -34,6 +33,28 @@ class SlowChecksums(Refusal):
     """The package crc32c is missing, without which the client is many times slower."""
 
     name = "slow-checksums"
+
+
+class FactTooLarge(Refusal):
+    """A fact that its topic does not take: to try again would be in vain."""
+
+    name = "fact-too-large"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a relay waits for an answer, and for one that acknowledges."""
+
+    request_ms: int = 10_000
+    delivery_ms: int = 60_000
+
+    @property
+    def seconds(self) -> int:
+        """After so long nothing more will come: the client may have lost it (B1)."""
+        return (self.delivery_ms + self.request_ms) // 1_000 + 5
+
+
+PATIENCE = Patience()
 
 
 @dataclass(frozen=True)
@@ -69,7 +90,9 @@ def create_topics(broker: Broker, houses: Sequence[str]) -> None:
     }
     try:
         admin = KafkaAdminClient(
-            bootstrap_servers=broker.bootstrap, bootstrap_timeout_ms=BOOTSTRAP_MS
+            bootstrap_servers=broker.bootstrap,
+            bootstrap_timeout_ms=BOOTSTRAP_MS,
+            reconnect_backoff_max_ms=RECONNECT_MS,
         )
         try:
             for topic, options in wanted.items():
@@ -87,17 +110,18 @@ class KafkaRelay:
     PAGE = 1_000
     """Events a round, and so the bound of what is in flight."""
 
-    def __init__(self, broker: Broker, speaker: Speaker) -> None:
+    def __init__(self, broker: Broker, speaker: Speaker, patience: Patience = PATIENCE) -> None:
         check_client()
         self._broker = broker
         self._speaker = speaker
+        self._patience = patience
         self._producer: KafkaProducer | None = None
 
     def publish(self, after: int) -> int:
         """Publish the next page after a position; how far that reaches, all of it acknowledged.
 
         Raises BrokerAway on any failure: what of it was written is unknown, so it is to be
-        published again from the same position.
+        published again from the same position. Raises FactTooLarge if that would be in vain.
         """
         messages, reached = self._speaker.told(after, self.PAGE)
         if messages:
@@ -105,21 +129,40 @@ class KafkaRelay:
                 self._send(messages)
             except (KafkaError, OSError) as reason:
                 self.close()
+                if isinstance(reason, MessageSizeTooLargeError):
+                    raise self._too_large(messages) from reason
                 raise BrokerAway(f"{self._broker} took nothing: {reason!r}") from reason
         return reached
 
+    def _too_large(self, messages: Sequence[Message]) -> FactTooLarge:
+        worst = max(messages, key=lambda message: len(message.value))
+        return FactTooLarge(
+            f"{worst.type} at position {worst.position} of {self._speaker.name} has "
+            f"{len(worst.value)} bytes, more than its topic takes."
+        )
+
     def _send(self, messages: Sequence[Message]) -> None:
-        if self._producer is None:
-            self._producer = self._built()
+        """Nothing follows what failed: a later position before an earlier one would hide it."""
+        producer = self._producer = self._producer or self._built()
         topic = self._broker.topic_of(self._speaker.name)
-        futures = []
-        for message in messages:
-            headers = [(name, value.encode()) for name, value in message.headers().items()]
-            key, value = message.key.encode(), message.value
-            futures.append(self._producer.send(topic, value, key=key, headers=headers))
-        give_up = time.monotonic() + FLUSH_SECONDS
-        for future in futures:
-            future.get(timeout=max(0.0, give_up - time.monotonic()))
+        give_up = time.monotonic() + self._patience.seconds
+        reasons: list[Exception] = []
+
+        def stop(reason: Exception) -> None:
+            reasons.append(reason)
+            producer._sender.force_close()
+
+        try:
+            futures = []
+            for message in messages:
+                key, headers = message.key.encode(), message.headers().items()
+                encoded = [(name, value.encode()) for name, value in headers]
+                future = producer.send(topic, message.value, key=key, headers=encoded)
+                futures.append(future.add_errback(stop))
+            for future in futures:
+                future.get(timeout=max(0.0, give_up - time.monotonic()))
+        except KafkaError as reason:
+            raise next(iter(reasons), reason) from None
 
     def _built(self) -> KafkaProducer:
         return KafkaProducer(
@@ -131,9 +174,9 @@ class KafkaRelay:
             max_in_flight_requests_per_connection=5,
             linger_ms=5,
             batch_size=131_072,
-            max_request_size=MAXIMUM_VALUE_BYTES,
-            request_timeout_ms=10_000,
-            delivery_timeout_ms=DELIVERY_MS,
+            max_request_size=MAXIMUM_RECORD_BYTES,
+            request_timeout_ms=self._patience.request_ms,
+            delivery_timeout_ms=self._patience.delivery_ms,
             max_block_ms=10_000,
             reconnect_backoff_max_ms=RECONNECT_MS,
             allow_auto_create_topics=False,

@@ -17,7 +17,8 @@ Telling = Callable[[Any], Fact | None]
 class Policies(Generic[App]):
     """What a house does when it hears a fact. A fact without a policy is heard and let pass.
 
-    A policy yields the aggregates it changed and saves nothing itself.
+    A policy yields the aggregates it changed, each as soon as it changed, and saves nothing
+    itself: so events are remembered, and told, in the order in which they happened.
     """
 
     def __init__(self) -> None:

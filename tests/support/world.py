@@ -1,6 +1,7 @@
 """The three houses in a folder of a test, driven as people drive them."""
 
 import json
+import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Table
+from starlette.testclient import TestClient
 
 from deploy.cli.forgetting import forgotten
 from deploy.cli.home import Home, opened
 from deploy.cli.operating import make_topics
+from deploy.cli.web import web_app
 from services.billing.views.audit import audited
 from services.billing.views.documents import DOCUMENTS
 from services.billing.views.fees import FEES
@@ -117,6 +120,17 @@ def billed(fees: Rows, documents: Rows, transfers: Rows) -> Bills:
 
 def _cents(row: Mapping[str, Any], *names: str) -> dict[str, int]:
     return {name: int(row[f"{name}_cents"]) for name in names}
+
+
+KEY = "the-key-of-this-home"
+
+
+def web_client(cagette: World, told: threading.Event | None = None) -> TestClient:
+    """A client, with its key, of the gateway's HTTP app over a home."""
+    settings = Settings(home=cagette.home.folder)
+    app = web_app(cagette.home, settings, KEY, told or threading.Event())
+    headers = {"Authorization": f"Bearer {KEY}"}
+    return TestClient(app, base_url="http://testserver/v1", headers=headers)
 
 
 @contextmanager

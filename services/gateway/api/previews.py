@@ -130,14 +130,14 @@ def _final(figure: Figures, fees: list[Row], vat_bp: int) -> Figures:
         kind: sum(fee["amount_cents"] for fee in fees if fee["kind"] == kind)
         for kind in ("SERVICE", "PAYMENT")
     }
-    last = fees[-1] if fees else {"monday": figure.monday, "month": figure.month}
-    return figure.model_copy(
-        update={
+    place = {name: fees[-1][name] for name in ("monday", "month")} if fees else {}
+    return Figures.model_validate(
+        {
+            **figure.model_dump(),
+            **place,
             "service_fee_cents": cents["SERVICE"],
             "payment_fee_cents": cents["PAYMENT"],
             "vat_cents": share(sum(cents.values()), vat_bp),
-            "monday": last["monday"],
-            "month": last["month"],
             "provisional": False,
         }
     )

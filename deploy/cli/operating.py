@@ -116,6 +116,8 @@ def _status(home: Home, house: House[Any]) -> dict[str, Any]:
 def verify(as_json: options.Json = False) -> None:
     """Audit the whole log: every event decodes, every amount adds up, views equal their rebuild.
 
+    And persons: whatever is sealed has had its key, and who was forgotten has none.
+
     Example: cagette verify
     """
     with opened(Settings()) as home, progress("auditing"):

@@ -325,7 +325,7 @@ def commands() -> list[str]:
     return sorted(found)
 
 
-CHANGING = ("import", "payout", "close", "remind", "migrate")
+CHANGING = ("import", "payout", "close", "remind", "migrate", "forget")
 
 
 @pytest.mark.parametrize("command", commands())

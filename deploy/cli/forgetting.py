@@ -12,7 +12,7 @@ from deploy.cli.output import answered, progress
 from shared.kernel.answers import Answer, Result
 from shared.kernel.errors import NotFound, NotValid
 from shared.settings import Settings
-from shared.vault.seal import KEY_NAMES
+from shared.vault.seal import IN_JSON, SealBroken, taken_apart
 from shared.vault.vault import producer_key, producer_of
 
 
@@ -53,23 +53,36 @@ def forgotten(home: Home, producer_id: str, *, by: str, why: str, dry_run: bool 
         home.billing_desk.refuse_unfinished(producer_id)
     answer = home.gateway_desk.forget(producer_id, by=by, why=why, dry_run=dry_run)
     key_name = producer_key(producer_id)
-    if dry_run:
-        destroyed = home.vault.has_key(key_name)
-    else:
+    had_key = home.vault.has_key(key_name)
+    if not dry_run:
         home.caught_up()
-        destroyed = home.vault.destroy(key_name, by=by, why=why, at=datetime.now(UTC))
-    result = Result.UPDATED if destroyed else answer.result
-    return Answer(result, warnings=answer.warnings, figures={"keys_destroyed": int(destroyed)})
+        home.vault.destroy(key_name, by=by, why=why, at=datetime.now(UTC))
+    result = Result.UPDATED if had_key else answer.result
+    return Answer(result, warnings=answer.warnings, figures={"keys_destroyed": int(had_key)})
 
 
 def unsound_keys(home: Home) -> Iterator[str]:
-    """A sentence for every key that should be there and is not, or is there and should not be."""
-    known = home.vault.keys.names()
-    used = {name.decode() for house in home.houses for name in house.log.matches(KEY_NAMES)}
-    for name in sorted(used - known.keys()):
-        yield f"vault: persons are sealed under {name}, a key that it never had"
-    for name in sorted(name for name, has_key in known.items() if has_key):
+    """A sentence for every key that does not open what it should, or should be gone and is not."""
+    yield from _unopened(home)
+    for name in sorted(name for name, has_key in home.vault.keys.names().items() if has_key):
         producer_id = producer_of(name)
         with suppress(NotFound):
             if producer_id and home.gateway_desk.is_forgotten(producer_id):
                 yield f"vault: {producer_id} was forgotten, his key is there: forget him again"
+
+
+def _unopened(home: Home) -> Iterator[str]:
+    known = home.vault.keys.names()
+    values = {value.decode() for house in home.houses for value in house.log.matches(IN_JSON)}
+    found = set()
+    for value in values:
+        try:
+            name = taken_apart(value).key_name
+            home.vault.unseal(value)
+        except SealBroken as refusal:
+            found.add(refusal.sentence)
+        else:
+            if name not in known:
+                found.add(f"Persons are sealed under {name}, a key that was never there.")
+    for sentence in sorted(found):
+        yield f"vault: {sentence}"

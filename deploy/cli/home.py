@@ -23,7 +23,7 @@ from shared.kernel.errors import Refusal
 from shared.messaging.house import House
 from shared.messaging.worker import Worker
 from shared.settings import Settings
-from shared.vault.seal import KEY_NAMES
+from shared.vault.seal import IN_JSON
 from shared.vault.vault import Vault, VaultMissing
 
 POLL_SECONDS = 0.05
@@ -127,7 +127,7 @@ class Home:
         """Make the vault, unless that would hide that it was lost."""
         if self.vault.keys.are_there():
             return
-        if any(True for house in self.houses for _ in house.log.matches(KEY_NAMES)):
+        if any(True for house in self.houses for _ in house.log.matches(IN_JSON)):
             raise VaultMissing(
                 "Persons of this home are sealed under keys of a vault that is not there: "
                 "restore it from its backup, or mind CAGETTE_VAULT_URL."

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 SCHEME = "siv1"
 KEY_BYTES = 64
 SEALED = re.compile(r"siv1:([A-Za-z0-9_./-]+):([A-Za-z0-9_-]+)")
-KEY_NAMES = re.compile(rb'"siv1:([A-Za-z0-9_./-]+):')
-"""The names of the keys under which values are sealed, in JSON as the logs hold it."""
+IN_JSON = re.compile(rb'"(siv1:[^"]+)"')
+"""A sealed value as the logs hold it."""
 
 
 class SealBroken(Refusal):

@@ -90,10 +90,15 @@ def test_the_vault_of_another_home_is_noticed(home: Path, tmp_path: Path) -> Non
     with world(tmp_path / "other") as other:
         other.told(producer("7"))
     (home / "vault.sqlite").write_bytes((tmp_path / "other" / "vault.sqlite").read_bytes())
+    not_opened = (
+        "The key producer/7 does not open what was sealed under it: "
+        "restore the backup of the vault that belongs to this log."
+    )
     with opened(Settings(home=home)) as houses:
         assert list(unsound_keys(houses)) == [
-            "vault: persons are sealed under documents/2024, a key that it never had",
-            "vault: persons are sealed under producer/2045, a key that it never had",
+            "vault: Persons are sealed under documents/2024, a key that was never there.",
+            "vault: Persons are sealed under producer/2045, a key that was never there.",
+            f"vault: {not_opened}",
         ]
         with pytest.raises(SealBroken, match="restore the"):
             World(houses).told(producer("7"))

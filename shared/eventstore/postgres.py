@@ -54,6 +54,7 @@ class PostgresLogRecorder(LogRecorder):
             min_size=1,
             max_size=POOL_SIZE,
             timeout=CONNECT_SECONDS,
+            reconnect_timeout=CONNECT_SECONDS,  # else its pauses double, up to minutes
             open=False,
             check=ConnectionPool.check_connection,
             kwargs={
@@ -100,7 +101,6 @@ class PostgresLogRecorder(LogRecorder):
     def create_table(self) -> None:
         """Create what is missing; two that migrate at once wait for each other."""
         with self.connection() as connection, connection.transaction():
-            connection.execute("SELECT pg_advisory_xact_lock(hashtext('cagette migrate'))")
             connection.execute(self._sql(SCHEMA, key=sql.Literal(self._key)))
             connection.execute(self._sql("DELETE FROM {s}.schema_version"))
             insert = self._sql("INSERT INTO {s}.schema_version VALUES (%s)")

@@ -2,13 +2,17 @@
 
 `{s}` is the house's schema, `{key}` the number of the advisory lock that all who write take: held
 to the end of the transaction, it makes positions follow each other as they are committed, so that
-a reader that polls by position never misses one.
+a reader that polls by position never misses one. Migrations take turns by a lock of their own, for
+which they wait longer than a writer waits: what holds it ends by itself.
 """
 
 POSITION_CONFLICT = "CG001"
 """The SQLSTATE of our function for a position that stands elsewhere."""
 
 SCHEMA = """
+SET LOCAL lock_timeout = '60s';
+SELECT pg_advisory_xact_lock(hashtext('cagette migrate'));
+SET LOCAL lock_timeout TO DEFAULT;
 CREATE SCHEMA IF NOT EXISTS {s};
 CREATE TABLE IF NOT EXISTS {s}.schema_version (version int NOT NULL);
 CREATE TABLE IF NOT EXISTS {s}.stored_events (

@@ -64,8 +64,11 @@ class Views:
         return [table for view in self._views for table in view.tables]
 
     def migrate(self) -> None:
-        """Create the tables that are missing."""
+        """Create the tables that are missing; two that migrate at once wait for each other."""
         with self.engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                turn = "SELECT pg_advisory_xact_lock(hashtext('cagette migrate'))"
+                connection.exec_driver_sql(turn)
             for table in (POSITIONS, *self.tables):
                 table.create(connection, checkfirst=True)
             known = set(connection.scalars(select(POSITIONS.c.view)))

@@ -11,9 +11,6 @@ from shared.eventstore.log import Recorded
 from shared.messaging.chronicle import HeardFact
 from shared.web.problems import PROBLEMS
 
-READ = 500
-"""Events of the log read at a time."""
-
 
 class CloudEvent(Shape):
     """A fact of one of the three houses, as CloudEvents 1.0 has it in JSON.
@@ -57,7 +54,7 @@ def feed(shown: Shown, after: int, limit: int) -> FeedPage:
     events: list[CloudEvent] = []
     reached = after
     while len(events) < limit:
-        page = shown.house.log.read(reached, READ)
+        page = shown.house.log.read(reached, 2 * limit)
         for recorded in page:
             reached = recorded.position
             event = _cloud_event(recorded)
@@ -65,7 +62,7 @@ def feed(shown: Shown, after: int, limit: int) -> FeedPage:
                 events.append(event)
             if len(events) == limit:
                 break
-        if len(page) < READ:
+        if len(page) < 2 * limit:
             break
     return FeedPage(events=tuple(events), next=reached)
 

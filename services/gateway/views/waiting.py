@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, select
+from sqlalchemy import Select, except_, exists, select
 
 from services.gateway.views.distributions import (
     DISTRIBUTIONS,
@@ -77,10 +77,11 @@ def _without_producer() -> Select[Any]:
     superseded = exists().where(
         later.c.stream == PARTS.c.stream, later.c.validation_no > PARTS.c.validation_no
     )
-    known = exists().where(PRODUCERS.c.producer_id == PARTS.c.producer_id)
+    named, told = select(PARTS.c.producer_id).distinct(), select(PRODUCERS.c.producer_id)
+    is_unknown = PARTS.c.producer_id.in_(except_(named, told))
     parts = DISTRIBUTIONS.join(PARTS, DISTRIBUTIONS.c.stream == PARTS.c.stream)
     columns = (DISTRIBUTIONS.c.distribution_id, PARTS.c.producer_id)
-    return select(*columns).select_from(parts).where(and_(~known, ~superseded))
+    return select(*columns).select_from(parts).where(is_unknown, ~superseded)
 
 
 def _without_validation() -> Select[Any]:

@@ -1,0 +1,169 @@
+"""Our recorder on a real PostgreSQL: within its caps, patient for so long, never half done."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+
+import psycopg
+import pytest
+from eventsourcing.persistence import OperationalError
+from psycopg.conninfo import conninfo_to_dict
+
+from shared.eventstore.failures import StorageAway, storage_refusal
+from shared.eventstore.postgres import POOL_SIZE, PostgresLogRecorder
+from shared.eventstore.recorder import Step, StreamConflict
+from shared.web.problems import STATUS
+from tests.support.recorders import events, ours
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def recorder(database_url: str) -> Iterator[PostgresLogRecorder]:
+    """A house's recorder, with its tables."""
+    with ours(database_url) as fresh:
+        yield fresh
+
+
+REMEMBER_CALLS = """
+CREATE TABLE house.calls (events int, bytes bigint, transaction bigint);
+ALTER FUNCTION house.append RENAME TO really_append;
+CREATE FUNCTION house.append(a uuid[], b bigint[], c text[], d bytea[], e text[], f bigint[],
+    g bigint[], h text[], i uuid[]) RETURNS SETOF bigint LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO house.calls
+        SELECT count(*), coalesce(sum(length(state)), 0), txid_current() FROM unnest(d) AS state;
+    RETURN QUERY SELECT * FROM house.really_append(a, b, c, d, e, f, g, h, i);
+END $$
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "size", "calls"),
+    [
+        (1_000, 10, [1_000]),
+        (2_001, 10, [1_000, 1_000, 1]),
+        (4, MIB, [4]),
+        (9, MIB, [4, 4, 1]),
+        (2, 5 * MIB, [1, 1]),  # an event beyond the cap goes alone
+    ],
+)
+def test_a_transaction_beyond_the_caps_is_one_of_several_calls(
+    recorder: PostgresLogRecorder, number: int, size: int, calls: list[int]
+) -> None:
+    with recorder.connection() as connection:
+        connection.execute(REMEMBER_CALLS)
+    positions = recorder.insert_events(events(number, size), steps=[Step("gateway/0", None, 1)])
+    assert positions == list(range(1, number + 1))
+    with recorder.connection() as connection:
+        made = connection.execute("SELECT events, bytes, transaction FROM house.calls").fetchall()
+    assert [call[0] for call in made] == calls
+    assert len({call[2] for call in made}) == 1
+    assert all(call[0] == 1 or call[1] <= 4 * MIB for call in made)
+
+
+def test_a_transaction_beyond_the_caps_is_written_whole_or_not_at_all(
+    recorder: PostgresLogRecorder,
+) -> None:
+    batch = events(2_500, 10)
+    recorder.insert_events(batch[-1:])
+    steps, tags = [Step("gateway/0", None, 1)], [("a-tag", batch[0].originator_id)]
+    with pytest.raises(StreamConflict):
+        recorder.insert_events(batch, steps=steps, tags=tags)
+    assert (recorder.max_notification_id(), recorder.positions()) == (1, {})
+    assert recorder.tagged("a", "b") == []
+    recorder.insert_events(batch[:-1], steps=steps, tags=tags)
+    assert recorder.positions() == {"gateway/0": 1}
+
+
+@contextmanager
+def a_stalled_writer(url: str) -> Iterator[None]:
+    """Somebody who has written and does not commit."""
+    other = PostgresLogRecorder(url, "house")
+    with other.held() as connection, connection.transaction(force_rollback=True):
+        other.insert_events(events(1, 10))
+        yield
+    other.close()
+
+
+@contextmanager
+def a_table_locked_by_hand(url: str) -> Iterator[None]:
+    """Somebody who repairs something."""
+    with psycopg.connect(url) as connection:
+        connection.execute("LOCK TABLE house.stored_events IN SHARE MODE")
+        yield
+
+
+@pytest.mark.parametrize("holder", [a_stalled_writer, a_table_locked_by_hand])
+def test_a_lock_of_somebody_else_is_waited_for_two_seconds_and_then_refused_with_a_name(
+    recorder: PostgresLogRecorder,
+    database_url: str,
+    holder: Callable[[str], AbstractContextManager[None]],
+) -> None:
+    batch, step = events(1_500, 10), Step("gateway/0", None, 1)
+    with holder(database_url):
+        began = time.monotonic()
+        with pytest.raises(OperationalError) as failure:
+            recorder.insert_events(batch, steps=[step])
+        assert 2 <= time.monotonic() - began < 5
+        refusal = storage_refusal(failure.value)
+        assert isinstance(refusal, StorageAway)
+        assert STATUS[refusal.name] == 503
+    assert (recorder.max_notification_id(), recorder.positions()) == (None, {})
+    assert len(recorder.insert_events(batch, steps=[step])) == 1_500
+
+
+def test_a_migration_waits_for_another_that_takes_its_time(database_url: str) -> None:
+    first, second = (PostgresLogRecorder(database_url, house) for house in ("one", "other"))
+    thread = threading.Thread(target=second.create_table)
+    with first.held() as connection, connection.transaction():
+        first.create_table()
+        thread.start()
+        thread.join(2.5)
+        assert thread.is_alive()
+    thread.join()
+    assert (first.schema_version(), second.schema_version()) == (1, 1)
+    first.close()
+    second.close()
+
+
+def test_a_migration_that_a_lock_stands_in_the_way_of_is_refused_like_a_writer(
+    recorder: PostgresLogRecorder, database_url: str
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("LOCK TABLE house.schema_version IN SHARE MODE")
+        began = time.monotonic()
+        with pytest.raises(OperationalError, match="lock timeout"):
+            recorder.create_table()
+        assert time.monotonic() - began < 5
+    recorder.create_table()
+
+
+def test_a_burst_of_more_threads_than_connections_is_served(recorder: PostgresLogRecorder) -> None:
+    with ThreadPoolExecutor(max_workers=10 * POOL_SIZE) as threads:
+        written = list(threads.map(recorder.insert_events, [events(2, 10) for _ in range(300)]))
+        heads = list(threads.map(lambda _: recorder.max_notification_id(), range(300)))
+    assert sorted(position for each in written for position in each) == list(range(1, 601))
+    assert set(heads) == {600}
+
+
+def test_a_database_that_is_away_is_refused_in_seconds_and_found_again_in_seconds(
+    postgres: str, database_url: str, recorder: PostgresLogRecorder
+) -> None:
+    name = conninfo_to_dict(database_url)["dbname"]
+    with psycopg.connect(postgres, autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
+        leave = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+        admin.execute(leave, (name,))
+        for _ in range(3):
+            began = time.monotonic()
+            with pytest.raises(OperationalError) as failure:
+                recorder.insert_events(events(1, 10))
+            assert isinstance(storage_refusal(failure.value), StorageAway)
+            assert time.monotonic() - began < 5
+        admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
+    began = time.monotonic()
+    assert recorder.insert_events(events(1, 10)) == [1]
+    assert time.monotonic() - began < 3

@@ -1,0 +1,54 @@
+"""The library's own recorder on PostgreSQL, ours, and what both are given to write."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, LiteralString
+
+import psycopg
+from eventsourcing.persistence import StoredEvent
+from eventsourcing.postgres import PostgresDatastore, PostgresProcessRecorder
+from psycopg.conninfo import conninfo_to_dict
+
+from shared.eventstore.postgres import PostgresLogRecorder
+
+Database = psycopg.Connection[tuple[Any, ...]]
+
+
+def events(number: int, size: int, topic: str = "test") -> list[StoredEvent]:
+    """The first events of so many streams, each of `size` bytes that do not compress."""
+    return [StoredEvent(uuid.uuid4(), 1, topic, os.urandom(size)) for _ in range(number)]
+
+
+def connected(url: str) -> dict[str, str]:
+    """What a URL says, in the library's words."""
+    given = conninfo_to_dict(url)
+    return {
+        name: str(given.get(name) or "") for name in ("dbname", "host", "port", "user", "password")
+    }
+
+
+@contextmanager
+def stock(url: str, **settings: Any) -> Iterator[PostgresProcessRecorder]:
+    """The library's recorder of events and tracking, with its tables."""
+    given: dict[str, Any] = {**connected(url), **settings}
+    recorder = PostgresProcessRecorder(PostgresDatastore(**given))
+    recorder.create_table()
+    yield recorder
+    recorder.datastore.close()
+
+
+@contextmanager
+def ours(url: str) -> Iterator[PostgresLogRecorder]:
+    """Our recorder, with its tables."""
+    recorder = PostgresLogRecorder(url, "house")
+    recorder.create_table()
+    yield recorder
+    recorder.close()
+
+
+def one(database: Database, query: LiteralString) -> Any:
+    """The first value that a query finds, if any."""
+    row = database.execute(query).fetchone()
+    return row[0] if row else None

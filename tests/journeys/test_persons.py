@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import date
 from itertools import islice
 from pathlib import Path
@@ -21,6 +22,8 @@ from services.billing.views.fees import FEES
 from shared.eventstore.log import EventLog
 from shared.eventstore.sqlite import SQLiteLogRecorder
 from shared.eventstore.views import rebuilt
+from shared.messaging.parking import parked_facts
+from tests.support.notices import producer
 from tests.support.world import World, world
 
 Notice = dict[str, Any]
@@ -38,11 +41,11 @@ def season(distributions: int) -> list[Notice]:
 
 def words_of(notices: Iterable[Notice]) -> set[str]:
     """Every name, street, town, e-mail address and number of a person in what is told."""
-    found = set()
-    for body in (notice["body"] for notice in notices if notice["kind"] == "producer"):
-        found |= {body["name"], body["billing_email"], body["company_number"], body["vat_number"]}
-        found |= {body["address"]["street"], body["address"]["city"]}
-    return found
+    bodies = [notice["body"] for notice in notices if notice["kind"] == "producer"]
+    of_himself = ("name", "billing_email", "company_number", "vat_number")
+    found = {body.get(field) for body in bodies for field in of_himself}
+    found |= {body["address"][field] for body in bodies for field in ("street", "city")}
+    return found - {None}
 
 
 def standing_in(content: bytes, words: Iterable[str]) -> list[str]:
@@ -95,6 +98,21 @@ def test_no_file_of_a_home_holds_a_person_of_the_season_while_it_is_open_or_late
 
 def files(folder: Path) -> Iterator[Path]:
     return (file for file in folder.rglob("*") if file.is_file())
+
+
+def test_a_fact_about_a_person_that_cannot_be_taken_is_parked_without_naming_him(
+    cagette: World,
+) -> None:
+    cagette.told(producer())
+    source = cagette.home.workers["billing"].source
+    assert source is not None
+    told = next(m for m in source.poll({}, 10) if m.type.endswith("ProducerEnrolled.v1"))
+    spoiled = replace(told, position=99, value=told.value.replace(b'"country":"FR"', b'"c":1'))
+    cagette.home.billing.hear([spoiled])
+    (parked,) = parked_facts(cagette.home.billing.log.begin())
+    assert (parked.reason, parked.key) == ("malformed-fact", "gateway/2045")
+    said = f"{parked} {spoiled.value.decode()}".encode()
+    assert standing_in(said, words_of([producer()])) == []
 
 
 def test_no_table_and_no_topic_of_a_deployment_holds_a_person(

@@ -19,6 +19,8 @@ class Settings(BaseSettings):
     """Folder of the houses' files."""
     database_url: str | None = None
     """PostgreSQL, one schema a house: postgresql://user:password@host/database."""
+    vault_url: str | None = None
+    """PostgreSQL of the vault, where it has a database of its own; unset: `database_url`."""
     kafka_bootstrap: str | None = None
     """Kafka: host:port, several separated by commas."""
     kafka_prefix: str = "cagette"

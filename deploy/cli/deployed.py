@@ -17,13 +17,14 @@ from shared.messaging.kafka import Broker, KafkaRelay, create_topics
 from shared.messaging.kafka_source import KafkaSource
 from shared.messaging.worker import Worker
 from shared.settings import Settings
+from shared.vault.keys import SCHEMA, Keys
+from shared.vault.vault import Vault
 
 
 def deployed(settings: Settings) -> Home:
     """The home on the database and the broker of the settings."""
-    url, broker = settings.database_url, broker_of(settings)
-    if not url or not broker:
-        raise NotValid("CAGETTE_DATABASE_URL and CAGETTE_KAFKA_BOOTSTRAP go together: set both.")
+    url, broker = _url_and_broker(settings)
+    vault = Vault(Keys(postgres_engine(settings.vault_url or url, SCHEMA)))
     recorders = {name: PostgresLogRecorder(url, name) for name in HOUSES}
     logs = {name: EventLog(recorder) for name, recorder in recorders.items()}
     writing = {
@@ -51,14 +52,22 @@ def deployed(settings: Settings) -> Home:
         gateway=at_gateway,
         training=at_training,
         billing=at_billing,
-        gateway_desk=GatewayDesk(at_gateway, _training(settings) or training_desk),
+        gateway_desk=GatewayDesk(at_gateway, _training(settings) or training_desk, vault),
         training_desk=training_desk,
-        billing_desk=BillingDesk(at_billing),
+        billing_desk=BillingDesk(at_billing, vault),
         views=views,
         workers=workers,
         webhooks_lease=PostgresLease(recorders["gateway"], "webhooks", NO_PATIENCE),
+        vault=vault,
         patience_seconds=settings.patience_seconds,
     )
+
+
+def _url_and_broker(settings: Settings) -> tuple[str, Broker]:
+    url, broker = settings.database_url, broker_of(settings)
+    if not url or not broker:
+        raise NotValid("CAGETTE_DATABASE_URL and CAGETTE_KAFKA_BOOTSTRAP go together: set both.")
+    return url, broker
 
 
 def _training(settings: Settings) -> HttpTraining | None:

@@ -24,6 +24,8 @@ from shared.kernel.errors import Refusal
 from shared.messaging.house import House
 from shared.messaging.worker import Worker
 from shared.settings import Settings
+from shared.vault.seal import IN_JSON
+from shared.vault.vault import Vault, VaultMissing
 from shared.web.callers import EVERYTHING
 from shared.web.keys import KeyStore
 
@@ -58,6 +60,7 @@ class Home:
     views: dict[str, Views]
     workers: dict[str, Worker]
     webhooks_lease: Lease
+    vault: Vault
     patience_seconds: int | None = None
     own_key: str | None = None
 
@@ -136,14 +139,28 @@ class Home:
             views.migrate()
         self.keys.migrate()
         self.endpoints.migrate()
+        self._migrate_vault()
         self.billing_desk.publish(billing.tariff_from(), by=by)
         self.api_key()
         self.caught_up()
+
+    def _migrate_vault(self) -> None:
+        """Make the vault, unless that would hide that it was lost."""
+        if self.vault.keys.are_there():
+            return
+        if any(True for house in self.houses for _ in house.log.matches(IN_JSON)):
+            raise VaultMissing(
+                "Persons of this home are sealed under keys of a vault that is not there: "
+                "restore it from its backup, or mind CAGETTE_VAULT_URL."
+            )
+        self.vault.keys.migrate()
 
     def check(self) -> None:
         """Refuse a home that this version cannot work on."""
         for house in self.houses:
             house.log.check()
+        if not self.vault.keys.are_there():
+            raise NotMigrated("There is no vault yet: run `cagette migrate` first.")
         if not self.billing_desk.has_tariff():
             raise NotMigrated("No tariff was published yet: run `cagette migrate` again.")
         self.keys.check()
@@ -178,6 +195,7 @@ class Home:
             views.engine.dispose()
         for house in self.houses:
             house.log.close()
+        self.vault.keys.close()
 
 
 def kept_key(folder: Path) -> str | None:

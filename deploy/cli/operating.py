@@ -6,6 +6,7 @@ from typing import Any
 import typer
 
 from deploy.cli import options
+from deploy.cli.forgetting import unsound_keys
 from deploy.cli.home import Home, opened
 from deploy.cli.houses import VIEWS
 from deploy.cli.output import out, progress, shown, table
@@ -120,13 +121,15 @@ def _status(home: Home, house: House[Any]) -> dict[str, Any]:
 def verify(as_json: options.Json = False) -> None:
     """Audit the whole log: every event decodes, every amount adds up, views equal their rebuild.
 
+    And persons: whatever is sealed has had its key, and who was forgotten has none.
+
     Example: cagette verify
     """
     with opened(Settings()) as home, progress("auditing"):
         events = sum(house.log.head() for house in home.houses)
         violations = list(_undecodable(home))
         if not violations:
-            violations = [*_audit(home), *_views(home)]
+            violations = [*_audit(home), *_views(home), *unsound_keys(home)]
     if as_json:
         shown({"events": events, "violations": violations})
     else:

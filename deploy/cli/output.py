@@ -35,6 +35,8 @@ def answered(answer: Answer, sentence: str, *, as_json: bool, dry_run: bool = Fa
     out.print(f"{would}{sentence}: [bold]{answer.result}[/]")
     for name, figure in answer.figures.items():
         out.print(f"  {_named(name)}: {_valued(name, figure)}")
+    for warning in answer.warnings:
+        out.print(f"  [yellow]warning:[/] {warning}", highlight=False)
 
 
 def shown(content: Any) -> None:

@@ -121,13 +121,17 @@ def migrating(engine: Engine) -> Iterator[Connection]:
 
 
 def postgres_engine(url: str, schema: str) -> Engine:
-    """An engine for views in a house's schema; `url` as PostgreSQL's own clients take it."""
+    """An engine for tables in one schema; `url` as PostgreSQL's own clients take it.
+
+    What stands in the tables never stands in an error.
+    """
     return create_engine(
         "postgresql+psycopg://",
         creator=lambda: psycopg.connect(
             url, options=f"-c search_path={schema}", connect_timeout=CONNECT_SECONDS
         ),
         pool_pre_ping=True,
+        hide_parameters=True,
     )
 
 

@@ -180,6 +180,17 @@ ON_THE_COMMAND_LINE: dict[str, Row] = {
     "endpoint-known": Row(
         409, "This URL receives webhooks already.", "See `cagette webhooks list`."
     ),
+    "still-unfinished": Row(
+        409,
+        "Something of the producer is open still.",
+        "Settle and close what the sentence names, then forget him.",
+    ),
+    "seal-broken": Row(
+        503, "A sealed person cannot be opened.", "Restore vault and log of one backup."
+    ),
+    "vault-missing": Row(
+        503, "The keys of sealed persons are gone.", "Restore the vault from its last copy."
+    ),
     "file-refused": Row(422, "A file cannot be read or written.", "Mind its name and its owner."),
     "file-damaged": Row(
         422, "A packed file breaks off.", "Fetch it again; what was told twice counts once."

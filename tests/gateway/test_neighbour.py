@@ -27,7 +27,7 @@ class Doors(Door):
 
     def __init__(self, world: World, training: HttpTraining) -> None:
         super().__init__(world)
-        desk = GatewayDesk(world.home.gateway, training)
+        desk = GatewayDesk(world.home.gateway, training, world.home.vault)
         home = replace(world.home, gateway_desk=desk)
         app = web_app(home, Settings(home=home.folder), KEY, self.woken)
         self.http = TestClient(app, headers={"Authorization": f"Bearer {KEY}"})

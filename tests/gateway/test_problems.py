@@ -55,7 +55,7 @@ def told_beside(door: Door, port: int) -> Response:
     """A training told where training is to be found at a port."""
     home = door.world.home
     with closing(HttpTraining(f"http://127.0.0.1:{port}", KEY)) as training:
-        http = client(replace(home, gateway_desk=GatewayDesk(home.gateway, training)))
+        http = client(replace(home, gateway_desk=GatewayDesk(home.gateway, training, home.vault)))
         return http.put("/v1/training-sessions/INT-1", json=SESSION["body"])
 
 

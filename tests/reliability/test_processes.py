@@ -51,7 +51,7 @@ def test_a_season_through_three_processes_gives_the_bills_of_one(
                 ask(deployment, step)
     for what in EXPORTED:
         words = ["export", what, *(["--on", str(LATER)] if what == "producers" else [])]
-        expected = as_csv(*EXPORTS[what](cagette.home.billing_views, LATER))
+        expected = as_csv(*EXPORTS[what](cagette.home.views["billing"], LATER))
         assert deployment.run(*words).stdout == expected
     status = json.loads(deployment.run("status", "--json").stdout)
     assert {house: s["unpublished"] for house, s in status.items() if s["unpublished"]} == {}

@@ -56,7 +56,9 @@ def asked_at(url: str, key: str = KEY) -> Iterator[HttpTraining]:
 @contextmanager
 def behind(gateway: World, training: HttpTraining) -> Iterator[httpx.Client]:
     """A client of the gateway's door over a home, with training elsewhere."""
-    home = replace(gateway.home, gateway_desk=GatewayDesk(gateway.home.gateway, training))
+    home = replace(
+        gateway.home, gateway_desk=GatewayDesk(gateway.home.gateway, training, gateway.home.vault)
+    )
     app = web_app(home, Settings(home=home.folder), KEY, threading.Event())
     headers = {"Authorization": f"Bearer {KEY}"}
     with served(app) as url, httpx.Client(base_url=url, headers=headers, timeout=30) as client:

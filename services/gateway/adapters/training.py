@@ -1,6 +1,7 @@
 """Training in another process: notices are forwarded over HTTP, the key included; so are reads."""
 
 from datetime import date
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import httpx2 as httpx
@@ -19,22 +20,32 @@ from shared.asks.training_shown import (
 from shared.kernel.answers import Answer
 from shared.kernel.errors import Flaw, Refusal
 from shared.web.answers import AnswerBody
-from shared.web.problems import STATUS, Unauthorized
+from shared.web.problems import STATUS
 
 TIMEOUT_SECONDS = 5
 REPLAYED = "Idempotency-Replayed"
+OUR_CALL = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.NOT_ACCEPTABLE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.TOO_MANY_REQUESTS,
+)
+"""Statuses that are about how the gateway calls, not about what it was told."""
 POSTED: dict[type[Body], str] = {Completion: "completion", Cancellation: "cancellation"}
 Shown = TypeVar("Shown", bound=BaseModel)
 
 
 class NeighbourRefused(Refusal):
-    """What a neighbour refused, under the name that it gave it."""
+    """What a neighbour refused, under the name that it gave it, where we know that name."""
 
     name = "neighbour-refused"
 
     def __init__(self, name: str, sentence: str, flaws: list[Flaw]) -> None:
         super().__init__(sentence, flaws)
-        self.name = name  # type: ignore[misc]
+        if name in STATUS:
+            self.name = name  # type: ignore[misc]
 
 
 class HttpTraining:
@@ -42,7 +53,11 @@ class HttpTraining:
 
     def __init__(self, url: str, key: str) -> None:
         headers = {"Authorization": f"Bearer {key}"}
-        self.client = httpx.Client(base_url=f"{url}/v1", headers=headers, timeout=TIMEOUT_SECONDS)
+        self._client = httpx.Client(base_url=f"{url}/v1", headers=headers, timeout=TIMEOUT_SECONDS)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._client.close()
 
     def tell(
         self,
@@ -102,11 +117,16 @@ class HttpTraining:
 
     def _answer(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
-            answer = self.client.request(method, path, **request)
+            answer = self._client.request(method, path, **request)
         except httpx.HTTPError as reason:
             raise NeighbourAway(f"Training does not answer ({reason}): try again.") from reason
         if answer.is_success:
             return answer
+        if answer.status_code in OUR_CALL:
+            raise NeighbourAway(
+                f"Training does not take the gateway's own call ({answer.status_code}): "
+                "mind CAGETTE_KEY and CAGETTE_TRAINING_URL, then try again."
+            )
         if answer.is_client_error:
             raise _refusal(_read(answer, _Problem))
         raise NeighbourAway(f"Training answers {answer.status_code}: try again.")
@@ -133,14 +153,9 @@ def _read(answer: httpx.Response, shape: type[Shown]) -> Shown:
         ) from reason
 
 
-def _refusal(problem: _Problem) -> Refusal:
-    """What training refused; under a name of our own where ours does not know training's."""
-    name = problem.type.rpartition(":")[2]
-    if name == Unauthorized.name:
-        return NeighbourAway("Training does not accept the key of the gateway.")
+def _refusal(problem: _Problem) -> NeighbourRefused:
     flaws = [Flaw(flaw.pointer, flaw.detail) for flaw in problem.errors]
-    known = name if name in STATUS else NeighbourRefused.name
-    return NeighbourRefused(known, problem.detail, flaws)
+    return NeighbourRefused(problem.type.rpartition(":")[2], problem.detail, flaws)
 
 
 def _step(natural_id: str) -> str:

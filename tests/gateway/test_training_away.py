@@ -23,12 +23,13 @@ from tests.support.doors import (
     two_doors,
 )
 from tests.support.notices import Notice, cancellation, completion, enrolment, session
-from tests.support.processes import wait_until
+from tests.support.processes import KEY, wait_until
 from tests.support.world import World
 
 SESSION, ENROLMENT = session(), enrolment("2024-10-20")
 COMPLETION, CANCELLATION = completion("2024-12-13"), cancellation("2024-12-13")
 TRAININGS = (SESSION, ENROLMENT, COMPLETION, CANCELLATION)
+WITH_KEY = {"Authorization": f"Bearer {KEY}"}
 SOLD = (notices.producer(), notices.market(), notices.distribution())
 
 
@@ -106,7 +107,7 @@ def test_every_read_about_trainings_is_what_training_itself_answers(doors: TwoDo
     for path in READS:
         answer = doors.http.get(path)
         assert answer.status_code == 200, answer.text
-        assert answer.json() == doors.asked.client.get(path.removeprefix("/v1")).json()
+        assert answer.json() == httpx.get(f"{doors.training_url}{path}", headers=WITH_KEY).json()
     refused(doors.http.get("/v1/training-sessions/NOWHERE"), 404, "not-found")
     refused(doors.http.get("/v1/producers/9999/trainings"), 404, "not-found")
 
@@ -181,9 +182,8 @@ def test_dots_are_an_id_of_a_training_as_of_anything_else(doors: TwoDoors, dots:
 def test_a_key_of_the_gateway_that_training_does_not_accept_is_no_fault_of_the_sender(
     doors: TwoDoors,
 ) -> None:
-    url = str(doors.asked.client.base_url).removesuffix("/v1/")
-    with asked_at(url, "another-key") as asked, behind(doors.gateway, asked) as http:
-        assert "key" in away(tell(http, SESSION))["detail"]
+    with asked_at(doors.training_url, "another-key") as asked, behind(doors.gateway, asked) as http:
+        assert "CAGETTE_KEY" in away(tell(http, SESSION))["detail"]
         away(http.get("/v1/training-sessions"))
 
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -29,6 +29,7 @@ class TwoDoors:
     gateway: World
     training: World
     asked: HttpTraining
+    training_url: str
     http: httpx.Client
 
     def heads(self) -> tuple[int, int]:
@@ -42,14 +43,13 @@ def two_doors(folder: Path) -> Iterator[TwoDoors]:
     with world(folder / "training") as training, world(folder / "gateway") as gateway:
         app = training_app(training.home, Settings(home=training.home.folder), KEY)
         with served(app) as url, asked_at(url) as asked, behind(gateway, asked) as http:
-            yield TwoDoors(gateway, training, asked, http)
+            yield TwoDoors(gateway, training, asked, url, http)
 
 
 @contextmanager
 def asked_at(url: str, key: str = KEY) -> Iterator[HttpTraining]:
     """Training, as the gateway asks it at a URL."""
-    asked = HttpTraining(url, key)
-    with asked.client:
+    with closing(HttpTraining(url, key)) as asked:
         yield asked
 
 

@@ -56,11 +56,11 @@ class HttpTraining:
 
     def __init__(self, url: str, key: str) -> None:
         headers = {"Authorization": f"Bearer {key}"}
-        self.client = httpx.Client(base_url=f"{url}/v1", headers=headers, timeout=TIMEOUT_SECONDS)
+        self._client = httpx.Client(base_url=f"{url}/v1", headers=headers, timeout=TIMEOUT_SECONDS)
 
     def close(self) -> None:
         """Close every connection."""
-        self.client.close()
+        self._client.close()
 
     def tell(
         self,
@@ -120,7 +120,7 @@ class HttpTraining:
 
     def _answer(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
-            answer = self.client.request(method, path, **request)
+            answer = self._client.request(method, path, **request)
         except httpx.HTTPError as reason:
             raise NeighbourAway(f"Training does not answer ({reason}): try again.") from reason
         if answer.is_success:
@@ -156,8 +156,7 @@ def _read(answer: httpx.Response, shape: type[Shown]) -> Shown:
         ) from reason
 
 
-def _refusal(problem: _Problem) -> Refusal:
-    """What training refused; under a name of our own where ours does not know training's."""
+def _refusal(problem: _Problem) -> NeighbourRefused:
     flaws = [Flaw(flaw.pointer, flaw.detail) for flaw in problem.errors]
     return NeighbourRefused(problem.type.rpartition(":")[2], problem.detail, flaws)
 

@@ -1,6 +1,6 @@
 """The reads about trainings: training offers them, and the gateway forwards them."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,10 +14,6 @@ from shared.web.problems import PROBLEMS
 from shared.web.trainings import SESSION, Id
 
 DUE_CURSOR = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}/[A-Za-z0-9_.-]{1,40}$"
-RESPONSES: dict[int | str, dict[str, Any]] = {n: PROBLEMS[n] for n in (401, 422, 503)}
-"""What every read may be refused with, for its documentation."""
-OF_ONE = {**RESPONSES, 404: {**PROBLEMS[422], "description": "Not Found"}}
-"""The same of a read about one session or producer."""
 
 
 class _Asked(BaseModel):
@@ -50,33 +46,33 @@ class Year(_Asked):
 def add_training_reads(router: APIRouter, training: TrainingReads) -> None:
     """Add the reads about trainings."""
 
-    @router.get("/training-sessions", responses=RESPONSES)
+    @router.get("/training-sessions", responses=PROBLEMS)
     def sessions(_: ReadingAll, page: Annotated[Page, Query()]) -> SessionPage:
         """Every session, by id."""
         return training.sessions(page.limit, page.after)
 
-    @router.get(SESSION, responses=OF_ONE)
+    @router.get(SESSION, responses=PROBLEMS)
     def session(_: ReadingAll, session_id: Id) -> SessionShown:
         """A session: its plan, and everyone in it."""
         return training.session(session_id)
 
-    @router.get("/producers/{producer_id}/trainings", responses=OF_ONE)
+    @router.get("/producers/{producer_id}/trainings", responses=PROBLEMS)
     def trainings_of(caller: Reading, producer_id: Id) -> ProducerTrainings:
         """All trainings of a producer, and when his next update is due."""
         caller.must_see(producer_id, "producer", producer_id)
         return training.trainings_of(producer_id)
 
-    @router.get("/training-due", responses=RESPONSES)
+    @router.get("/training-due", responses=PROBLEMS)
     def due(_: ReadingAll, page: Annotated[DuePage, Query()]) -> DueList:
         """Producers whose update is due or lapsed by a day, by due day and id."""
         return training.due(page.on, page.limit, page.after)
 
-    @router.get("/training-fundings", responses=RESPONSES)
+    @router.get("/training-fundings", responses=PROBLEMS)
     def fundings(_: ReadingAll, asked: Annotated[Year, Query()]) -> TrainingFundings:
         """Who pays for the sessions that end in a year, by fund."""
         return training.fundings(asked.year)
 
-    @router.get("/bpf", responses=RESPONSES)
+    @router.get("/bpf", responses=PROBLEMS)
     def bpf(_: ReadingAll, asked: Annotated[Year, Query()]) -> Bpf:
         """What the *bilan pédagogique et financier* of a year asks for, as far as it was told."""
         return training.bpf(asked.year)

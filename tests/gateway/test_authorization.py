@@ -72,6 +72,15 @@ SESSIONS: dict[tuple[str, str], Row] = {
     ("POST", "/v1/training-sessions/{session_id}/enrolments/{producer_id}/cancellation"): told(
         f"{ENROLMENT}/cancellation"
     ),
+    ("GET", "/v1/training-sessions"): of_all("/v1/training-sessions"),
+    ("GET", "/v1/training-sessions/{session_id}"): of_all(SESSION),
+    ("GET", "/v1/producers/{producer_id}/trainings"): of_one(
+        "/v1/producers/{}/trainings", "2045", "7", "9999"
+    ),
+    ("GET", "/v1/training-due"): of_all("/v1/training-due"),
+    ("GET", "/v1/training-fundings"): of_all("/v1/training-fundings"),
+    ("GET", "/v1/bpf"): of_all("/v1/bpf"),
+    ("GET", "/v1/held"): of_all("/v1/held"),
     ("GET", "/livez"): Row(None, Call("/livez")),
 }
 ROWS: dict[tuple[str, str], Row] = {
@@ -99,7 +108,6 @@ ROWS: dict[tuple[str, str], Row] = {
         Scope.READ,
         *(Call("/v1/fee-previews", {"producer_id": id_, **PREVIEW}) for id_ in ("2045", "7")),
     ),
-    ("GET", "/v1/held"): of_all("/v1/held"),
     ("GET", "/v1/producers"): of_all("/v1/producers"),
     ("GET", "/v1/markets"): of_all("/v1/markets"),
     ("GET", "/v1/distributions"): of_all("/v1/distributions"),
@@ -118,6 +126,7 @@ class Keys:
         self.world = cagette
         cagette.told(notices.producer(), notices.producer("7"), notices.market())
         cagette.told(notices.session(), notices.distribution("D1", {"2045": 9_000, "7": 500}))
+        cagette.told(*[notices.enrolment("2024-10-20", producer_id=p) for p in ("2045", "7")])
         cagette.told(notices.distribution("D2", {"7": 5_000}))
         self.things = {
             f"{whose}_fee": next(
@@ -274,7 +283,7 @@ def test_training_takes_the_deployment_s_own_key_and_no_other(keys: Keys) -> Non
         if row.needs:
             for key in (None, "x", keys.all, keys.revoked, keys.only[row.needs]):
                 assert name(keys.call(http, method, row.own, key)) == "401 unauthorized"
-            assert name(keys.call(http, method, row.own, OWN_KEY)) == "422 not-valid"
+            assert name(keys.call(http, method, row.own, OWN_KEY)) in ("200", "422 not-valid")
 
 
 def planted(keys: Keys) -> TestClient:

@@ -8,7 +8,8 @@ from shared.asks.training_shown import HeldTrainings
 from shared.web.answers import response
 from shared.web.callers import Caller
 from shared.web.guarded import Guarded, ReadingAll
-from shared.web.training_reads import RESPONSES, add_training_reads
+from shared.web.problems import PROBLEMS
+from shared.web.training_reads import add_training_reads
 from shared.web.trainings import add_trainings
 
 
@@ -34,7 +35,7 @@ def routes(desk: TrainingDesk) -> APIRouter:
     add_trainings(router, tell)
     add_training_reads(router, desk)
 
-    @router.get("/held", responses=RESPONSES)
+    @router.get("/held", responses=PROBLEMS)
     def held(_: ReadingAll) -> HeldTrainings:
         """Every notice about a training that waits for another: the gateway adds its own."""
         return desk.held()

@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 export VIRTUAL_ENV = $(CURDIR)/$(VENV)
 export UV_PYTHON_DOWNLOADS = never
 
-.PHONY: help setup demo test chaos check lock clean
+.PHONY: help setup demo test chaos fuzz check lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -21,6 +21,9 @@ test: $(VENV)/.ready  ## every test, on two cores; ARGS="-k calendar" chooses so
 
 chaos: $(VENV)/.ready  ## 200 kills of everything, then a recount; ARGS="--kills 50 --seed 7"
 	@$(BIN)/python -m tests.reliability.chaos $(ARGS)
+
+fuzz: $(VENV)/.ready  ## 1 500 cases an operation from the OpenAPI document, and sequences of calls
+	@CAGETTE_FUZZ_CASES=1500 $(BIN)/python -m pytest -n 2 --timeout 0 tests/gateway/test_fuzz.py $(ARGS)
 
 check: $(VENV)/.ready  ## style, types, rooms, dependencies, and that generated files are as the code has them
 	@$(BIN)/ruff format --check -q .

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pydantic import NonNegativeInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -18,6 +19,8 @@ class Settings(BaseSettings):
     """Folder of the houses' files."""
     database_url: str | None = None
     """PostgreSQL, one schema a house: postgresql://user:password@host/database."""
+    vault_url: str | None = None
+    """PostgreSQL of the vault, where it has a database of its own; unset: `database_url`."""
     kafka_bootstrap: str | None = None
     """Kafka: host:port, several separated by commas."""
     kafka_prefix: str = "cagette"
@@ -25,9 +28,13 @@ class Settings(BaseSettings):
     training_url: str | None = None
     """Where the gateway finds training's HTTP API, when it is another process."""
     key: str | None = None
-    """Bearer key of the HTTP API; unset: the one in the file `api-key` of the home."""
+    """Key of the deployment's own processes; unset: the one in the file `api-key` of the home."""
     patience_seconds: int = 10
     """How long to wait for another writer on the same home."""
     host: str = "127.0.0.1"
     port: int = 8080
     maximum_body_bytes: int = 4 * 1024 * 1024
+    requests_per_second: NonNegativeInt = 200
+    """Of one key at one door, and twice as many at once after a rest; 0: as many as come."""
+    requests_in_flight: NonNegativeInt = 100
+    """At one door; the next one is told to come again. 0: as many as come."""

@@ -5,6 +5,11 @@ from datetime import UTC, date, datetime
 from shared.kernel.calendar import paris_day
 
 
+def now() -> datetime:
+    """The moment, in UTC."""
+    return datetime.now(UTC)
+
+
 def today() -> date:
     """The day in Paris."""
-    return paris_day(datetime.now(UTC))
+    return paris_day(now())

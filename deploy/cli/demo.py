@@ -128,7 +128,7 @@ def _pages(home: Home) -> Path:
     with progress("writing documents", len(documents)) as bar:
         for number, *_ in documents:
             issue = home.billing_desk.document(number)
-            (folder / f"{number}.html").write_text(page(issue), encoding="utf-8")
+            (folder / f"{number}.html").write_text(page(issue, home.vault), encoding="utf-8")
             bar.advance()
     gross = DOCUMENTS.columns.keys().index("gross_cents")
     return folder / f"{max(documents, key=lambda row: row[gross])[0]}.html"

@@ -1,7 +1,7 @@
 """The deployment: a PostgreSQL schema a house, facts over Kafka, a worker a house."""
 
-from deploy.cli.home import Home
-from deploy.cli.houses import HEARS, HOUSES, VIEWS
+from deploy.cli.home import Home, kept_key
+from deploy.cli.houses import HEARS, HOUSES, NO_PATIENCE, VIEWS
 from services.billing import main as billing
 from services.billing.api.desk import BillingDesk
 from services.gateway import main as gateway
@@ -17,16 +17,14 @@ from shared.messaging.kafka import Broker, KafkaRelay, create_topics
 from shared.messaging.kafka_source import KafkaSource
 from shared.messaging.worker import Worker
 from shared.settings import Settings
-
-NO_PATIENCE = 0
-"""Whoever finds a worker at work leaves the work to it."""
+from shared.vault.keys import SCHEMA, Keys
+from shared.vault.vault import Vault
 
 
 def deployed(settings: Settings) -> Home:
     """The home on the database and the broker of the settings."""
-    url, broker = settings.database_url, broker_of(settings)
-    if not url or not broker:
-        raise NotValid("CAGETTE_DATABASE_URL and CAGETTE_KAFKA_BOOTSTRAP go together: set both.")
+    url, broker = _url_and_broker(settings)
+    vault = Vault(Keys(postgres_engine(settings.vault_url or url, SCHEMA)))
     recorders = {name: PostgresLogRecorder(url, name) for name in HOUSES}
     logs = {name: EventLog(recorder) for name, recorder in recorders.items()}
     writing = {
@@ -37,8 +35,8 @@ def deployed(settings: Settings) -> Home:
     at_training = training.build(logs["training"], writing["training"])
     at_billing = billing.build(logs["billing"], writing["billing"])
     built = {house.name: house for house in (at_gateway, at_training, at_billing)}
-    training_desk = training.desk(at_training)
     views = {name: Views(logs[name], VIEWS[name], postgres_engine(url, name)) for name in HOUSES}
+    training_desk = training.desk(at_training, views["training"])
     workers = {
         name: Worker(
             house=built[name],
@@ -54,20 +52,30 @@ def deployed(settings: Settings) -> Home:
         gateway=at_gateway,
         training=at_training,
         billing=at_billing,
-        gateway_desk=GatewayDesk(at_gateway, _training(settings) or training_desk),
+        gateway_desk=GatewayDesk(at_gateway, _training(settings) or training_desk, vault),
         training_desk=training_desk,
-        billing_desk=BillingDesk(at_billing),
+        billing_desk=BillingDesk(at_billing, vault),
         views=views,
         workers=workers,
+        webhooks_lease=PostgresLease(recorders["gateway"], "webhooks", NO_PATIENCE),
+        vault=vault,
         patience_seconds=settings.patience_seconds,
     )
+
+
+def _url_and_broker(settings: Settings) -> tuple[str, Broker]:
+    url, broker = settings.database_url, broker_of(settings)
+    if not url or not broker:
+        raise NotValid("CAGETTE_DATABASE_URL and CAGETTE_KAFKA_BOOTSTRAP go together: set both.")
+    return url, broker
 
 
 def _training(settings: Settings) -> HttpTraining | None:
     """Training as another process, where the settings say where it is."""
     if settings.training_url is None:
         return None
-    return HttpTraining(settings.training_url, settings.key or "")
+    key = settings.key or kept_key(settings.home) or ""
+    return HttpTraining(settings.training_url, key)
 
 
 def broker_of(settings: Settings) -> Broker | None:

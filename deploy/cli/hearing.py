@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import NoReturn
 
@@ -22,7 +22,7 @@ WORTH_WAITING: tuple[type[Exception], ...] = (BrokerAway, HomeBusy, *STORAGE_EXC
 
 def hear(home: Home) -> None:
     """Let all houses catch up, as far as that goes now."""
-    with _patience():
+    with patience():
         home.caught_up()
 
 
@@ -44,7 +44,7 @@ def stop_on_sigterm() -> threading.Event:
 def keep_working(workers: Sequence[Worker], stop: threading.Event) -> None:
     """Be the worker of some houses until told to stop; where somebody else is, wait for his end."""
     while not stop.is_set():
-        with _patience(), ExitStack() as stack:
+        with patience(), ExitStack() as stack:
             for worker in workers:
                 stack.enter_context(worker.lease.held())
             err.print(f"at work: {', '.join(worker.house.name for worker in workers)}")
@@ -54,6 +54,33 @@ def keep_working(workers: Sequence[Worker], stop: threading.Event) -> None:
                 time.sleep(POLL_SECONDS)
 
 
+@contextmanager
+def beside(name: str, work: Callable[[], None], end: Callable[[], None]) -> Iterator[None]:
+    """A thread that works meanwhile. `end` makes it stop, and whatever it works beside.
+
+    If it breaks, what it works beside is ended, and its reason is raised there.
+    """
+    broken: list[BaseException] = []
+
+    def worked() -> None:
+        try:
+            work()
+        except BaseException as reason:
+            broken.append(reason)
+            end()
+            raise
+
+    thread = threading.Thread(target=worked, name=name, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        end()
+        thread.join()
+    if broken:
+        raise broken[0]
+
+
 def _steps(worker: Worker, stop: threading.Event) -> None:
     for _ in worker.steps():
         if stop.is_set():
@@ -61,7 +88,7 @@ def _steps(worker: Worker, stop: threading.Event) -> None:
 
 
 @contextmanager
-def _patience() -> Iterator[None]:
+def patience() -> Iterator[None]:
     """What passes by itself is said and waited for; anything else is not caught."""
     try:
         yield

@@ -1,30 +1,38 @@
 """A home: the three houses of a deployment, as the commands work with them."""
 
 import os
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from deploy.cli.clock import now
 from services.billing import main as billing
 from services.billing.api.desk import BillingDesk
 from services.billing.application import Billing
+from services.gateway.adapters.endpoints import Endpoints
 from services.gateway.api.desk import GatewayDesk
 from services.gateway.application import Gateway
 from services.training.api.desk import TrainingDesk
 from services.training.application import Training
-from shared.eventstore.lease import HomeBusy
+from shared.eventstore.lease import HomeBusy, Lease
 from shared.eventstore.log import NotMigrated
 from shared.eventstore.views import Views
 from shared.kernel.errors import Refusal
 from shared.messaging.house import House
 from shared.messaging.worker import Worker
 from shared.settings import Settings
+from shared.vault.seal import IN_JSON
+from shared.vault.vault import Vault, VaultMissing
+from shared.web.callers import EVERYTHING
+from shared.web.keys import KeyStore
 
 POLL_SECONDS = 0.05
+KEY_FILE = "api-key"
+HOLDER = "home"
+"""Who holds the key in that file."""
 
 
 class NewsLate(Refusal):
@@ -38,7 +46,8 @@ class Home:
     """The three houses, how each is asked, their workers, and what each shows.
 
     `patience_seconds` is how long to wait for workers of other processes; None: there are none,
-    so whoever waits works himself.
+    so whoever waits works himself. `own_key` is the one that the settings give its processes.
+    `webhooks_lease`: one deliverer of webhooks at a time.
     """
 
     folder: Path
@@ -50,7 +59,10 @@ class Home:
     billing_desk: BillingDesk
     views: dict[str, Views]
     workers: dict[str, Worker]
+    webhooks_lease: Lease
+    vault: Vault
     patience_seconds: int | None = None
+    own_key: str | None = None
 
     @property
     def is_embedded(self) -> bool:
@@ -58,9 +70,19 @@ class Home:
         return self.patience_seconds is None
 
     @property
+    def keys(self) -> KeyStore:
+        """The keys of the HTTP API, in the gateway's database."""
+        return KeyStore(self.views["gateway"].engine, now)
+
+    @property
     def houses(self) -> tuple[House[Any], ...]:
         """In the order in which a sale passes them."""
         return (self.gateway, self.training, self.billing)
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Who receives webhooks."""
+        return Endpoints(self.views["gateway"].engine)
 
     def catch_up(self) -> Iterator[int]:
         """Let all that was told be heard and shown; how much was taken in, step by step.
@@ -115,16 +137,33 @@ class Home:
             house.log.migrate()
         for views in self.views.values():
             views.migrate()
+        self.keys.migrate()
+        self.endpoints.migrate()
+        self._migrate_vault()
         self.billing_desk.publish(billing.tariff_from(), by=by)
         self.api_key()
         self.caught_up()
+
+    def _migrate_vault(self) -> None:
+        """Make the vault, unless that would hide that it was lost."""
+        if self.vault.keys.are_there():
+            return
+        if any(True for house in self.houses for _ in house.log.matches(IN_JSON)):
+            raise VaultMissing(
+                "Persons of this home are sealed under keys of a vault that is not there: "
+                "restore it from its backup, or mind CAGETTE_VAULT_URL."
+            )
+        self.vault.keys.migrate()
 
     def check(self) -> None:
         """Refuse a home that this version cannot work on."""
         for house in self.houses:
             house.log.check()
+        if not self.vault.keys.are_there():
+            raise NotMigrated("There is no vault yet: run `cagette migrate` first.")
         if not self.billing_desk.has_tariff():
             raise NotMigrated("No tariff was published yet: run `cagette migrate` again.")
+        self.keys.check()
 
     @property
     def is_new(self) -> bool:
@@ -132,14 +171,21 @@ class Home:
         return not any(house.log.recorder.schema_version() for house in self.houses)
 
     def api_key(self) -> str:
-        """The bearer key of this home, made once and kept readable by its owner alone."""
-        file = self.folder / "api-key"
-        if not file.exists():
-            fresh = self.folder / f"api-key.{os.getpid()}"
-            with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY, 0o600), "w") as handle:
-                handle.write(secrets.token_urlsafe(32))
-            fresh.replace(file)
-        return file.read_text()
+        """The key of this home, good for everything: that of the settings, or that of its file.
+
+        The file is made once, readable by its owner alone, and made anew if its key stands no more.
+        """
+        if self.own_key:
+            return self.own_key
+        kept = kept_key(self.folder)
+        if kept and self.keys.opens(kept):
+            return kept
+        _, key = self.keys.add(HOLDER, EVERYTHING, by=HOLDER)
+        fresh = self.folder / f"{KEY_FILE}.{os.getpid()}"
+        with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as handle:
+            handle.write(key)
+        fresh.replace(self.folder / KEY_FILE)
+        return key
 
     def close(self) -> None:
         """Close every file and connection."""
@@ -149,6 +195,13 @@ class Home:
             views.engine.dispose()
         for house in self.houses:
             house.log.close()
+        self.vault.keys.close()
+
+
+def kept_key(folder: Path) -> str | None:
+    """What stands in a home's file `api-key`."""
+    file = folder / KEY_FILE
+    return file.read_text().strip() if file.exists() else None
 
 
 @contextmanager
@@ -165,6 +218,7 @@ def opened(settings: Settings, *, check: bool = True) -> Iterator[Home]:
         from deploy.cli.embedded import embedded  # noqa: PLC0415 - as above
 
         home = embedded(settings)
+    home = replace(home, own_key=settings.key)
     try:
         if check:
             home.check()

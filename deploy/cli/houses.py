@@ -15,3 +15,6 @@ HEARS: dict[str, tuple[str, ...]] = {
     "billing": ("gateway", "training"),
 }
 """Its speakers, by listener."""
+
+NO_PATIENCE = 0
+"""Whoever finds a worker at work leaves the work to it."""

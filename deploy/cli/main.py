@@ -9,12 +9,15 @@ from deploy.cli import (
     asking,
     demo,
     exporting,
+    forgetting,
+    keys,
     operating,
     parked,
     services,
     serving,
     telling,
     treaty,
+    webhooks,
 )
 from deploy.cli.output import refused
 from shared.asks.flaws import flaws_of
@@ -29,7 +32,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
-for commands in (demo, serving, telling, asking, exporting, operating, parked, services, treaty):
+for commands in (
+    demo,
+    serving,
+    telling,
+    asking,
+    exporting,
+    forgetting,
+    operating,
+    parked,
+    keys,
+    webhooks,
+    services,
+    treaty,
+):
     commands.register(app)
 
 

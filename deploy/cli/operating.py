@@ -6,9 +6,11 @@ from typing import Any
 import typer
 
 from deploy.cli import options
+from deploy.cli.forgetting import unsound_keys
 from deploy.cli.home import Home, opened
 from deploy.cli.houses import VIEWS
 from deploy.cli.output import out, progress, shown, table
+from deploy.cli.webhooks import webhooks_status
 from services.billing.views.audit import audited
 from shared.eventstore.recorder import SCHEMA_VERSION
 from shared.eventstore.views import rebuilt
@@ -56,14 +58,15 @@ def make_topics(settings: Settings) -> None:
 
 
 def status(as_json: options.Json = False) -> None:
-    """Heads, positions heard, lag and what is parked, by house.
+    """Heads, positions heard, lag and what is parked, by house; and how webhooks go.
 
-    Exit code 1 if anything is parked, or Kafka away.
+    Exit code 1 if anything is parked, Kafka away, or a webhook's endpoint gone or given up on.
 
     Example: cagette status --json
     """
     with opened(Settings()) as home:
         found = {house.name: _status(home, house) for house in home.houses}
+        found["gateway"]["webhooks"] = webhooks = webhooks_status(home)
     if as_json:
         shown(found)
     else:
@@ -89,7 +92,10 @@ def status(as_json: options.Json = False) -> None:
             for name, s in found.items()
         ]
         table(f"home {Settings().home}", header, rows)
-    if any(s["parked"] or s["lag"] is None for s in found.values()):
+        said = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in webhooks.items())
+        out.print(f"webhooks: {said}")
+    trouble = webhooks["given_up"] or webhooks["gone"]
+    if trouble or any(s["parked"] or s["lag"] is None for s in found.values()):
         raise typer.Exit(1)
 
 
@@ -115,13 +121,15 @@ def _status(home: Home, house: House[Any]) -> dict[str, Any]:
 def verify(as_json: options.Json = False) -> None:
     """Audit the whole log: every event decodes, every amount adds up, views equal their rebuild.
 
+    And persons: whatever is sealed has had its key, and who was forgotten has none.
+
     Example: cagette verify
     """
     with opened(Settings()) as home, progress("auditing"):
         events = sum(house.log.head() for house in home.houses)
         violations = list(_undecodable(home))
         if not violations:
-            violations = [*_audit(home), *_views(home)]
+            violations = [*_audit(home), *_views(home), *unsound_keys(home)]
     if as_json:
         shown({"events": events, "violations": violations})
     else:

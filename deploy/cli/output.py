@@ -2,13 +2,14 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from shared.kernel.answers import Answer
 from shared.kernel.errors import Refusal
@@ -34,6 +35,8 @@ def answered(answer: Answer, sentence: str, *, as_json: bool, dry_run: bool = Fa
     out.print(f"{would}{sentence}: [bold]{answer.result}[/]")
     for name, figure in answer.figures.items():
         out.print(f"  {_named(name)}: {_valued(name, figure)}")
+    for warning in answer.warnings:
+        out.print(f"  [yellow]warning:[/] {warning}", highlight=False)
 
 
 def shown(content: Any) -> None:
@@ -57,13 +60,20 @@ def refused(refusal: Refusal, *, as_json: bool) -> None:
         err.print(f"  {flaw.pointer}: {flaw.detail}", highlight=False, markup=False)
 
 
-def table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; columns after the first are aligned to the right."""
+def table(
+    title: str,
+    header: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    whole: Collection[str] = (),
+) -> None:
+    """Print a table; columns after the first are on the right, those in `whole` never cut."""
     shown_table = Table(title=title, title_justify="left", header_style="bold")
     for number, name in enumerate(header):
-        shown_table.add_column(name, justify="left" if number == 0 else "right")
+        side: JustifyMethod = "left" if number == 0 else "right"
+        shown_table.add_column(name, justify=side, no_wrap=name in whole)
     for row in rows:
-        shown_table.add_row(*map(str, row))
+        shown_table.add_row(*(Text(str(cell)) for cell in row))
     out.print(shown_table)
 
 

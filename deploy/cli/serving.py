@@ -1,6 +1,6 @@
 """`cagette serve` and `work`: the HTTP API, and the houses listening to each other."""
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from enum import StrEnum
 from typing import Annotated
 
@@ -55,14 +55,17 @@ def work(
 ) -> None:
     """Let houses publish, hear and keep their views, until Ctrl-C or SIGTERM.
 
-    A second worker of the same house waits until the first one ends.
+    The gateway's also delivers webhooks. A second worker of a house waits until the first ends.
 
     Example: cagette work --once
     """
+    from deploy.cli.delivering import deliver_once, delivering  # noqa: PLC0415 - as for `serve`
+
     stop = stop_on_sigterm()
     with opened(Settings()) as home:
         if once:
             taken_in = sum(home.catch_up())
+            deliver_once(home)
             if as_json:
                 shown({"taken_in": taken_in})
             else:
@@ -70,5 +73,6 @@ def work(
             return
         wanted = [house.value for house in houses or HouseName]
         workers = [worker for name, worker in home.workers.items() if name in wanted]
-        with suppress(KeyboardInterrupt):
+        delivers = HouseName.GATEWAY in wanted
+        with suppress(KeyboardInterrupt), delivering(home, stop.set) if delivers else nullcontext():
             keep_working(workers, stop)

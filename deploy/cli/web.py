@@ -11,8 +11,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from deploy.cli.clock import today
-from deploy.cli.hearing import POLL_SECONDS, hear
-from deploy.cli.home import Home
+from deploy.cli.delivering import delivering
+from deploy.cli.hearing import POLL_SECONDS, beside, hear
+from deploy.cli.home import KEY_FILE, Home
 from deploy.cli.output import out, shown
 from services.gateway.api.imports import MAXIMUM_LINE_BYTES
 from services.gateway.api.reads import reads
@@ -21,6 +22,9 @@ from services.gateway.api.shown import Shown
 from services.training.api.routes import routes as training_routes
 from shared.settings import Settings
 from shared.web.app import create_app
+from shared.web.keyring import Keyring
+from shared.web.limits import Limits
+from shared.web.server import ProblemProtocol
 
 
 def run(home: Home, settings: Settings, *, training: bool = False, as_json: bool = False) -> None:
@@ -28,13 +32,15 @@ def run(home: Home, settings: Settings, *, training: bool = False, as_json: bool
 
     Where `training` is served it is training's own API, for the gateway.
     """
-    key = settings.key or home.api_key()
+    key = home.api_key()
     told = threading.Event()
-    app = training_app(home, settings, key) if training else web_app(home, settings, key, told)
-    config = uvicorn.Config(app, host=settings.host, port=settings.port, log_level="warning")
-    server = uvicorn.Server(config)
+    if training:
+        app = training_app(home, settings, key)
+    else:
+        app = web_app(home, settings, settings.key, told)
+    server = uvicorn.Server(configured(app, settings))
     where = f"http://{settings.host}:{settings.port}"
-    source = "CAGETTE_KEY" if settings.key else str(home.folder / "api-key")
+    source = "CAGETTE_KEY" if settings.key else str(home.folder / KEY_FILE)
     if as_json:
         shown({"url": where, "key_in": source})
     else:
@@ -43,50 +49,57 @@ def run(home: Home, settings: Settings, *, training: bool = False, as_json: bool
         server.run()
 
 
-def web_app(home: Home, settings: Settings, key: str, told: threading.Event) -> FastAPI:
-    """The gateway's HTTP app over a home."""
+def configured(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    """How an app is served."""
+    return uvicorn.Config(
+        app, host=settings.host, port=settings.port, log_level="warning", http=ProblemProtocol
+    )
+
+
+def web_app(home: Home, settings: Settings, key: str | None, told: threading.Event) -> FastAPI:
+    """The gateway's HTTP app over a home: for the deployment's own `key`, and all given out."""
     shown = Shown(home.gateway, home.views["gateway"], home.gateway_desk.training, today)
     return create_app(
         "Cagette billing",
         [routes(home.gateway_desk, shown, told.set), reads(shown)],
-        key=key,
-        maximum_body_bytes=min(settings.maximum_body_bytes, MAXIMUM_LINE_BYTES),
-        unlimited=("/v1/imports",),
+        keys=Keyring(key, home.keys),
+        limits=Limits(
+            body_bytes=min(settings.maximum_body_bytes, MAXIMUM_LINE_BYTES),
+            requests_per_second=settings.requests_per_second,
+            requests_in_flight=settings.requests_in_flight,
+            unlimited=frozenset({"/v1/imports"}),
+        ),
     )
 
 
 def training_app(home: Home, settings: Settings, key: str) -> FastAPI:
-    """Training's HTTP app, which the gateway calls."""
+    """Training's HTTP app, which the gateway calls, and nobody else."""
     return create_app(
         "Cagette training",
         [training_routes(home.training_desk)],
-        key=key,
-        maximum_body_bytes=settings.maximum_body_bytes,
+        keys=Keyring(key),
+        limits=Limits(
+            body_bytes=settings.maximum_body_bytes,
+            requests_in_flight=settings.requests_in_flight,
+        ),
     )
 
 
 @contextmanager
 def _listening(home: Home, told: threading.Event, server: uvicorn.Server) -> Iterator[None]:
-    """A thread that lets billing hear what was told; if it breaks, the server stops with it."""
-    broken: list[BaseException] = []
+    """Threads that let billing hear what was told, and deliver webhooks.
+
+    If one of them breaks, the server stops with it.
+    """
 
     def listen() -> None:
-        try:
-            while not server.should_exit:
-                told.wait(POLL_SECONDS)
-                told.clear()
-                hear(home)
-        except BaseException as reason:
-            broken.append(reason)
-            server.should_exit = True
-            raise
+        while not server.should_exit:
+            told.wait(POLL_SECONDS)
+            told.clear()
+            hear(home)
 
-    thread = threading.Thread(target=listen, name="listener", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
+    def end() -> None:
         server.should_exit = True
-        thread.join()
-    if broken:
-        raise broken[0]
+
+    with delivering(home, end), beside("listener", listen, end):
+        yield

@@ -150,9 +150,13 @@ class Billing:
         statements, transfers = self.standing_on(monday)
         return any(s.stands_on(monday) for s in statements) or any(t.stands() for t in transfers)
 
+    def parked(self) -> dict[str, int]:
+        """How many facts are parked, by `speaker/key`."""
+        return parked_keys(self._work)
+
     def refuse_parked(self, *, despite: bool) -> None:
         """Refuse to go on while facts are parked, unless that is said to be meant."""
-        parked = parked_keys(self._work)
+        parked = self.parked()
         if parked and not despite:
             raise FactsParked(
                 f"Facts of {', '.join(parked)} are parked and may concern this: see "

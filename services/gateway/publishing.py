@@ -22,6 +22,12 @@ def producer_changed(event: Producer.Changed) -> Fact:
     return _producer(facts.ProducerChanged, event.notice)
 
 
+@publishing.tell(Producer.Forgotten)
+def producer_forgotten(event: Producer.Forgotten) -> Fact:
+    """The whole again, without his person."""
+    return _producer(facts.ProducerChanged, event.notice)
+
+
 @publishing.tell(Market.Opened)
 def market_opened(event: Market.Opened) -> Fact:
     """Told for the first time."""

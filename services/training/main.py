@@ -3,19 +3,24 @@
 import tomllib
 from pathlib import Path
 
+import msgspec
+
 from services.training.api.desk import TrainingDesk
 from services.training.application import Training
+from services.training.domain.bpf import BpfForm
 from services.training.domain.learner import Rhythm
 from services.training.publishing import publishing
+from services.training.views import attendees, sessions
 from shared.eventstore.lease import Lease
 from shared.eventstore.log import EventLog
-from shared.eventstore.views import View
+from shared.eventstore.views import Views
 from shared.messaging.house import House
 from shared.messaging.rules import Policies
 
-VIEWS: tuple[View, ...] = ()
+VIEWS = (sessions.VIEW, attendees.VIEW)
 
 REFERENCE_RHYTHM = Path(__file__).parent / "reference_rhythm.toml"
+REFERENCE_BPF = Path(__file__).parent / "reference_bpf.toml"
 
 
 def build(log: EventLog, lease: Lease) -> House[Training]:
@@ -30,7 +35,8 @@ def build(log: EventLog, lease: Lease) -> House[Training]:
     )
 
 
-def desk(house: House[Training]) -> TrainingDesk:
-    """How the house is asked by its neighbours in the same process."""
-    rhythm = Rhythm(**tomllib.loads(REFERENCE_RHYTHM.read_text("utf-8")))
-    return TrainingDesk(house, rhythm)
+def desk(house: House[Training], views: Views) -> TrainingDesk:
+    """How the house is asked by its neighbours in the same process, and what it shows them."""
+    rhythm = msgspec.convert(tomllib.loads(REFERENCE_RHYTHM.read_text("utf-8")), Rhythm)
+    form = msgspec.convert(tomllib.loads(REFERENCE_BPF.read_text("utf-8")), BpfForm)
+    return TrainingDesk(house, views, rhythm, form)

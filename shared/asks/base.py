@@ -22,6 +22,15 @@ from pydantic import (
 ID_PATTERN = r"^[A-Za-z0-9_.-]{1,40}$"
 INSTANT_PATTERN = r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})"
 FIRST_YEAR, LAST_YEAR = "1990", "2199"
+DAY_SHAPE = (
+    r"(199[0-9]|2[01][0-9]{2})-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"
+    r"|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-9]))"
+)
+"""A day as the documentation has it; which years have a 29 February, the parser knows."""
+INSTANT_SHAPE = (
+    rf"{DAY_SHAPE}[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{{1,9}})?"
+    r"([Zz]|[+-](0[0-9]|1[0-3]):[0-5][0-9])"
+)
 DECIMAL_PATTERN = r"^[0-9]{1,9}(\.[0-9]{1,6})?$"
 
 
@@ -37,7 +46,13 @@ def json_integer(value: Any) -> Any:
 def _id(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError("must be a string or an integer")
-    return str(value) if isinstance(value, int) else value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int):
+        return value
+    if value < 0:
+        raise ValueError("an integer must not be negative")
+    return str(value)
 
 
 def _written(pattern: str, example: str) -> Callable[[Any], Any]:
@@ -63,7 +78,12 @@ Id = Annotated[
     Field(pattern=ID_PATTERN),
     BeforeValidator(_id),
     WithJsonSchema(
-        {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": ID_PATTERN}]}
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0},
+                {"type": "string", "pattern": ID_PATTERN},
+            ]
+        }
     ),
 ]
 """The marketplace's own id: an integer or a string, kept and compared as a string."""
@@ -79,11 +99,16 @@ SignedCents = Annotated[int, Field(ge=-(10**12), le=10**12), BeforeValidator(jso
 BasisPoints = Annotated[int, Field(ge=0, le=10_000), BeforeValidator(json_integer)]
 Count = Annotated[int, Field(ge=0, le=10**9), BeforeValidator(json_integer)]
 Flag = Annotated[bool, Field(strict=True)]
-Day = Annotated[date, BeforeValidator(_written(r"\d{4}-\d{2}-\d{2}", "2024-10-04"))]
+Day = Annotated[
+    date,
+    BeforeValidator(_written(r"\d{4}-\d{2}-\d{2}", "2024-10-04")),
+    WithJsonSchema({"type": "string", "format": "date", "pattern": f"^{DAY_SHAPE}$"}),
+]
 Instant = Annotated[
     AwareDatetime,
     BeforeValidator(_written(INSTANT_PATTERN, "2024-10-04T21:12:09+02:00")),
     PlainSerializer(_in_utc, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": f"^{INSTANT_SHAPE}$"}),
 ]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 

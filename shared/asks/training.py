@@ -1,11 +1,21 @@
 """What training is told, through the gateway: sessions, enrolments, completions, cancellations."""
 
+from datetime import date
 from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
 from shared.asks.base import Actor, Body, Cents, Count, Day, DecimalString, Number, Text
+from shared.asks.training_figures import Bpf, TrainingFundings
+from shared.asks.training_shown import (
+    DueList,
+    HeldTrainings,
+    ProducerTrainings,
+    SessionPage,
+    SessionShown,
+)
 from shared.kernel.answers import Answer
+from shared.kernel.errors import Refusal
 
 
 class Session(Body):
@@ -64,7 +74,41 @@ BODIES: dict[str, type[Body]] = {
 """By the kind of an import line."""
 
 
-class TrainingHouse(Protocol):
+class NeighbourAway(Refusal):
+    """A neighbour does not answer: nothing was half done, asking again will do."""
+
+    name = "neighbour-away"
+
+
+class TrainingReads(Protocol):
+    """What training shows its neighbours. Reads wait for nobody, and nobody waits for them.
+
+    They raise NotFound for an unknown id, and NeighbourAway where training is another process.
+    """
+
+    def sessions(self, limit: int, after: str | None) -> SessionPage:
+        """Up to `limit` sessions that follow an id, by id."""
+
+    def session(self, session_id: str) -> SessionShown:
+        """A session and everyone in it."""
+
+    def trainings_of(self, producer_id: str) -> ProducerTrainings:
+        """All that a producer is in, and how he stands with his updates today."""
+
+    def due(self, on: date | None, limit: int, after: str | None) -> DueList:
+        """Whose update is due or lapsed by a day (today in Paris, where none is given)."""
+
+    def fundings(self, year: int) -> TrainingFundings:
+        """Who pays for the sessions that end in a year, by fund."""
+
+    def bpf(self, year: int) -> Bpf:
+        """What the *bilan pédagogique et financier* of a year asks for."""
+
+    def held(self) -> HeldTrainings:
+        """Every notice about a training that waits for another."""
+
+
+class TrainingHouse(TrainingReads, Protocol):
     """Training, as its neighbours ask it."""
 
     def tell(

@@ -1,6 +1,7 @@
 """A house's event log, and one transaction on it."""
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple, cast
 from uuid import UUID
@@ -122,6 +123,14 @@ class EventLog(Application[UUID]):
                     self.mapper.to_domain_event(notification)
                 except MapperDeserialisationError as reason:
                     yield f"event {position}: {reason}"
+
+    def matches(self, pattern: re.Pattern[bytes]) -> Iterator[bytes]:
+        """The first group of every match of a pattern in the stored events, as they stand."""
+        position = 0
+        while page := self.recorder.select_notifications(position, PAGE, inclusive_of_start=False):
+            position = page[-1].id
+            for notification in page:
+                yield from pattern.findall(notification.state)
 
     def begin(self) -> "Work":
         """Start one transaction."""

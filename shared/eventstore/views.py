@@ -5,6 +5,7 @@ So a view needs no state of its own but the position it has read to, and a rebui
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,11 +27,15 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from shared.eventstore.log import EventLog, NotMigrated
+from shared.eventstore.postgres import CONNECT_SECONDS
 from shared.kernel.aggregate import Remembered
 
 PAGE = 1_000
 
 Row = tuple[Table, Mapping[str, Any]]
+
+CODE_POINTS = String().with_variant(String(collation="C"), "postgresql")
+"""Text that every database sorts as Python does, whatever its locale."""
 
 METADATA = MetaData()
 POSITIONS = Table(
@@ -65,10 +70,7 @@ class Views:
 
     def migrate(self) -> None:
         """Create the tables that are missing; two that migrate at once wait for each other."""
-        with self.engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                turn = "SELECT pg_advisory_xact_lock(hashtext('cagette migrate'))"
-                connection.exec_driver_sql(turn)
+        with migrating(self.engine) as connection:
             for table in (POSITIONS, *self.tables):
                 table.create(connection, checkfirst=True)
             known = set(connection.scalars(select(POSITIONS.c.view)))
@@ -109,12 +111,27 @@ class Views:
         return sorted(found, key=lambda row: tuple(row[i] for i in keys))
 
 
+@contextmanager
+def migrating(engine: Engine) -> Iterator[Connection]:
+    """A transaction in which tables are made; two that migrate at once wait for each other."""
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('cagette migrate'))")
+        yield connection
+
+
 def postgres_engine(url: str, schema: str) -> Engine:
-    """An engine for views in a house's schema; `url` as PostgreSQL's own clients take it."""
+    """An engine for tables in one schema; `url` as PostgreSQL's own clients take it.
+
+    What stands in the tables never stands in an error.
+    """
     return create_engine(
         "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(url, options=f"-c search_path={schema}"),
+        creator=lambda: psycopg.connect(
+            url, options=f"-c search_path={schema}", connect_timeout=CONNECT_SECONDS
+        ),
         pool_pre_ping=True,
+        hide_parameters=True,
     )
 
 

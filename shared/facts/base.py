@@ -11,7 +11,9 @@ Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$", description="A mark
 Cents = Annotated[int, Field(strict=True, description="Integer cents of a euro, signed.")]
 BasisPoints = Annotated[int, Field(strict=True, ge=0, description="600 is 6 %.")]
 Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="YYYY-MM, Paris.")]
-SealedPerson = Annotated[Sealed, Field(description="A person's fields as one sealed value.")]
+SealedPerson = Annotated[
+    Sealed, Field(description="A person's fields, sealed; `erased:` for good once he is forgotten.")
+]
 PaymentMode = Literal["ONLINE", "ON_SITE"]
 Formula = Literal["FLEXIBLE", "ENGAGEE"]
 TrainingKind = Literal["INTEGRATION", "UPDATE"]

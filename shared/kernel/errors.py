@@ -47,6 +47,14 @@ class KeyReused(Refusal):
 
 
 class NotFound(Refusal):
-    """What is asked about does not exist."""
+    """What is asked about does not exist, or is not for whoever asks to see."""
 
     name = "not-found"
+
+
+def unknown(what: str, natural_id: str) -> NotFound:
+    """The one refusal of an object that was never told of, or that may not be seen.
+
+    In the same words, so that nobody learns which of the two it is.
+    """
+    return NotFound(f"There is no {what} {natural_id}, as far as was told.")

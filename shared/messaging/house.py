@@ -78,6 +78,11 @@ class House(Generic[App]):
                 work.commit()
             return answer, False
 
+    def answered(self, ask: Ask) -> Answer | None:
+        """What an ask with this key was answered before, if any; refuses one of other content."""
+        earlier = self.log.begin().find(Asked, ask.id) if ask.key else None
+        return _same_again(earlier, ask) if earlier else None
+
     def hear(self, messages: Sequence[Message]) -> None:
         """Take facts in, each exactly once, in one transaction for all of them.
 

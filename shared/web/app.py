@@ -1,77 +1,86 @@
-"""The factory of every HTTP app: problems for all that is refused, keys, limits, health."""
+"""The factory of every HTTP app: keys, limits, problems for all that is refused, health."""
 
-import hmac
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.asks.flaws import flaws_in
 from shared.eventstore.failures import STORAGE_EXCEPTIONS, storage_refusal
-from shared.kernel.errors import NotFound, NotValid, Refusal
-from shared.web.problems import BadRequest, MethodNotAllowed, TooLarge, Unauthorized, problem, table
+from shared.kernel.errors import NotValid, Refusal
+from shared.web.gate import Gate
+from shared.web.guarded import Guarded, nowhere
+from shared.web.keyring import Keyring
+from shared.web.limits import BodyLimit, Limits
+from shared.web.problems import problem
+from shared.web.refusals import BadRequest, InternalError, MethodNotAllowed
+from shared.web.table import AT_THE_DOOR, markdown
 
-
-def create_app(
-    title: str,
-    routers: Sequence[APIRouter],
-    *,
-    key: str,
-    maximum_body_bytes: int,
-    unlimited: Sequence[str] = (),
-) -> FastAPI:
-    """An app whose every route needs the bearer `key`, but health and documentation.
-
-    Bodies have `maximum_body_bytes` at most, except on the `unlimited` paths.
-    """
-    app = FastAPIOffline(
-        redoc_url=None,
-        title=title,
-        version="1",
-        description=f"Every refusal is problem+json (RFC 9457) with a stable type.\n\n{table()}",
-        telemetry={"tracing": False, "metrics": False, "logs": False},
-    )
-    app.state.offered = [
-        (route.path_regex, route.methods)
-        for router in (*routers, health)
-        for route in router.routes
-        if isinstance(route, APIRoute)
-    ]
-    for router in routers:
-        app.include_router(router, dependencies=[Depends(bearer)])
-    app.include_router(health)
-    app.add_exception_handler(Refusal, _refused)
-    app.add_exception_handler(RequestValidationError, _not_valid)
-    app.add_exception_handler(HTTPException, _http)
-    for storage_error in STORAGE_EXCEPTIONS:
-        app.add_exception_handler(storage_error, _storage)
-    app.add_middleware(BodyLimit, maximum_bytes=maximum_body_bytes, unlimited=unlimited)
-    app.add_middleware(KeyGuard, key=key, open_to_all=(health_path, *DOCUMENTATION))
-    return app
-
+HEALTH = "/livez"
+DOCUMENTATION = ("/docs", "/openapi.json", "/static-offline-docs")
 
 health = APIRouter(tags=["health"])
 
 
-health_path = "/livez"
-DOCUMENTATION = ("/docs", "/openapi.json", "/static-offline-docs")
-
-
-@health.get(health_path)
+@health.get(HEALTH)
 async def livez() -> dict[str, str]:
     """The process answers."""
     return {"status": "alive"}
 
 
-bearer = HTTPBearer(auto_error=False, description="The key of the home: see `CAGETTE_KEY`.")
-"""For the documentation; `KeyGuard` looks at the key before anything else is read."""
+def create_app(
+    title: str, routers: Sequence[APIRouter], *, keys: Keyring, limits: Limits
+) -> FastAPI:
+    """An app whose every route needs a key with its scope, but health and documentation.
+
+    Raises TypeError for a route that does not say which scope it needs.
+    """
+    for route in _routes(routers):
+        if not isinstance(route, Guarded) or route.needs is None:
+            raise TypeError(
+                f"{route.path} is open to everybody: its router needs route_class=Guarded, "
+                "its function a caller (Telling, Reading, ReadingAll or Operating)"
+            )
+    app: FastAPI = FastAPIOffline(
+        redoc_url=None,
+        title=title,
+        version="1",
+        description="Every refusal is problem+json (RFC 9457) with a stable type, "
+        f"`urn:cagette:problem:` and its name.\n\n{markdown(AT_THE_DOOR)}",
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+        redirect_slashes=False,
+        lifespan=_closing(keys),
+    )
+    app.state.offered = [(route.path_regex, route.methods) for route in _routes((*routers, health))]
+    for router in (*routers, health):
+        app.include_router(router)
+    for raised, answer in _ANSWERS:
+        app.add_exception_handler(raised, answer)
+    app.add_middleware(BodyLimit, body_bytes=limits.body_bytes, unlimited=limits.unlimited)
+    app.add_middleware(Gate, keys=keys, limits=limits, open_to_all=(HEALTH, *DOCUMENTATION))
+    return app
+
+
+def _routes(routers: Sequence[APIRouter]) -> Iterator[APIRoute]:
+    for router in routers:
+        for route in router.routes:
+            assert isinstance(route, APIRoute), route
+            yield route
+
+
+def _closing(keys: Keyring) -> Any:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        keys.close()
+
+    return lifespan
 
 
 async def _refused(_: Request, refusal: Exception) -> Any:
@@ -97,7 +106,7 @@ async def _http(request: Request, reason: Exception) -> Any:
     assert isinstance(reason, HTTPException)
     path = request.url.path
     if reason.status_code == 404:
-        return problem(NotFound(f"There is nothing at {path}: see /docs."))
+        return problem(nowhere(path))
     if reason.status_code == 405:
         response = problem(MethodNotAllowed(f"{request.method} is not offered at {path}."))
         response.headers["Allow"] = ", ".join(_methods(request))
@@ -118,61 +127,21 @@ async def _storage(_: Request, error: Exception) -> Any:
     return problem(refusal)
 
 
-class KeyGuard:
-    """Lets pass who has the key, before anything of the request is read."""
-
-    def __init__(self, app: ASGIApp, key: str, open_to_all: Sequence[str]) -> None:
-        self._app = app
-        self._expected = f"Bearer {key}".encode()
-        self._open_to_all = tuple(open_to_all)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer 401."""
-        if scope["type"] != "http" or scope["path"].startswith(self._open_to_all):
-            await self._app(scope, receive, send)
-            return
-        given = dict(scope["headers"]).get(b"authorization")
-        if given is None:
-            refusal = Unauthorized("Send the key as `Authorization: Bearer <key>`.")
-        elif hmac.compare_digest(given, self._expected):
-            await self._app(scope, receive, send)
-            return
-        else:
-            refusal = Unauthorized("This key opens nothing here.")
-        await problem(refusal)(scope, receive, send)
+async def _gone(_: Request, reason: Exception) -> Any:
+    """Nobody is there to read it."""
+    return problem(BadRequest(f"The client went away: {reason or 'its body broke off'}."))
 
 
-class BodyLimit:
-    """Refuses a body above the limit, whatever its Content-Length says, and reads no further."""
+async def _failed(_: Request, __: Exception) -> Any:
+    """The server's log has the error; the client is told nothing of our inside."""
+    return problem(InternalError("This is an error of ours, and stands in the log of the server."))
 
-    def __init__(self, app: ASGIApp, maximum_bytes: int, unlimited: Sequence[str]) -> None:
-        self._app = app
-        self._maximum_bytes = maximum_bytes
-        self._unlimited = unlimited
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, counting the bytes of its body."""
-        if scope["type"] != "http" or scope["path"] in self._unlimited:
-            await self._app(scope, receive, send)
-            return
-        read = 0
-        too_large = problem(TooLarge(f"A body has {self._maximum_bytes} bytes at most."))
-
-        async def counted() -> Message:
-            nonlocal read
-            message = await receive()
-            read += len(message.get("body", b""))
-            if read > self._maximum_bytes:
-                raise ClientDisconnect
-            return message
-
-        async def answered(message: Message) -> None:
-            if read <= self._maximum_bytes:
-                await send(message)
-            elif message["type"] == "http.response.start":
-                await too_large(scope, receive, send)
-
-        try:
-            await self._app(scope, counted, answered)
-        except ClientDisconnect:
-            await too_large(scope, receive, send)
+_ANSWERS: tuple[tuple[type[Exception], Any], ...] = (
+    (Refusal, _refused),
+    (RequestValidationError, _not_valid),
+    (HTTPException, _http),
+    (ClientDisconnect, _gone),
+    *((raised, _storage) for raised in STORAGE_EXCEPTIONS),
+    (Exception, _failed),
+)

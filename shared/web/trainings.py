@@ -7,6 +7,8 @@ from fastapi import APIRouter, Header, Path, Response
 from shared.asks import training
 from shared.asks.base import ID_PATTERN, Body
 from shared.web.answers import AnswerBody
+from shared.web.callers import Caller
+from shared.web.guarded import Telling
 from shared.web.problems import PROBLEMS
 
 Id = Annotated[str, Path(pattern=ID_PATTERN)]
@@ -31,7 +33,13 @@ class Tell(Protocol):
     """Hands a notice to a desk and answers."""
 
     def __call__(
-        self, natural_id: str, body: Body, *, session_id: str | None = None, key: str | None = None
+        self,
+        caller: Caller,
+        natural_id: str,
+        body: Body,
+        *,
+        session_id: str | None = None,
+        key: str | None = None,
     ) -> Response:
         """`natural_id` is the producer's where there is a `session_id`, else the session's."""
 
@@ -40,25 +48,35 @@ def add_trainings(router: APIRouter, tell: Tell) -> None:
     """Add the calls about trainings."""
 
     @router.put(SESSION, response_model=AnswerBody, responses=RESPONSES)
-    def tell_session(session_id: Id, body: training.Session) -> Response:
+    def tell_session(caller: Telling, session_id: Id, body: training.Session) -> Response:
         """A training session was planned or edited."""
-        return tell(session_id, body)
+        return tell(caller, session_id, body)
 
     @router.put(ENROLMENT, response_model=AnswerBody, responses=RESPONSES)
-    def tell_enrolment(session_id: Id, producer_id: Id, body: training.Enrolment) -> Response:
+    def tell_enrolment(
+        caller: Telling, session_id: Id, producer_id: Id, body: training.Enrolment
+    ) -> Response:
         """A producer enrolled, or the enrolment was edited."""
-        return tell(producer_id, body, session_id=session_id)
+        return tell(caller, producer_id, body, session_id=session_id)
 
     @router.post(f"{ENROLMENT}/completion", response_model=AnswerBody, responses=RESPONSES)
     def tell_completion(
-        session_id: Id, producer_id: Id, body: training.Completion, key: Key = None
+        caller: Telling,
+        session_id: Id,
+        producer_id: Id,
+        body: training.Completion,
+        key: Key = None,
     ) -> Response:
         """A training was completed."""
-        return tell(producer_id, body, session_id=session_id, key=key)
+        return tell(caller, producer_id, body, session_id=session_id, key=key)
 
     @router.post(f"{ENROLMENT}/cancellation", response_model=AnswerBody, responses=RESPONSES)
     def tell_cancellation(
-        session_id: Id, producer_id: Id, body: training.Cancellation, key: Key = None
+        caller: Telling,
+        session_id: Id,
+        producer_id: Id,
+        body: training.Cancellation,
+        key: Key = None,
     ) -> Response:
         """A training was abandoned."""
-        return tell(producer_id, body, session_id=session_id, key=key)
+        return tell(caller, producer_id, body, session_id=session_id, key=key)

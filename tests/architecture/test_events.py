@@ -10,7 +10,7 @@ import re
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
@@ -27,7 +27,7 @@ from services.billing.main import tariff_from
 from shared.eventstore.log import EventLog, Work
 from shared.eventstore.mapper import TypedMapper, class_version, stored_shape
 from shared.eventstore.sqlite import SQLiteLogRecorder
-from shared.facts.envelope import Message
+from shared.facts.envelope import EPOCH, Message
 from shared.kernel.aggregate import Aggregate, Created, Remembered, event
 from tests.support import notices as n
 from tests.support.hard_season import hard_season
@@ -92,10 +92,10 @@ def rare_things(told: World) -> None:
     later = dataclasses.replace(tariff, from_on=date(2026, 1, 1), conditions=conditions)
     told.home.billing_desk.publish(later, by="test")
     position = told.home.gateway.log.head() + 1
-    at = datetime(2026, 11, 24, 9, tzinfo=UTC)
     sales = "cagette.gateway.SalesValidated.v1"
-    told.home.billing.hear([Message("gateway", position, sales, "2045", at, b"{}")])
+    told.home.billing.hear([Message("gateway", position, sales, "2045", EPOCH, b"{}")])
     told.home.billing_desk.release("gateway", "2045", by="test", why="a test", drop=True)
+    told.home.gateway_desk.forget("2045", by="test", why="a test")
     told.home.caught_up()
 
 

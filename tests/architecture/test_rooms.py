@@ -26,6 +26,7 @@ TREATY = "the treaty's own layers"
 PURE = "domain and kernel know no framework, no I/O, no clock, no chance"
 EVENT_LIBRARY = "the event sourcing library stays in the event store, and in the kernel's aggregate"
 BROKERS = "kafka in the messaging, psycopg in the event store"
+CIPHERS = "cryptography in the vault"
 PEOPLE = "use cases answer people, they hear and tell no facts"
 
 
@@ -74,8 +75,9 @@ VIOLATIONS = [
     Planted(DOWNWARDS, "shared.web.app", "import deploy.cli.output"),
     Planted(TREATY, "shared.kernel.money", "import shared.eventstore.log"),
     Planted(TREATY, "shared.kernel.money", "import shared.settings"),
-    Planted(TREATY, "shared.vault", "import shared.facts.base"),
-    Planted(TREATY, "shared.settings", "import shared.vault"),
+    Planted(TREATY, "shared.vault.seal", "import shared.facts.base"),
+    Planted(TREATY, "shared.vault.keys", "import shared.eventstore.views"),
+    Planted(TREATY, "shared.settings", "import shared.vault.vault"),
     Planted(TREATY, "shared.facts.base", "import shared.messaging.rules"),
     Planted(TREATY, "shared.facts.base", "import shared.eventstore.log"),
     Planted(TREATY, "shared.facts.base", "import shared.asks.base"),
@@ -96,11 +98,18 @@ VIOLATIONS = [
     Planted(EVENT_LIBRARY, "shared.facts.base", "import eventsourcing.domain"),
     Planted(EVENT_LIBRARY, "shared.asks.base", "import eventsourcing.domain"),
     Planted(EVENT_LIBRARY, "shared.web.app", "import eventsourcing.application"),
-    Planted(EVENT_LIBRARY, "shared.vault", "import eventsourcing.cipher"),
+    Planted(EVENT_LIBRARY, "shared.vault.seal", "import eventsourcing.cipher"),
+    Planted(EVENT_LIBRARY, "shared.vault.keys", "import sqlite3"),
     Planted(EVENT_LIBRARY, "shared.settings", "import eventsourcing.utils"),
     Planted(BROKERS, "services.billing.main", "import kafka"),
     Planted(BROKERS, "deploy.cli.home", "import psycopg"),
     Planted(BROKERS, "shared.web.app", "import psycopg_pool"),
+    Planted(BROKERS, "shared.vault.keys", "import psycopg"),
+    Planted(CIPHERS, "services.billing.adapters.html", "import cryptography.fernet"),
+    Planted(CIPHERS, "services.gateway.main", "import cryptography"),
+    Planted(CIPHERS, "deploy.cli.home", "import cryptography.hazmat.primitives.ciphers.aead"),
+    Planted(CIPHERS, "shared.eventstore.mapper", "import cryptography"),
+    Planted(CIPHERS, "shared.kernel.persons", "import cryptography"),
     Planted(PEOPLE, "services.billing.use_cases.closing", "import shared.facts.billing"),
     Planted(PEOPLE, "services.gateway.use_cases.markets", "import shared.facts.gateway"),
     Planted(PEOPLE, "services.training.use_cases.sessions", "import shared.facts.training"),

@@ -31,7 +31,7 @@ LAYOUT = re.compile(
         | (domain|use_cases|views|adapters|api)/\w+
         | policies/(__init__|from_(billing|gateway|training))
       ))
-    | shared/(__init__|vault|settings|(kernel|facts|asks|eventstore|messaging|web)/\w+)
+    | shared/(__init__|settings|(kernel|facts|asks|eventstore|messaging|vault|web)/\w+)
     | tests/(__init__|conftest
         | (architecture|journeys|reliability|support|billing|gateway|training|shared|deploy)/[\w/]+)
     """,

@@ -248,6 +248,9 @@ def test_the_runbook_takes_every_trouble_from_the_symptom_to_the_proof() -> None
         "The broker is away",
         "The database is away",
         "A fact is parked",
+        "Rotate a key",
+        "A webhook fails",
+        "A person asks to be forgotten",
     ]
     for page in pages:
         places = [page.find(f"**{step}.**") for step in ("Symptom", "Look", "Do", "Verify")]

@@ -14,6 +14,7 @@ from tests.gateway.test_door import (
     PRODUCER,
     SESSION,
     Door,
+    outcome,
     refused,
 )
 from tests.gateway.test_refusals import full_disk
@@ -67,7 +68,7 @@ def test_every_kind_of_notice_can_be_a_line_and_gets_the_answer_of_its_call(door
         (8, "cancellation", "2045", 201, "created"),
     ]
     for notice in EVERYTHING:
-        assert door.tell(notice).json() == {"result": "unchanged"}
+        assert outcome(door.tell(notice)) == {"result": "unchanged"}
 
 
 def test_the_same_file_a_second_time_changes_nothing(door: Door) -> None:

@@ -211,7 +211,7 @@ def test_what_is_held_says_what_it_waits_for_and_goes_when_that_is_told(cagette:
         notices.market("M2", seq=2, payment_mode_from="2024-01-01"),
         notices.distribution("D3"),
     )
-    assert read(cagette, "/held") == {"held": []}
+    assert read(cagette, "/held") == {"complete": True, "held": []}
 
 
 def test_what_was_paid_and_is_not_owed_is_held(cagette: World) -> None:

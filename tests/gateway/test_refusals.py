@@ -379,7 +379,7 @@ def test_on_a_full_disk_a_call_is_refused_whole_and_taken_once_there_is_room(doo
 
 def test_every_refusal_of_the_product_stands_in_the_one_table_of_statuses() -> None:
     assert main.app.info.name == "cagette"  # the command imports all there is,
-    assert kafka.SlowChecksums.name != training.NeighbourAway.name  # but what a deployment needs
+    assert kafka.SlowChecksums.name != training.NeighbourRefused.name  # but what a deployment needs
 
     def names(refusal: type[Refusal]) -> set[str]:
         own = {refusal.name} if "name" in vars(refusal) else set()

@@ -325,7 +325,9 @@ def commands() -> list[str]:
     return sorted(found)
 
 
-CHANGING = ("import", "payout", "close", "remind", "migrate")
+CHANGING = (
+    "import", "payout", "close", "remind", "migrate", "forget", "keys add", "keys revoke",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("command", commands())

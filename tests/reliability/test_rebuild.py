@@ -74,7 +74,7 @@ def test_causes_in_their_stored_order_give_the_same_house_again(
     log = EventLog(SQLiteLogRecorder(tmp_path / "again.sqlite"))
     log.migrate()
     again = billing.build(log, FileLease(tmp_path / "again.lease"))
-    desk = BillingDesk(again)
+    desk = BillingDesk(again, lived.home.vault)
     asks = {e.cause: e for e in lived.home.billing.log.history() if isinstance(e, Asked.Made)}
     for cause in dict.fromkeys(event.cause for event in lived.home.billing.log.history()):
         if cause in asks:

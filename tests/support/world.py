@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Table
 from starlette.testclient import TestClient
 
+from deploy.cli.forgetting import forgotten
 from deploy.cli.home import Home, opened
 from deploy.cli.operating import make_topics
 from deploy.cli.web import web_app
@@ -59,6 +60,11 @@ class World:
     def close(self, month: str, on: date = LATER) -> Answer:
         """Close a month."""
         return self.home.billing_desk.close(month, on, by="test")
+
+    def forget(self, producer_id: str = "2045", *, dry_run: bool = False) -> Answer:
+        """Forget a producer."""
+        self.home.caught_up()
+        return forgotten(self.home, producer_id, by="test", why="a test", dry_run=dry_run)
 
     def do(self, steps: Iterable[Step]) -> None:
         """Do the steps of a season; every notice must be taken."""

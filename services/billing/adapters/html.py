@@ -7,7 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from services.billing.domain.document import DocumentType, Issue
 from services.billing.domain.words import Channel, FeeKind, Formula
 from shared.kernel.french import euros, french_day, french_month, percent
-from shared.vault import unseal
+from shared.vault.vault import Vault
 
 FORMULAS = {Formula.FLEXIBLE: "FLEXIBLE", Formula.ENGAGEE: "ENGAGÉE"}
 KINDS = {FeeKind.SERVICE: "Frais de service", FeeKind.PAYMENT: "Frais de paiement en ligne"}
@@ -22,12 +22,15 @@ _templates = Environment(
 )
 
 
-def page(issue: Issue) -> str:
-    """A document as one self-contained page, in French, readable on a phone and in print."""
+def page(issue: Issue, vault: Vault) -> str:
+    """A document as one self-contained page, in French, readable on a phone and in print.
+
+    Its buyer's name and address come out of the `vault`.
+    """
     return _templates.get_template("document.html").render(
         issue=issue,
         title=f"{TITLES[issue.type]} {issue.number}",
-        buyer=unseal(issue.buyer),
+        buyer=vault.unseal(issue.buyer),
         at_source=issue.channel is Channel.ONLINE,
         month=french_month(issue.month),
         kinds=KINDS,

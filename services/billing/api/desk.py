@@ -9,20 +9,24 @@ from services.billing.application import Billing
 from services.billing.domain.document import Issue
 from services.billing.domain.tariff import Tariff
 from services.billing.use_cases.closing import close
+from services.billing.use_cases.forgetting import refuse_unfinished
 from services.billing.use_cases.settlement import settle
 from services.billing.use_cases.tariffs import publish
 from shared.eventstore.asks import Ask
 from shared.kernel.answers import Answer
 from shared.kernel.calendar import Month
 from shared.kernel.errors import NotFound
+from shared.kernel.persons import Sealed
 from shared.messaging.house import House
+from shared.vault.vault import Vault, documents_key
 
 
 class BillingDesk:
     """Where asks to billing come in. Raises the refusals of its use cases."""
 
-    def __init__(self, house: House[Billing]) -> None:
+    def __init__(self, house: House[Billing], vault: Vault) -> None:
         self._house = house
+        self._vault = vault
 
     def settle(
         self, monday: date, *, by: str, why: str | None = None, dry_run: bool = False
@@ -42,10 +46,14 @@ class BillingDesk:
     ) -> Answer:
         """Close a month; `why` closes it despite parked facts and says for what reason."""
         despite = why is not None
+
+        def reseal(buyer: Sealed, day: date) -> Sealed:
+            return self._vault.reseal(buyer, documents_key(day.year), dry_run=dry_run)
+
         return self._ask(
             "close",
             {"month": month, "on": on, "despite": despite, "why": why},
-            lambda billing: close(billing, month, on, despite=despite),
+            lambda billing: close(billing, month, on, reseal, despite=despite),
             by,
             dry_run,
         )
@@ -59,6 +67,10 @@ class BillingDesk:
         arguments = {"speaker": speaker, "key": key, "why": why, "drop": drop}
         ask = Ask("release", arguments, by=by, nonce=uuid4())
         return self._house.release(ask, speaker, key, why=why, drop=drop)
+
+    def refuse_unfinished(self, producer_id: str) -> None:
+        """Refuse to forget a producer of whom something is still to be settled or documented."""
+        refuse_unfinished(Billing(self._house.log.begin(), ""), producer_id)
 
     def has_tariff(self) -> bool:
         """Whether a tariff was ever published."""

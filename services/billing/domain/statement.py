@@ -166,6 +166,14 @@ class Statement(Aggregate):
         """Whether any amount stands in it at all."""
         return _stands(self.lines)
 
+    def concerns(self, producer_id: str, monday: date | None = None) -> bool:
+        """Whether an amount stands in it of a producer, or of anybody where he is the party.
+
+        With a `monday`, whether that is so of what is withheld then.
+        """
+        his = (n for n in self.lines if producer_id in (self.party_id, n.producer_id))
+        return _stands(n for n in his if monday in (None, n.monday))
+
     def nets_of(self, monday: date) -> Mapping[str, int]:
         """Net fees of a Monday by producer."""
         nets: dict[str, int] = defaultdict(int)

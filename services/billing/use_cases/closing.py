@@ -1,5 +1,6 @@
 """Close a month: its statements take nothing more, and their documents are issued."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
 
 from services.billing.application import Billing
@@ -10,6 +11,10 @@ from services.billing.domain.words import Channel
 from shared.kernel.answers import Answer, Result
 from shared.kernel.calendar import Month, first_day, last_day
 from shared.kernel.errors import Refusal
+from shared.kernel.persons import FORGOTTEN, Sealed
+
+Reseal = Callable[[Sealed, date], Sealed]
+"""A buyer, sealed so that he can be read as long as a document of a day must be kept."""
 
 
 class MonthsStanding(Refusal):
@@ -24,7 +29,9 @@ class DatedTooEarly(Refusal):
     name = "dated-too-early"
 
 
-def close(billing: Billing, month: Month, on: date, *, despite: bool = False) -> Answer:
+def close(
+    billing: Billing, month: Month, on: date, reseal: Reseal, *, despite: bool = False
+) -> Answer:
     """Close a month and issue its documents, and older ones that were held (contract §6).
 
     `on` dates the documents. `despite` closes in spite of parked facts. Closed already: only
@@ -37,7 +44,8 @@ def close(billing: Billing, month: Month, on: date, *, despite: bool = False) ->
         _refuse_unready(billing, books, month, despite)
         refuse_before(on, month)
         waiting += _closed(billing, books, month, on)
-    complete = [statement for statement in waiting if _is_complete(billing, statement)]
+    buyers = {statement.key: _buyer(billing, statement) for statement in waiting}
+    complete = [statement for statement in waiting if buyers[statement.key]]
     for statement in complete:
         refuse_before(on, statement.month)
     if (complete or is_new) and on < books.last_issued_on:
@@ -50,7 +58,7 @@ def close(billing: Billing, month: Month, on: date, *, despite: bool = False) ->
     for statement, number in zip(complete, numbers, strict=True):
         statement.document(number)
     for statement in complete:
-        _issue(billing, statement, on)
+        _issue(billing, statement, on, reseal(buyers[statement.key] or FORGOTTEN, on))
     figures = {"documents": len(complete), "held_documents": len(waiting) - len(complete)}
     return Answer(Result.CREATED if complete or is_new else Result.UNCHANGED, figures=figures)
 
@@ -90,16 +98,23 @@ def _vat_bp(billing: Billing, statement: Statement) -> int:
     return billing.tariffs().on(first_day(statement.month)).rates.vat_bp
 
 
-def _is_complete(billing: Billing, statement: Statement) -> bool:
+def _buyer(billing: Billing, statement: Statement) -> Sealed | None:
+    """Whom a document names: its party, or None while something is missing of him.
+
+    Once he is forgotten: the buyer of the invoice that it corrects, if it corrects any.
+    """
     party = billing.contract(statement.party_id)
-    return party.person is not None and not party.info_missing
+    if party.person == FORGOTTEN:
+        corrected = (line.corrects_number for line in _lines(billing, statement))
+        document = next((billing.document(number) for number in corrected if number), None)
+        return document.issue.buyer if document else None
+    return None if party.info_missing else party.person
 
 
-def _issue(billing: Billing, statement: Statement, on: date) -> None:
+def _issue(billing: Billing, statement: Statement, on: date, buyer: Sealed) -> None:
     tariff = billing.tariffs().on(first_day(statement.month))
     totals, number = statement.totals, statement.number
-    buyer = billing.contract(statement.party_id).person
-    if totals is None or number is None or buyer is None:
+    if totals is None or number is None:
         raise AssertionError(f"no document can be issued for {statement.id}")
     at_source = statement.channel is Channel.ONLINE
     issue = Issue(

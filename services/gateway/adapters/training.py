@@ -1,39 +1,66 @@
-"""Training in another process: notices are forwarded over HTTP, the key included."""
+"""Training in another process: notices are forwarded over HTTP, the key included; so are reads."""
+
+from datetime import date
+from http import HTTPStatus
+from typing import Any, TypeVar
+from urllib.parse import quote
 
 import httpx2 as httpx
+from pydantic import BaseModel, ValidationError
 
 from shared.asks.base import Body
-from shared.asks.training import Cancellation, Completion
-from shared.kernel.answers import Answer, Result
+from shared.asks.training import Cancellation, Completion, NeighbourAway
+from shared.asks.training_figures import Bpf, TrainingFundings
+from shared.asks.training_shown import (
+    DueList,
+    HeldTrainings,
+    ProducerTrainings,
+    SessionPage,
+    SessionShown,
+)
+from shared.kernel.answers import Answer
 from shared.kernel.errors import Flaw, Refusal
+from shared.web.answers import AnswerBody
+from shared.web.gate import ASKER
+from shared.web.table import TABLE
 
 TIMEOUT_SECONDS = 5
 REPLAYED = "Idempotency-Replayed"
+OUR_CALL = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.NOT_ACCEPTABLE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.TOO_MANY_REQUESTS,
+)
+"""Statuses that are about how the gateway calls, not about what it was told."""
+
 POSTED: dict[type[Body], str] = {Completion: "completion", Cancellation: "cancellation"}
-
-
-class NeighbourAway(Refusal):
-    """A neighbour does not answer: nothing was done, telling it again will do."""
-
-    name = "neighbour-away"
+Shown = TypeVar("Shown", bound=BaseModel)
 
 
 class NeighbourRefused(Refusal):
-    """What a neighbour refused, under the name that it gave it."""
+    """What a neighbour refused, under the name that it gave it, where we know that name."""
 
     name = "neighbour-refused"
 
     def __init__(self, name: str, sentence: str, flaws: list[Flaw]) -> None:
         super().__init__(sentence, flaws)
-        self.name = name  # type: ignore[misc]
+        if name in TABLE:
+            self.name = name  # type: ignore[misc]
 
 
 class HttpTraining:
-    """Training, as the gateway asks it over HTTP."""
+    """Training, as the gateway asks it over HTTP. Raises what it refuses, and NeighbourAway."""
 
     def __init__(self, url: str, key: str) -> None:
         headers = {"Authorization": f"Bearer {key}"}
-        self._client = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_SECONDS)
+        self._client = httpx.Client(base_url=f"{url}/v1", headers=headers, timeout=TIMEOUT_SECONDS)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._client.close()
 
     def tell(
         self,
@@ -45,28 +72,95 @@ class HttpTraining:
         key: str | None,
         dry_run: bool = False,
     ) -> tuple[Answer, bool]:
-        """Forward a notice. Raises what training refuses, and NeighbourAway."""
+        """Forward a notice."""
         if dry_run:
             raise NeighbourAway("Training is another process: it is not asked in a dry run.")
-        path = f"/v1/training-sessions/{session_id}"
+        path = f"/training-sessions/{_step(session_id)}"
         if producer_id is not None:
-            path += f"/enrolments/{producer_id}"
+            path += f"/enrolments/{_step(producer_id)}"
         posted = POSTED.get(type(body))
         method, path = ("POST", f"{path}/{posted}") if posted else ("PUT", path)
-        headers = {"Idempotency-Key": key} if key else {}
-        try:
-            told = self._client.request(method, path, json=body.content(), headers=headers)
-        except httpx.HTTPError as reason:
-            raise NeighbourAway(f"Training does not answer ({reason}): tell it again.") from reason
-        if told.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-            raise NeighbourAway(f"Training answers {told.status_code}: tell it again.")
-        content = told.json()
-        if told.is_error:
-            flaws = [Flaw(**flaw) for flaw in content.get("errors", ())]
-            raise NeighbourRefused(content["type"].rpartition(":")[2], content["detail"], flaws)
-        answer = Answer(
-            Result(content["result"]),
-            tuple(content.get("waiting_for", ())),
-            tuple(content.get("warnings", ())),
-        )
+        headers = {ASKER: quote(by), **({"Idempotency-Key": key} if key else {})}
+        told = self._answer(method, path, json=body.content(), headers=headers)
+        said = _read(told, AnswerBody)
+        answer = Answer(said.result, said.waiting_for, said.warnings)
         return answer, told.headers.get(REPLAYED) == "true"
+
+    def sessions(self, limit: int, after: str | None) -> SessionPage:
+        """Up to `limit` sessions that follow an id, by id."""
+        return self._get(SessionPage, "/training-sessions", limit=limit, after=after)
+
+    def session(self, session_id: str) -> SessionShown:
+        """A session and everyone in it."""
+        return self._get(SessionShown, f"/training-sessions/{_step(session_id)}")
+
+    def trainings_of(self, producer_id: str) -> ProducerTrainings:
+        """All that a producer is in, and how he stands with his updates today."""
+        return self._get(ProducerTrainings, f"/producers/{_step(producer_id)}/trainings")
+
+    def due(self, on: date | None, limit: int, after: str | None) -> DueList:
+        """Whose update is due or lapsed by a day (today in Paris, where none is given)."""
+        return self._get(DueList, "/training-due", on=on, limit=limit, after=after)
+
+    def fundings(self, year: int) -> TrainingFundings:
+        """Who pays for the sessions that end in a year, by fund."""
+        return self._get(TrainingFundings, "/training-fundings", year=year)
+
+    def bpf(self, year: int) -> Bpf:
+        """What the *bilan pédagogique et financier* of a year asks for."""
+        return self._get(Bpf, "/bpf", year=year)
+
+    def held(self) -> HeldTrainings:
+        """Every notice about a training that waits for another."""
+        return self._get(HeldTrainings, "/held")
+
+    def _get(self, shown: type[Shown], path: str, **query: Any) -> Shown:
+        given = {name: str(value) for name, value in query.items() if value is not None}
+        return _read(self._answer("GET", path, params=given), shown)
+
+    def _answer(self, method: str, path: str, **request: Any) -> httpx.Response:
+        try:
+            answer = self._client.request(method, path, **request)
+        except httpx.HTTPError as reason:
+            raise NeighbourAway(f"Training does not answer ({reason}): try again.") from reason
+        if answer.is_success:
+            return answer
+        if answer.status_code in OUR_CALL:
+            raise NeighbourAway(
+                f"Training does not take the gateway's own call ({answer.status_code}): "
+                "mind CAGETTE_KEY and CAGETTE_TRAINING_URL, then try again."
+            )
+        if answer.is_client_error:
+            raise _refusal(_read(answer, _Problem))
+        raise NeighbourAway(f"Training answers {answer.status_code}: try again.")
+
+
+class _Flaw(BaseModel):
+    pointer: str
+    detail: str
+
+
+class _Problem(BaseModel):
+    type: str
+    detail: str
+    errors: tuple[_Flaw, ...] = ()
+
+
+def _read(answer: httpx.Response, shape: type[Shown]) -> Shown:
+    try:
+        return shape.model_validate_json(answer.content)
+    except ValidationError as reason:
+        raise NeighbourAway(
+            f"Who answers ({answer.status_code}) where training should be is not training, "
+            "or of another version."
+        ) from reason
+
+
+def _refusal(problem: _Problem) -> NeighbourRefused:
+    flaws = [Flaw(flaw.pointer, flaw.detail) for flaw in problem.errors]
+    return NeighbourRefused(problem.type.rpartition(":")[2], problem.detail, flaws)
+
+
+def _step(natural_id: str) -> str:
+    """An id as a step of a path; `..` is an id too."""
+    return natural_id.replace(".", "%2E")

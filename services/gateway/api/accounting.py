@@ -17,7 +17,9 @@ from services.gateway.views.accounting import (
 from services.gateway.views.freshness import heard_until
 from services.gateway.views.standing import missing
 from shared.facts.billing import CreditNoteIssued, TransferAsked
-from shared.kernel.errors import NotFound
+from shared.kernel.errors import unknown
+from shared.web.callers import Caller
+from shared.web.guarded import Reading
 from shared.web.problems import PROBLEMS
 from shared.web.trainings import Id
 
@@ -122,11 +124,13 @@ def add_accounting(router: APIRouter, shown: Shown) -> None:
 
     @router.get("/producers/{producer_id}/accounting", responses=PROBLEMS)
     def read_accounting(
+        caller: Reading,
         producer_id: Id,
         first: Annotated[Bound, Query(alias="from")] = None,
         last: Annotated[Bound, Query(alias="to")] = None,
     ) -> AccountingShape:
         """A producer's accounts: the transfers of Mondays and the documents issued from–to."""
+        caller.must_see(producer_id, "producer", producer_id)
         missing(shown.views, producer_id)
         found = accounts(shown.views, producer_id, first or date.min, last or date.max)
         return AccountingShape(
@@ -137,17 +141,21 @@ def add_accounting(router: APIRouter, shown: Shown) -> None:
         )
 
     @router.get("/distributions/{distribution_id}/billing", responses=PROBLEMS)
-    def read_billing(distribution_id: Id) -> DistributionBilling:
+    def read_billing(caller: Reading, distribution_id: Id) -> DistributionBilling:
         """The fees of a distribution, by producer."""
-        sales = sales_of_distribution(shown.views, distribution_id)
-        fees = fees_of_distribution(shown.views, distribution_id)
+        sales = _seen_by(caller, sales_of_distribution(shown.views, distribution_id))
+        fees = _seen_by(caller, fees_of_distribution(shown.views, distribution_id))
         if not sales and not fees:
-            raise NotFound(f"Nothing of distribution {distribution_id} was told to billing yet.")
+            raise unknown("distribution", distribution_id)
         return DistributionBilling(
             distribution_id=distribution_id,
             producers=tuple(_sale(sale, fees) for sale in sales),
             heard_until=heard_until(shown.views),
         )
+
+
+def _seen_by(caller: Caller, rows: Iterable[Row]) -> list[Row]:
+    return [row for row in rows if caller.may_see(row["producer_id"])]
 
 
 def _transfer(row: Row, found: Accounts) -> TransferRow:

@@ -10,21 +10,29 @@ from services.gateway.application import Gateway
 from services.gateway.domain.distribution import Distribution
 from services.gateway.use_cases.distributions import tell_distribution, unvalidate
 from services.gateway.use_cases.markets import tell_market
-from services.gateway.use_cases.producers import tell_producer
+from services.gateway.use_cases.producers import (
+    forget_producer,
+    known_producer,
+    tell_producer,
+)
 from shared.asks.base import Body
 from shared.asks.training import TrainingHouse
 from shared.eventstore.asks import Ask
 from shared.kernel.answers import Answer
 from shared.messaging.house import House
-from shared.vault import is_same
+from shared.vault.vault import Vault, producer_key
 
 
 class GatewayDesk:
-    """Where everything that the marketplace tells comes in. `training` is the neighbour."""
+    """Where everything that the marketplace tells comes in. `training` is the neighbour.
 
-    def __init__(self, house: House[Gateway], training: TrainingHouse) -> None:
+    Persons are sealed here by the `vault`, before anything is remembered.
+    """
+
+    def __init__(self, house: House[Gateway], training: TrainingHouse, vault: Vault) -> None:
         self._house = house
         self.training = training
+        self._vault = vault
 
     def tell(
         self,
@@ -42,26 +50,74 @@ class GatewayDesk:
         `session_id`, the producer's. Raises the refusals of the houses.
         """
         if session_id:
-            return self.training.tell(session_id, natural_id, body, by=by, key=key, dry_run=dry_run)
-        use_case, arguments, do = self._use_case(natural_id, body)
+            return self._forward(session_id, natural_id, body, by, key, dry_run=dry_run)
+        use_case, arguments, do = self._use_case(natural_id, body, dry_run)
         if do is None:
-            return self.training.tell(natural_id, None, body, by=by, key=key, dry_run=dry_run)
+            return self._forward(natural_id, None, body, by, key, dry_run=dry_run)
         ask = Ask(use_case, arguments, by=by, nonce=uuid4(), key=key)
         return self._house.ask(ask, do, dry_run=dry_run)
+
+    def forget(self, producer_id: str, *, by: str, why: str, dry_run: bool = False) -> Answer:
+        """Forget a producer's person; his key is destroyed by who asks, once all have heard.
+
+        Raises the refusals of the use case.
+        """
+        ask = Ask("forget-producer", {"producer_id": producer_id, "why": why}, by=by, nonce=uuid4())
+        answer, _ = self._house.ask(
+            ask, lambda gateway: forget_producer(gateway, producer_id), dry_run=dry_run
+        )
+        return answer
+
+    def is_forgotten(self, producer_id: str) -> bool:
+        """Whether a producer was forgotten; raises NotFound for one who was never told."""
+        return known_producer(Gateway(self._house.log.begin(), ""), producer_id).is_forgotten
 
     def distribution(self, distribution_id: str) -> Distribution:
         """A distribution as it was told so far."""
         return Gateway(self._house.log.begin(), "").distribution(distribution_id)
 
+    def _forward(
+        self,
+        session_id: str,
+        producer_id: str | None,
+        body: Body,
+        by: str,
+        key: str | None,
+        *,
+        dry_run: bool,
+    ) -> tuple[Answer, bool]:
+        """Hand a notice to training; one with a key is remembered here too, with its answer.
+
+        So a key stands for one ask of the whole product, whichever house it went to.
+        """
+        if key is None:
+            return self.training.tell(
+                session_id, producer_id, body, by=by, key=None, dry_run=dry_run
+            )
+        arguments = {"session_id": session_id, "producer_id": producer_id, "body": body.content()}
+        use_case = f"forward-{type(body).__name__.lower()}"
+        ask = Ask(use_case, arguments, by=by, nonce=uuid4(), key=key)
+        earlier = self._house.answered(ask)
+        if earlier:
+            return earlier, True
+        answer, replayed = self.training.tell(
+            session_id, producer_id, body, by=by, key=key, dry_run=dry_run
+        )
+        self._house.ask(ask, lambda _: answer, dry_run=dry_run)
+        return answer, replayed
+
     def _use_case(
-        self, natural_id: str, body: Body
+        self, natural_id: str, body: Body, dry_run: bool
     ) -> tuple[str, dict[str, Any], Callable[[Gateway], Answer] | None]:
         if isinstance(body, bodies.Producer):
-            producer = producer_notice(natural_id, body)
+            name, vault = producer_key(natural_id), self._vault
+            producer = producer_notice(
+                natural_id, body, lambda person: vault.seal(name, person, dry_run=dry_run)
+            )
             return (
                 "tell-producer",
                 {"notice": producer},
-                lambda g: tell_producer(g, producer, is_same),
+                lambda g: tell_producer(g, producer, vault.is_same),
             )
         if isinstance(body, bodies.Market):
             market = market_notice(natural_id, body)

@@ -13,6 +13,7 @@ from services.gateway.domain.terms import Formula
 from services.gateway.views.explaining import Grounds, grounds
 from services.gateway.views.freshness import heard_until
 from services.gateway.views.standing import DAY_FIELDS
+from shared.web.guarded import Reading
 from shared.web.problems import PROBLEMS
 
 FeeId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.:-]{1,120}$")]
@@ -123,10 +124,10 @@ def add_explanations(router: APIRouter, shown: Shown) -> None:
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **PROBLEMS},
     )
     def explain_fee(
-        fee_id: FeeId, accept: Annotated[str, Header()] = ""
+        caller: Reading, fee_id: FeeId, accept: Annotated[str, Header()] = ""
     ) -> ExplanationShape | Response:
         """Why a fee has the amount that it has; as `text/plain`, in French, if that is asked."""
-        found = grounds(shown.views, fee_id)
+        found = grounds(shown.views, fee_id, caller.may_see)
         if "text/plain" in accept and "json" not in accept:
             return PlainTextResponse(text(found))
         return _shape(found, heard_until(shown.views))

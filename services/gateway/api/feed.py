@@ -7,8 +7,9 @@ from fastapi import APIRouter, Query
 
 from services.gateway.api.shown import Limit, Shape, Shown
 from services.gateway.publishing import publishing
-from shared.eventstore.log import Recorded
+from shared.eventstore.log import EventLog, Recorded
 from shared.messaging.chronicle import HeardFact
+from shared.web.guarded import ReadingAll
 from shared.web.problems import PROBLEMS
 
 
@@ -42,19 +43,20 @@ def add_feed(router: APIRouter, shown: Shown) -> None:
 
     @router.get("/events", responses=PROBLEMS)
     def list_events(
+        _: ReadingAll,
         after: Annotated[int, Query(ge=0, le=2**53, description="0, or `next` of before.")] = 0,
         limit: Limit = 50,
     ) -> FeedPage:
         """What happened since, in the order in which the gateway heard it, never renumbered."""
-        return feed(shown, after, limit)
+        return feed(shown.house.log, after, limit)
 
 
-def feed(shown: Shown, after: int, limit: int) -> FeedPage:
+def feed(log: EventLog, after: int, limit: int) -> FeedPage:
     """Up to `limit` events that follow a place in the feed."""
     events: list[CloudEvent] = []
     reached = after
     while len(events) < limit:
-        page = shown.house.log.read(reached, 2 * limit)
+        page = log.read(reached, 2 * limit)
         for recorded in page:
             reached = recorded.position
             event = _cloud_event(recorded)

@@ -7,6 +7,8 @@ from fastapi import APIRouter
 from services.gateway.api.shown import HeardUntil, Shape, Shown
 from services.gateway.views.freshness import heard_until
 from services.gateway.views.waiting import held
+from shared.asks.training import NeighbourAway
+from shared.web.guarded import ReadingAll
 from shared.web.problems import PROBLEMS
 
 
@@ -16,7 +18,6 @@ class HeldItem(Shape):
     kind: Literal[
         "distribution",
         "unvalidation",
-        "training-session",
         "enrolment",
         "completion",
         "cancellation",
@@ -27,8 +28,12 @@ class HeldItem(Shape):
 
 
 class HeldShape(Shape):
-    """Everything that is held, by kind and id."""
+    """Everything that is held, by kind and id.
 
+    Not `complete` while training is away: the notices that it holds are then left out.
+    """
+
+    complete: bool
     held: tuple[HeldItem, ...]
     heard_until: HeardUntil
 
@@ -37,7 +42,16 @@ def add_held(router: APIRouter, shown: Shown) -> None:
     """Add the route."""
 
     @router.get("/held", responses=PROBLEMS)
-    def list_held() -> HeldShape:
+    def list_held(_: ReadingAll) -> HeldShape:
         """Everything that is held; it is taken up by itself when what it waits for is told."""
-        items = tuple(HeldItem.model_validate(vars(notice)) for notice in held(shown.views))
-        return HeldShape(held=items, heard_until=heard_until(shown.views))
+        items = [HeldItem.model_validate(vars(notice)) for notice in held(shown.views)]
+        try:
+            at_training = shown.training.held().held
+        except NeighbourAway:
+            at_training = None
+        items += [HeldItem.model_validate(vars(notice)) for notice in at_training or ()]
+        return HeldShape(
+            complete=at_training is not None,
+            held=tuple(sorted(items, key=lambda item: (item.kind, item.id, item.session_id or ""))),
+            heard_until=heard_until(shown.views),
+        )

@@ -12,6 +12,7 @@ from services.gateway.api.desk import GatewayDesk
 from shared.asks import training
 from shared.asks.base import Body, Id
 from shared.asks.flaws import flaws_of
+from shared.asks.training import NeighbourAway
 from shared.eventstore.failures import (
     STORAGE_EXCEPTIONS,
     DiskFull,
@@ -81,11 +82,19 @@ def import_lines(
     """Tell every line in order; a result a line, in order. Blank lines are passed over.
 
     Once nothing can be written, the remaining lines are not tried: they get the same refusal.
+    Once training does not answer, so do the remaining lines about trainings.
     """
+    unanswered: NeighbourAway | None = None
 
     def tell(line: ImportLine, body: Body) -> Answer:
-        session_id = line.session_id
-        return desk.tell(line.id, body, by=by, session_id=session_id, dry_run=dry_run)[0]
+        nonlocal unanswered
+        if unanswered and line.kind in training.BODIES:
+            raise unanswered
+        try:
+            return desk.tell(line.id, body, by=by, session_id=line.session_id, dry_run=dry_run)[0]
+        except NeighbourAway as reason:
+            unanswered = reason
+            raise
 
     away: Refusal | None = None
     for number, raw in enumerate(lines, start=1):

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 
 from services.gateway.api.shown import After, Limit, Links, Shape, Shown
 from services.gateway.views.listing import distributions_after, markets_after, producers_after
+from shared.web.guarded import ReadingAll
 from shared.web.problems import PROBLEMS
 
 
@@ -85,21 +86,23 @@ def add_listings(router: APIRouter, shown: Shown) -> None:
     """Add the routes."""
 
     @router.get("/producers", responses=PROBLEMS)
-    def list_producers(limit: Limit = 50, after: After = None) -> ProducerPage:
+    def list_producers(_: ReadingAll, limit: Limit = 50, after: After = None) -> ProducerPage:
         """Producers told, by id."""
         rows = producers_after(shown.views, after or "", limit + 1)
         items = tuple(_producer(row) for row in rows[:limit])
         return ProducerPage(producers=items, next=_next(rows, limit, "producer_id"))
 
     @router.get("/markets", responses=PROBLEMS)
-    def list_markets(limit: Limit = 50, after: After = None) -> MarketPage:
+    def list_markets(_: ReadingAll, limit: Limit = 50, after: After = None) -> MarketPage:
         """Markets told, by id."""
         rows = markets_after(shown.views, after or "", limit + 1)
         items = tuple(MarketItem(**row) for row in rows[:limit])
         return MarketPage(markets=items, next=_next(rows, limit, "market_id"))
 
     @router.get("/distributions", responses=PROBLEMS)
-    def list_distributions(limit: Limit = 50, after: After = None) -> DistributionPage:
+    def list_distributions(
+        _: ReadingAll, limit: Limit = 50, after: After = None
+    ) -> DistributionPage:
         """Distributions told, by id."""
         rows = distributions_after(shown.views, after or "", limit + 1)
         items = tuple(_distribution(row) for row in rows[:limit])

@@ -1,5 +1,7 @@
 """From a body, whose shape is right, to a notice that the domain understands."""
 
+from collections.abc import Callable
+
 from services.gateway.api import bodies
 from services.gateway.domain import basket as domain
 from services.gateway.domain.distribution import Validation
@@ -12,10 +14,11 @@ from services.gateway.domain.market import (
 )
 from services.gateway.domain.producer import ProducerNotice, VatRegime
 from shared.kernel.errors import Flaw, Refusal
-from shared.kernel.persons import Person
-from shared.vault import seal
+from shared.kernel.persons import ERASED, FORGOTTEN, Person, Sealed
 
 MAXIMUM_LINES = 5_000
+
+Seal = Callable[[Person], Sealed]
 
 
 class ForeignCountry(Refusal):
@@ -36,8 +39,8 @@ class TooManyLines(Refusal):
     name = "too-many-lines"
 
 
-def producer_notice(producer_id: str, body: bodies.Producer) -> ProducerNotice:
-    """A producer's notice; his person's fields sealed into one value."""
+def producer_notice(producer_id: str, body: bodies.Producer, seal: Seal) -> ProducerNotice:
+    """A producer's notice; his person's fields sealed into one value by `seal`."""
     if body.country != "FR":
         raise ForeignCountry(
             "Only producers of France can be billed.", [Flaw("/country", "must be FR")]
@@ -53,6 +56,8 @@ def producer_notice(producer_id: str, body: bodies.Producer) -> ProducerNotice:
         postcode=address.postcode,
         city=address.city,
     )
+    sealed = seal(person)
+    known = ERASED if sealed == FORGOTTEN else person
     return ProducerNotice(
         producer_id=producer_id,
         seq=body.seq,
@@ -62,8 +67,8 @@ def producer_notice(producer_id: str, body: bodies.Producer) -> ProducerNotice:
         vat_regime=VatRegime(body.vat_regime) if body.vat_regime else None,
         pedagogic=body.pedagogic,
         disabled=body.disabled,
-        info_missing=person.missing_for_invoice(),
-        person=seal(person),
+        info_missing=known.missing_for_invoice(),
+        person=sealed,
     )
 
 

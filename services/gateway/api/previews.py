@@ -17,6 +17,7 @@ from services.gateway.views.terms import spans_of, tariffs
 from shared.asks.base import Body, Cents, Day, Id
 from shared.kernel.calendar import Month
 from shared.kernel.money import share
+from shared.web.guarded import Reading
 from shared.web.problems import PROBLEMS
 
 
@@ -63,8 +64,9 @@ def add_previews(router: APIRouter, shown: Shown) -> None:
     """Add the route."""
 
     @router.post("/fee-previews", responses=PROBLEMS)
-    def preview_fees(body: PreviewAsked) -> PreviewShape:
+    def preview_fees(caller: Reading, body: PreviewAsked) -> PreviewShape:
         """What sales of a day would be charged, under what is known now. Nothing is recorded."""
+        caller.must_see(body.producer_id, "producer", body.producer_id)
         found = estimate(
             body.amount_cents,
             PaymentMode(body.payment_mode),

@@ -1,4 +1,4 @@
-"""The reads of the marketplace (contract §3), answered from the gateway's own views."""
+"""The reads of the marketplace (contract §3), from the gateway's own views or from training."""
 
 from fastapi import APIRouter
 
@@ -11,11 +11,13 @@ from services.gateway.api.previews import add_previews
 from services.gateway.api.reconciliations import add_reconciliations
 from services.gateway.api.shown import Shown
 from services.gateway.api.standing import add_standing
+from services.gateway.api.trainings import add_trainings
+from shared.web.guarded import Guarded
 
 
 def reads(shown: Shown) -> APIRouter:
     """The routes that read."""
-    router = APIRouter(prefix="/v1", tags=["what the marketplace reads"])
+    router = APIRouter(prefix="/v1", tags=["what the marketplace reads"], route_class=Guarded)
     for add in (
         add_standing,
         add_accounting,
@@ -25,6 +27,7 @@ def reads(shown: Shown) -> APIRouter:
         add_listings,
         add_feed,
         add_reconciliations,
+        add_trainings,
     ):
         add(router, shown)
     return router

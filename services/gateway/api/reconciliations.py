@@ -11,6 +11,7 @@ from services.gateway.api.shown import HeardUntil, Shape, Shown
 from services.gateway.views.accounting import Row, sales_of_day
 from services.gateway.views.freshness import heard_until
 from shared.asks.base import Body, Cents, Count, Day, Id
+from shared.web.guarded import ReadingAll
 from shared.web.problems import PROBLEMS
 
 
@@ -69,7 +70,7 @@ def add_reconciliations(router: APIRouter, shown: Shown) -> None:
     """Add the route."""
 
     @router.post("/reconciliations", responses=PROBLEMS)
-    def reconcile(body: DayCounted) -> ReconciliationShape:
+    def reconcile(_: ReadingAll, body: DayCounted) -> ReconciliationShape:
         """Compare a day's sales by producer with what was told. Nothing is recorded."""
         return reconciled(shown, body)
 

@@ -15,10 +15,11 @@ from services.gateway.api.previews import Figures, figures
 from services.gateway.api.shown import Shown
 from shared.asks.base import Body
 from shared.web.answers import AnswerBody, response
+from shared.web.callers import Caller
+from shared.web.guarded import Guarded, Telling
+from shared.web.media import BYTES, NDJSON
+from shared.web.problems import PROBLEMS
 from shared.web.trainings import RESPONSES, Id, Key, Tell, add_trainings
-
-BY = "api"
-"""Who asks, for all that comes in over HTTP."""
 
 SPOOL_BYTES = 1024 * 1024
 """An import above this waits on the disk, not in memory, until it was received whole."""
@@ -32,21 +33,36 @@ class DistributionAnswer(AnswerBody):
 
 def routes(desk: GatewayDesk, shown: Shown, told: Callable[[], None]) -> APIRouter:
     """The routes over a desk; `told` is called after each call, to wake up who listens."""
-    router = APIRouter(prefix="/v1", tags=["what the marketplace tells"])
+    router = APIRouter(prefix="/v1", tags=["what the marketplace tells"], route_class=Guarded)
 
     def tell(
-        natural_id: str, body: Body, *, session_id: str | None = None, key: str | None = None
+        caller: Caller,
+        natural_id: str,
+        body: Body,
+        *,
+        session_id: str | None = None,
+        key: str | None = None,
     ) -> Response:
-        answer, replayed = desk.tell(natural_id, body, by=BY, session_id=session_id, key=key)
+        by = caller.asker
+        answer, replayed = desk.tell(natural_id, body, by=by, session_id=session_id, key=key)
         told()
         return response(answer, replayed=replayed)
 
     _add_sales(router, tell)
     _add_distributions(router, desk, shown, told)
     add_trainings(router, tell)
+    _add_imports(router, desk, told)
+    return router
 
-    @router.post("/imports", response_class=StreamingResponse, openapi_extra=NDJSON)
-    async def tell_many(request: Request) -> StreamingResponse:
+
+def _add_imports(router: APIRouter, desk: GatewayDesk, told: Callable[[], None]) -> None:
+    @router.post(
+        "/imports",
+        response_class=StreamingResponse,
+        responses={200: {"content": LINES, "description": "A result a line"}, **PROBLEMS},
+        openapi_extra={"requestBody": {"required": False, "content": {**LINES, BYTES: {}}}},
+    )
+    async def tell_many(caller: Telling, request: Request) -> StreamingResponse:
         """One notice a line; a result a line, in order. A bad line stops nothing."""
         spool = tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115 - closed by the stream
         async for chunk in request.stream():
@@ -55,34 +71,34 @@ def routes(desk: GatewayDesk, shown: Shown, told: Callable[[], None]) -> APIRout
 
         def results() -> Iterator[str]:
             with spool:
-                for result in import_lines(desk, bounded(spool), by=BY):
+                for result in import_lines(desk, bounded(spool), by=caller.asker):
                     yield json.dumps(line_answer(result), ensure_ascii=False) + "\n"
             told()
 
-        return StreamingResponse(results(), media_type="application/x-ndjson")
-
-    return router
+        return StreamingResponse(results(), media_type=NDJSON)
 
 
 def _add_sales(router: APIRouter, tell: Tell) -> None:
     @router.put("/producers/{producer_id}", response_model=AnswerBody, responses=RESPONSES)
-    def tell_producer(producer_id: Id, body: bodies.Producer) -> Response:
+    def tell_producer(caller: Telling, producer_id: Id, body: bodies.Producer) -> Response:
         """A producer was created or edited."""
-        return tell(producer_id, body)
+        return tell(caller, producer_id, body)
 
     @router.put("/markets/{market_id}", response_model=AnswerBody, responses=RESPONSES)
-    def tell_market(market_id: Id, body: bodies.Market) -> Response:
+    def tell_market(caller: Telling, market_id: Id, body: bodies.Market) -> Response:
         """A market was created, or its options saved."""
-        return tell(market_id, body)
+        return tell(caller, market_id, body)
 
     @router.post(
         "/distributions/{distribution_id}/unvalidation",
         response_model=AnswerBody,
         responses=RESPONSES,
     )
-    def unvalidate(distribution_id: Id, body: bodies.Unvalidation, key: Key = None) -> Response:
+    def unvalidate(
+        caller: Telling, distribution_id: Id, body: bodies.Unvalidation, key: Key = None
+    ) -> Response:
         """A distribution was un-validated by an administrator."""
-        return tell(distribution_id, body, key=key)
+        return tell(caller, distribution_id, body, key=key)
 
 
 def _add_distributions(
@@ -93,9 +109,11 @@ def _add_distributions(
         response_model=DistributionAnswer,
         responses=RESPONSES | {202: {"model": DistributionAnswer, "description": "Held"}},
     )
-    def tell_distribution(distribution_id: Id, body: bodies.Distribution) -> Response:
+    def tell_distribution(
+        caller: Telling, distribution_id: Id, body: bodies.Distribution
+    ) -> Response:
         """A distribution was validated, validated again, or cancelled."""
-        answer, replayed = desk.tell(distribution_id, body, by=BY)
+        answer, replayed = desk.tell(distribution_id, body, by=caller.asker)
         told()
         distribution = desk.distribution(distribution_id)
         expected = figures(shown, distribution, distribution.validations[body.validation_no])
@@ -103,14 +121,9 @@ def _add_distributions(
         return response(answer, replayed=replayed, more={"producers": producers})
 
 
-NDJSON: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/x-ndjson": {
-                "schema": {"type": "string"},
-                "example": '{"kind": "unvalidation", "id": "48211", "body": {…}}\n',
-            }
-        },
+LINES: dict[str, Any] = {
+    NDJSON: {
+        "schema": {"type": "string"},
+        "example": '{"kind": "unvalidation", "id": "48211", "body": {…}}\n',
     }
 }

@@ -10,6 +10,7 @@ from services.gateway.api.shown import HeardUntil, Shape, Shown
 from services.gateway.domain.terms import Formula
 from services.gateway.views.freshness import heard_until
 from services.gateway.views.standing import Standing, TrainingStatus, standing
+from shared.web.guarded import Reading
 from shared.web.problems import PROBLEMS
 from shared.web.trainings import Id
 
@@ -52,12 +53,14 @@ def add_standing(router: APIRouter, shown: Shown) -> None:
         responses={304: {"description": "As the ETag says"}, **PROBLEMS},
     )
     def read_standing(
+        caller: Reading,
         producer_id: Id,
         response: Response,
         on: Annotated[date | None, Query(description="Default: today in Paris.")] = None,
         if_none_match: Annotated[str | None, Header()] = None,
     ) -> StandingShape | Response:
         """How a producer stands on a day: formula, trainings, payout, what is missing."""
+        caller.must_see(producer_id, "producer", producer_id)
         found = _shape(standing(shown.views, producer_id, on or shown.today()), shown)
         tag = _tag(found)
         if if_none_match and tag in [given.strip() for given in if_none_match.split(",")]:

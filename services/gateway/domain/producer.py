@@ -10,7 +10,7 @@ from shared.kernel.aggregate import Aggregate, Created, event
 from shared.kernel.answers import Result
 from shared.kernel.errors import NumberReused, Refusal
 from shared.kernel.ids import stable_id
-from shared.kernel.persons import Sealed
+from shared.kernel.persons import ERASED, FORGOTTEN, IN_CLEAR, Sealed
 
 NAMED = "party/"
 
@@ -49,6 +49,10 @@ class ProducerNotice:
     info_missing: tuple[str, ...]
     person: Sealed
 
+    def without_person(self) -> "ProducerNotice":
+        """The same, once its person is forgotten."""
+        return replace(self, person=FORGOTTEN, info_missing=ERASED.missing_for_invoice())
+
 
 class Producer(Aggregate):
     """One producer. The highest number told counts."""
@@ -75,9 +79,16 @@ class Producer(Aggregate):
             """Found by the party he names."""
             return _named(self.notice)
 
+    class Forgotten(Aggregate.Event):
+        """He asked to be forgotten: `notice` is what is known of him without his person."""
+
+        TOPIC = "gateway.producer.forgotten"
+        notice: ProducerNotice
+
     @event(Enrolled)
     def __init__(self, notice: ProducerNotice) -> None:
         self.notice = notice
+        self.was_in_clear = notice.person.startswith(IN_CLEAR)
 
     @staticmethod
     def create_id(notice: ProducerNotice) -> UUID:
@@ -87,12 +98,15 @@ class Producer(Aggregate):
     def tell(self, notice: ProducerNotice, is_same: SamePerson) -> Result:
         """Take a notice over if its number is higher; refuses a number with other content.
 
-        `is_same` says whether two sealed values are of equal persons.
+        `is_same` says whether two sealed values are of equal persons. Of who was forgotten
+        nothing is taken that would bring his person back.
         """
-        if notice.seq < self.notice.seq:
+        known = self.notice
+        if FORGOTTEN in (known.person, notice.person):
+            known, notice = known.without_person(), notice.without_person()
+        if notice.seq < known.seq:
             return Result.STALE
-        if notice.seq == self.notice.seq:
-            known = self.notice
+        if notice.seq == known.seq:
             person = known.person if is_same(known.person, notice.person) else notice.person
             if replace(notice, person=person) != known:
                 raise NumberReused(
@@ -103,8 +117,25 @@ class Producer(Aggregate):
         self._changed(notice)
         return Result.UPDATED
 
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether nothing of his person is known, nor will be."""
+        return self.notice.person == FORGOTTEN
+
+    def forget(self) -> Result:
+        """Forget his person; who is forgotten already stays so."""
+        if self.is_forgotten:
+            return Result.UNCHANGED
+        self._forgotten(self.notice.without_person())
+        return Result.UPDATED
+
     @event(Changed)
     def _changed(self, notice: ProducerNotice) -> None:
+        self.notice = notice
+        self.was_in_clear = self.was_in_clear or notice.person.startswith(IN_CLEAR)
+
+    @event(Forgotten)
+    def _forgotten(self, notice: ProducerNotice) -> None:
         self.notice = notice
 
 
@@ -131,6 +162,19 @@ def check_party(
         raise PartyRefused(
             f"Producers {', '.join(sorted(others))} are invoiced through {own}: "
             f"give them another billing party before {own} gets one."
+        )
+
+
+def check_named_by_nobody(producer: Producer, named_by: Iterable[Producer]) -> None:
+    """Refuse to forget who is invoiced in the place of others."""
+    own = producer.notice.producer_id
+    others = {
+        p.notice.producer_id for p in named_by if p.notice.party_id == own and not p.is_forgotten
+    } - {own}
+    if others:
+        raise PartyRefused(
+            f"Producers {', '.join(sorted(others))} are invoiced through {own}: "
+            f"give them another billing party before {own} is forgotten."
         )
 
 

@@ -1,9 +1,16 @@
-"""Producers: what the marketplace tells of them."""
+"""Producers: what the marketplace tells of them, and who is to be forgotten."""
 
 from services.gateway.application import Gateway
-from services.gateway.domain.producer import ProducerNotice, SamePerson, check_party
+from services.gateway.domain.producer import (
+    Producer,
+    ProducerNotice,
+    SamePerson,
+    check_named_by_nobody,
+    check_party,
+)
 from services.gateway.use_cases.distributions import tell_sales
 from shared.kernel.answers import Answer, Result
+from shared.kernel.errors import NotFound
 
 
 def tell_producer(gateway: Gateway, notice: ProducerNotice, is_same: SamePerson) -> Answer:
@@ -25,4 +32,35 @@ def tell_producer(gateway: Gateway, notice: ProducerNotice, is_same: SamePerson)
     if gateway.is_billed(notice.producer_id) is not was_billed:
         for distribution in gateway.distributions_of_producer(notice.producer_id):
             tell_sales(gateway, distribution)
-    return Answer(result)
+    return Answer(result, warnings=_warnings(known))
+
+
+def forget_producer(gateway: Gateway, producer_id: str) -> Answer:
+    """Forget a producer's person; his sales, fees and documents stay. Twice changes nothing.
+
+    Refuses an unknown producer, and who is invoiced in the place of others.
+    """
+    producer = known_producer(gateway, producer_id)
+    check_named_by_nobody(producer, gateway.naming(producer_id))
+    result = producer.forget()
+    gateway.keep(producer)
+    in_clear = (
+        f"What was told of {producer_id} before this home had a vault stands in clear in its log, "
+        "and forgetting does not reach it."
+    )
+    return Answer(result, warnings=(in_clear,) if producer.was_in_clear else ())
+
+
+def known_producer(gateway: Gateway, producer_id: str) -> Producer:
+    """A producer who was told; raises NotFound for any other."""
+    producer = gateway.producer(producer_id)
+    if producer is None:
+        raise NotFound(f"No producer {producer_id} was told: see `cagette export producers`.")
+    return producer
+
+
+def _warnings(known: Producer | None) -> tuple[str, ...]:
+    if known is None or not known.is_forgotten:
+        return ()
+    own = known.notice.producer_id
+    return (f"Producer {own} was forgotten: name, address and contacts told of him are not kept.",)

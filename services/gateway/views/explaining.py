@@ -1,5 +1,6 @@
 """What an explanation of a fee needs, from what billing and training told."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -12,7 +13,7 @@ from services.gateway.views.heard import FEES, RATINGS, TARIFFS, TRAININGS
 from services.gateway.views.terms import span_in
 from shared.eventstore.views import Views
 from shared.facts.billing import FeeCharged
-from shared.kernel.errors import NotFound
+from shared.kernel.errors import unknown
 
 Row = dict[str, Any]
 
@@ -29,11 +30,14 @@ class Grounds:
     """What was told of the training that the formula is owed to, rows of TRAININGS."""
 
 
-def grounds(views: Views, fee_id: str) -> Grounds:
-    """Explain a fee. Raises NotFound for one that was never charged, or not heard of yet."""
+def grounds(views: Views, fee_id: str, may_see: Callable[[str], bool] = lambda _: True) -> Grounds:
+    """Explain a fee of a producer whose fees one may see.
+
+    Raises NotFound for any other, for one that was never charged, and for one not heard of yet.
+    """
     found = views.found(select(FEES.c.fact).where(FEES.c.fee_id == fee_id))
-    if not found:
-        raise NotFound(f"No fee {fee_id} was charged, as far as was heard.")
+    if not found or not may_see(found[0]["fact"]["producer_id"]):
+        raise unknown("fee", fee_id)
     fact = found[0]["fact"]
     fees = _fees(views, fact)
     ratings = _ratings(views, fact["producer_id"], fact["distribution_id"])

@@ -25,7 +25,7 @@ PRODUCERS = Table(
 
 def rows(event: Remembered) -> Iterator[Row]:
     """A producer as he was told last."""
-    if isinstance(event, (Producer.Enrolled, Producer.Changed)):
+    if isinstance(event, (Producer.Enrolled, Producer.Changed, Producer.Forgotten)):
         notice = event.notice
         yield (
             PRODUCERS,

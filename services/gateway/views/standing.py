@@ -18,7 +18,7 @@ from shared.facts.training import (
     TrainingEnrolled,
     TrainingUpdateDue,
 )
-from shared.kernel.errors import NotFound
+from shared.kernel.errors import unknown
 from shared.kernel.spans import around
 
 
@@ -68,7 +68,7 @@ def missing(views: Views, producer_id: str) -> tuple[str, ...]:
     """What an invoice to a producer's party lacks. Raises NotFound for one never told."""
     own = _producer(views, producer_id)
     if own is None:
-        raise NotFound(f"No producer {producer_id} was told.")
+        raise unknown("producer", producer_id)
     party_id = own["party_id"]
     party = own if party_id == producer_id else _producer(views, party_id)
     if party is None:

@@ -1,10 +1,12 @@
 """Training's desk: takes what the gateway forwards, and hands it to a use case."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import uuid4
 
+from services.training.api.shown import ShownTrainings
 from services.training.application import Training
+from services.training.domain.bpf import BpfForm
 from services.training.domain.learner import Rhythm
 from services.training.domain.notices import (
     AttendeeNotice,
@@ -21,16 +23,18 @@ from services.training.use_cases.sessions import tell_attendee, tell_session
 from shared.asks.base import Body
 from shared.asks.training import Cancellation, Completion, Enrolment, Session
 from shared.eventstore.asks import Ask
+from shared.eventstore.views import Views
 from shared.kernel.answers import Answer
+from shared.kernel.calendar import paris_day
 from shared.messaging.house import House
 
 
-class TrainingDesk:
-    """Training as its neighbours ask it, in the same process."""
+class TrainingDesk(ShownTrainings):
+    """Training as its neighbours ask it, in the same process; and what it shows them."""
 
-    def __init__(self, house: House[Training], rhythm: Rhythm) -> None:
+    def __init__(self, house: House[Training], views: Views, rhythm: Rhythm, form: BpfForm) -> None:
+        super().__init__(views, rhythm, form, today=lambda: paris_day(datetime.now(UTC)))
         self._house = house
-        self._rhythm = rhythm
 
     def tell(
         self,

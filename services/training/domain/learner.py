@@ -2,11 +2,20 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from enum import StrEnum
 from uuid import UUID
 
 from shared.kernel.aggregate import Aggregate, Created, event
 from shared.kernel.calendar import months_later
 from shared.kernel.ids import stable_id
+
+
+class UpdateStatus(StrEnum):
+    """How a producer stands with his updates on a day."""
+
+    UP_TO_DATE = "UP_TO_DATE"
+    DUE = "DUE"
+    LAPSED = "LAPSED"
 
 
 @dataclass(frozen=True)
@@ -19,6 +28,15 @@ class Rhythm:
     def due_on(self, completed_on: date) -> date:
         """The day by which the next training is due: the first that the last no longer covers."""
         return months_later(completed_on, self.update_every_months)
+
+    def status(self, completed_on: date, day: date) -> UpdateStatus:
+        """How someone whose last training was completed on one day stands on another."""
+        due_on = self.due_on(completed_on)
+        if day >= due_on:
+            return UpdateStatus.LAPSED
+        if day >= due_on - timedelta(days=self.notice_days):
+            return UpdateStatus.DUE
+        return UpdateStatus.UP_TO_DATE
 
 
 class Learner(Aggregate):
@@ -60,11 +78,10 @@ class Learner(Aggregate):
     def remind(self, last_completed_on: date, today: date, rhythm: Rhythm) -> None:
         """Remind him of what is due, once each."""
         due_on = rhythm.due_on(last_completed_on)
-        has_lapsed = today >= due_on
-        is_near = today >= due_on - timedelta(days=rhythm.notice_days)
-        if has_lapsed and due_on not in self.lapsed_since:
+        status = rhythm.status(last_completed_on, today)
+        if status is UpdateStatus.LAPSED and due_on not in self.lapsed_since:
             self._lapsed(self.producer_id, due_on)
-        elif is_near and not has_lapsed and due_on not in self.reminded_for:
+        elif status is UpdateStatus.DUE and due_on not in self.reminded_for:
             self._update_due(self.producer_id, due_on)
 
     @event(UpdateDue)

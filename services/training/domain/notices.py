@@ -71,6 +71,10 @@ class Plan:
             )
 
 
+SELF = "SELF"
+"""The fund of a producer who pays by himself."""
+
+
 @dataclass(frozen=True)
 class FundingShare:
     """Who pays a share of the price: VIVEA, another fund, or SELF."""
@@ -78,6 +82,11 @@ class FundingShare:
     fund: str
     amount_cents: int
     agreement_no: str | None
+
+    @property
+    def payer(self) -> str:
+        """The fund by one name, however it was written: ` Vivea` is VIVEA."""
+        return " ".join(self.fund.split()).upper()
 
 
 @dataclass(frozen=True)
@@ -126,3 +135,12 @@ class CancellationNotice:
 
 
 AttendeeNotice = EnrolmentNotice | CompletionNotice | CancellationNotice
+
+
+def awaited(session_id: str, producer_id: str, *, planned: bool, enrolment_told: bool) -> str:
+    """What a held notice about a producer in a session waits for."""
+    if not planned:
+        return f"training-session:{session_id}"
+    if not enrolment_told:
+        return f"enrolment:{session_id}/{producer_id}"
+    return f"fundings-that-add-up:{session_id}/{producer_id}"

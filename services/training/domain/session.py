@@ -11,6 +11,7 @@ from services.training.domain.notices import (
     EnrolmentNotice,
     Plan,
     TrainingKind,
+    awaited,
 )
 from shared.kernel.aggregate import Aggregate, Created, event
 from shared.kernel.answers import Answer, Result, taken
@@ -162,13 +163,10 @@ class Session(Aggregate):
 
     def _waiting_for(self, producer_id: str) -> tuple[str, ...]:
         attendee = self.attendees[producer_id]
-        if self.plan is None:
-            return (f"training-session:{self.session_id}",)
-        if attendee.enrolment is None:
-            return (f"enrolment:{self.session_id}/{producer_id}",)
-        if attendee.told is None or attendee.told[0] != attendee.enrolment:
-            return (f"fundings-that-add-up:{self.session_id}/{producer_id}",)
-        return ()
+        if self.plan and attendee.told and attendee.told[0] == attendee.enrolment:
+            return ()
+        planned, told = self.plan is not None, attendee.enrolment is not None
+        return (awaited(self.session_id, producer_id, planned=planned, enrolment_told=told),)
 
     def _advance(self, producer_id: str) -> None:
         """Tell on whatever no longer waits."""

@@ -1,0 +1,1 @@
+"""What training shows: read models, rebuilt from the log at any time."""

@@ -1,0 +1,86 @@
+"""Every producer in every session, as he was told: enrolled, completed, abandoned, or waiting."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, Date, Index, MetaData, String, Table, Uuid
+
+from services.training.domain.notices import EnrolmentNotice
+from services.training.domain.session import Session
+from shared.eventstore.views import Row, View
+from shared.kernel.aggregate import Remembered
+
+METADATA = MetaData()
+
+
+def _by_attendee(name: str, *columns: Column[Any] | Index) -> Table:
+    """A table with a row a producer in a session."""
+    return Table(
+        name,
+        METADATA,
+        Column("stream", Uuid, primary_key=True),
+        Column("producer_id", String, primary_key=True),
+        *columns,
+    )
+
+
+ATTENDEES = _by_attendee("attendees", Index("attendees_by_producer", "producer_id"))
+"""Of whom anything was told."""
+ENROLMENTS = _by_attendee(
+    "enrolments",
+    Column("seq", BigInteger, nullable=False),
+    Column("participant", String, nullable=False),
+    Column("enrolled_on", Date, nullable=False),
+    Column("contract", String, nullable=False),
+    Column("fundings", JSON, nullable=False),
+)
+"""As told last; `fundings` are the shares: fund, amount_cents, agreement_no."""
+TAKEN_UP = _by_attendee("taken_up", Column("price_cents", BigInteger, nullable=False))
+"""Who no longer waits: session, enrolment and price are known, and it was told on."""
+COMPLETIONS = _by_attendee(
+    "completions",
+    Column("completed_on", Date, nullable=False),
+    Column("attended_hours", String),
+)
+CANCELLATIONS = _by_attendee("cancellations", Column("cancelled_on", Date, nullable=False))
+
+
+def rows(event: Remembered) -> Iterator[Row]:
+    """What was told of a producer, each notice in place of the one before it."""
+    if isinstance(event, Session.Enrolled):
+        key = {"stream": event.originator_id, "producer_id": event.producer_id}
+        yield TAKEN_UP, {**key, "price_cents": event.price_cents}
+    elif isinstance(event, Told):
+        key = {"stream": event.originator_id, "producer_id": event.producer_id}
+        yield ATTENDEES, key
+        yield _notice(event, key)
+
+
+Told = Session.EnrolmentTold | Session.CompletionTold | Session.CancellationTold
+
+
+def _notice(event: Told, key: dict[str, Any]) -> Row:
+    if isinstance(event, Session.EnrolmentTold):
+        return ENROLMENTS, {**key, **_enrolment(event.notice)}
+    if isinstance(event, Session.CompletionTold):
+        hours = event.notice.attended_hours
+        return COMPLETIONS, {
+            **key,
+            "completed_on": event.notice.completed_on,
+            "attended_hours": None if hours is None else str(hours),
+        }
+    return CANCELLATIONS, {**key, "cancelled_on": event.notice.cancelled_on}
+
+
+def _enrolment(notice: EnrolmentNotice) -> dict[str, Any]:
+    return {
+        "seq": notice.seq,
+        "participant": notice.participant,
+        "enrolled_on": notice.enrolled_on,
+        "contract": notice.contract,
+        "fundings": [asdict(share) for share in notice.fundings],
+    }
+
+
+VIEW = View("attendees", (ATTENDEES, ENROLMENTS, TAKEN_UP, COMPLETIONS, CANCELLATIONS), rows)

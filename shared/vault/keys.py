@@ -1,0 +1,117 @@
+"""Where keys are: one row a person in a database of its own, apart from what they open.
+
+A destroyed key leaves its name, when, by whom and why; the name is never given a key again.
+"""
+
+import secrets
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Engine,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    inspect,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.schema import CreateSchema
+
+from shared.vault.seal import KEY_BYTES
+
+SCHEMA = "vault"
+"""The schema on PostgreSQL, where the engine's connections look first."""
+
+KEYS = Table(
+    "keys",
+    MetaData(),
+    Column("name", String, primary_key=True),
+    Column("key", LargeBinary),
+    Column("destroyed_at", DateTime(timezone=True)),
+    Column("destroyed_by", String),
+    Column("why", String),
+)
+
+
+class Keys:
+    """The keys in a database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @property
+    def _is_postgres(self) -> bool:
+        return self._engine.dialect.name == "postgresql"
+
+    def migrate(self) -> None:
+        """Create what is missing; a file is made readable by its owner alone."""
+        with self._engine.begin() as connection:
+            if self._is_postgres:
+                connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
+            KEYS.create(connection, checkfirst=True)
+        file = self._engine.url.database
+        if file and not self._is_postgres:
+            Path(file).chmod(0o600)
+
+    def are_there(self) -> bool:
+        """Whether the table was ever made."""
+        return inspect(self._engine).has_table(KEYS.name)
+
+    def find(self, name: str) -> tuple[bool, bytes | None]:
+        """Whether a name ever had a key, and the key unless it was destroyed."""
+        with self._engine.begin() as connection:
+            row = connection.execute(select(KEYS.c.key).where(KEYS.c.name == name)).first()
+        return row is not None, row.key if row else None
+
+    def make(self, name: str) -> bytes | None:
+        """The key of a name, made if it never had one; None where it was destroyed."""
+        fresh = secrets.token_bytes(KEY_BYTES)
+        statement = self._insert(name=name, key=fresh).on_conflict_do_nothing()
+        with self._engine.begin() as connection:
+            connection.execute(statement)
+        return self.find(name)[1]
+
+    def destroy(self, name: str, *, by: str, why: str, at: datetime) -> bool:
+        """Destroy a key and leave who, when and why; whether that changed anything.
+
+        A name that never had a key will never get one.
+        """
+        insert = self._insert(name=name, key=None, destroyed_at=at, destroyed_by=by, why=why)
+        fields = ("key", "destroyed_at", "destroyed_by", "why")
+        statement = insert.on_conflict_do_update(
+            index_elements=[KEYS.c.name],
+            set_={field: insert.excluded[field] for field in fields},
+            where=KEYS.c.key.is_not(None),
+        ).returning(KEYS.c.name)
+        with self._engine.begin() as connection:
+            if not self._is_postgres:
+                connection.exec_driver_sql("PRAGMA secure_delete = ON")
+            changed = connection.execute(statement).first() is not None
+        if self._is_postgres:
+            self._leave_no_old_row()
+        return changed
+
+    def _insert(self, **values: Any) -> postgresql.Insert | sqlite.Insert:
+        insert = postgresql.insert if self._is_postgres else sqlite.insert
+        return insert(KEYS).values(**values)
+
+    def _leave_no_old_row(self) -> None:
+        """PostgreSQL keeps the row of before until the table is written anew."""
+        with self._engine.connect() as connection:
+            alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+            alone.exec_driver_sql("VACUUM FULL keys")
+
+    def names(self) -> dict[str, bool]:
+        """Every name that ever had a key, and whether it has it still."""
+        with self._engine.begin() as connection:
+            rows = connection.execute(select(KEYS.c.name, KEYS.c.key.is_not(None)))
+            return dict(map(tuple, rows))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()

@@ -1,0 +1,155 @@
+"""Routes that say which scope they need, and who is meant to call them.
+
+A new route is protected like this; an app with one that says nothing does not start:
+
+    router = APIRouter(prefix="/v1", route_class=Guarded)
+
+    @router.get("/producers/{producer_id}/standing")
+    def read_standing(caller: Reading, producer_id: Id) -> Standing:
+        caller.must_see(producer_id, "producer", producer_id)
+"""
+
+import json
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
+
+from fastapi import Depends, Request, Response, Security
+from fastapi.dependencies.models import Dependant
+from fastapi.openapi.models import HTTPBearer
+from fastapi.requests import HTTPConnection
+from fastapi.routing import APIRoute
+from fastapi.security.base import SecurityBase
+from pydantic import BaseModel
+from starlette.types import Receive, Send
+from starlette.types import Scope as Connection
+
+from shared.kernel.errors import Flaw, NotFound, NotValid
+from shared.web.callers import Caller, Scope
+from shared.web.gate import CALLER
+from shared.web.media import JSON, has_body, header, is_accepted, is_taken
+from shared.web.refusals import NotAcceptable, ScopeMissing, UnsupportedMediaType
+
+
+class _Key(SecurityBase):
+    """The key in the documentation; in a route, who called. `Gate` has looked at it before."""
+
+    def __init__(self) -> None:
+        self.scheme_name = "key"
+        self.model = HTTPBearer(
+            bearerFormat="ck_<id>_<secret>", description="A key by `cagette keys add`."
+        )
+
+    async def __call__(self, connection: HTTPConnection) -> Caller:
+        caller: Caller = connection.scope[CALLER]
+        return caller
+
+
+key = _Key()
+
+
+async def _of_all(connection: HTTPConnection, caller: Annotated[Caller, Depends(key)]) -> Caller:
+    if caller.producer_id is not None:
+        raise nowhere(connection.scope["path"])
+    return caller
+
+
+Telling = Annotated[Caller, Security(key, scopes=[Scope.TELL])]
+"""Who tells notices."""
+
+Reading = Annotated[Caller, Security(key, scopes=[Scope.READ])]
+"""Who reads. The route shows what `caller.may_see`; `caller.must_see` refuses all else."""
+
+ReadingAll = Annotated[Caller, Security(_of_all, scopes=[Scope.READ])]
+"""Who reads what is of all producers: for the key of one producer the route is not there."""
+
+Operating = Annotated[Caller, Security(key, scopes=[Scope.OPERATE])]
+"""Who operates."""
+
+
+def nowhere(path: str) -> NotFound:
+    """The refusal of a path that is not there, or not for this caller."""
+    return NotFound(f"There is nothing at {path}: see /docs.")
+
+
+class Guarded(APIRoute):
+    """A route that looks at scope, `Accept` and `Content-Type` before it reads the body.
+
+    `needs` is the scope that its function asks for (None: it forgot), `takes` the kinds of body
+    that it reads, `gives` the kinds that it may answer with, `asks` the words of its query.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        scopes = set(_scopes(self.dependant))
+        self.needs = scopes.pop() if len(scopes) == 1 else None
+        said = (self.openapi_extra or {}).get("requestBody", {}).get("content", {})
+        self.takes = (JSON,) if self.body_field else tuple(said)
+        answers = self.responses.get(200, {}).get("content", {})
+        usual = getattr(self.response_class, "media_type", JSON)
+        self.gives = tuple(kind for kind in (usual, *answers) if kind)
+        self.asks = {word for p in self.dependant.query_params for word in _words(p)}
+
+    async def handle(self, scope: Connection, receive: Receive, send: Send) -> None:
+        """Answer a request that was routed here; raises what is wrong with its headers."""
+        if scope["method"] in (self.methods or ()):
+            self._check(scope)
+        await super().handle(scope, receive, send)
+
+    def _check(self, scope: Connection) -> None:
+        caller: Caller = scope[CALLER]
+        if self.needs not in caller.scopes:
+            raise ScopeMissing(str(self.needs))
+        if not is_accepted(header(scope, b"accept"), self.gives):
+            kinds = " or ".join(self.gives)
+            raise NotAcceptable(f"Here {kinds} is given, and `Accept` excludes it.")
+        words = (
+            word
+            for word, _ in parse_qsl(
+                scope["query_string"].decode("latin-1"), keep_blank_values=True
+            )
+        )
+        unknown = [word for word in words if word not in self.asks]
+        if unknown:
+            flaws = [Flaw(f"/query/{word}", "is not asked here") for word in unknown]
+            raise NotValid("The query has words that are not asked here: see /docs.", flaws)
+        if self.takes and has_body(scope):
+            if not is_taken(header(scope, b"content-type"), self.takes):
+                kinds = " or ".join(self.takes)
+                raise UnsupportedMediaType(f"Send {kinds} in UTF-8, and say so in `Content-Type`.")
+            if header(scope, b"content-encoding") not in (None, b"identity"):
+                raise UnsupportedMediaType("Send the body as it is, without Content-Encoding.")
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The function of the route, over a body in UTF-8."""
+        answer = super().get_route_handler()
+
+        async def answered(request: Request) -> Response:
+            return await answer(_Utf8Request(request.scope, request.receive))
+
+        return answered
+
+
+class _Utf8Request(Request):
+    """A request whose JSON is in UTF-8: the library would guess other encodings too."""
+
+    async def json(self) -> Any:
+        body = await self.body()
+        try:
+            return json.loads(body.decode("utf-8"))
+        except (ValueError, RecursionError) as reason:
+            raise json.JSONDecodeError(str(reason), "", 0) from reason
+
+
+def _words(parameter: Any) -> Iterable[str]:
+    """The words of the query that a parameter takes."""
+    kind = parameter.field_info.annotation
+    is_model = isinstance(kind, type) and issubclass(kind, BaseModel)
+    return kind.model_fields if is_model else (parameter.alias,)
+
+
+def _scopes(dependant: Dependant) -> Iterator[str]:
+    """The scopes that a function and what it depends on ask for."""
+    yield from dependant.own_oauth_scopes or ()
+    for each in dependant.dependencies:
+        yield from _scopes(each)

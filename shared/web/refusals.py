@@ -1,0 +1,80 @@
+"""What the door itself refuses, before any house is asked."""
+
+from shared.kernel.errors import Refusal
+
+
+class BadRequest(Refusal):
+    """A request that cannot be read at all."""
+
+    name = "bad-request"
+
+
+class Unauthorized(Refusal):
+    """No key, or one that opens nothing here."""
+
+    name = "unauthorized"
+
+
+class ScopeMissing(Refusal):
+    """A key that stands, and is not good for this."""
+
+    name = "scope-missing"
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"This needs a key with the scope `{scope}`, and this one has it not.")
+        self.scope = scope
+
+
+class MethodNotAllowed(Refusal):
+    """A path that is there, but not for this method."""
+
+    name = "method-not-allowed"
+
+
+class NotAcceptable(Refusal):
+    """`Accept` excludes everything that would be given."""
+
+    name = "not-acceptable"
+
+
+class TooLarge(Refusal):
+    """A body above the limit."""
+
+    name = "too-large"
+
+
+class UnsupportedMediaType(Refusal):
+    """A body of another kind than is taken here."""
+
+    name = "unsupported-media-type"
+
+
+class TooManyRequests(Refusal):
+    """A key that is used faster than it may be."""
+
+    name = "too-many-requests"
+
+    def __init__(self, wait_seconds: int) -> None:
+        super().__init__(
+            "This key is used faster than it may be: "
+            f"go on in {wait_seconds} s, or send many notices at once as an import."
+        )
+        self.wait_seconds = wait_seconds
+
+
+class HeadersTooLarge(Refusal):
+    """Request line and headers above what the server reads."""
+
+    name = "headers-too-large"
+
+
+class Overloaded(Refusal):
+    """As many requests are under way as may be."""
+
+    name = "overloaded"
+
+
+class InternalError(Refusal):
+    """An error of our own."""
+
+    name = "internal-error"

@@ -1,0 +1,117 @@
+"""A gateway and a training that know of each other only what goes over real HTTP; no broker."""
+
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import httpx2 as httpx
+import uvicorn
+from fastapi import FastAPI
+
+from deploy.cli.web import training_app, web_app
+from deploy.local.processes import answers, free_port
+from services.gateway.adapters.training import HttpTraining
+from services.gateway.api.desk import GatewayDesk
+from shared.settings import Settings
+from tests.support.processes import CAGETTE, KEY, wait_until
+from tests.support.world import World, world
+
+
+@dataclass
+class TwoDoors:
+    """The gateway's door, behind which training is another home with a door of its own."""
+
+    gateway: World
+    training: World
+    asked: HttpTraining
+    training_url: str
+    http: httpx.Client
+
+    def heads(self) -> tuple[int, int]:
+        """How many events gateway and training remember."""
+        return self.gateway.home.gateway.log.head(), self.training.home.training.log.head()
+
+
+@contextmanager
+def two_doors(folder: Path) -> Iterator[TwoDoors]:
+    """Both doors open."""
+    with world(folder / "training") as training, world(folder / "gateway") as gateway:
+        app = training_app(training.home, Settings(home=training.home.folder), KEY)
+        with served(app) as url, asked_at(url) as asked, behind(gateway, asked) as http:
+            yield TwoDoors(gateway, training, asked, url, http)
+
+
+@contextmanager
+def asked_at(url: str, key: str = KEY) -> Iterator[HttpTraining]:
+    """Training, as the gateway asks it at a URL."""
+    with closing(HttpTraining(url, key)) as asked:
+        yield asked
+
+
+@contextmanager
+def behind(gateway: World, training: HttpTraining) -> Iterator[httpx.Client]:
+    """A client of the gateway's door over a home, with training elsewhere."""
+    home = replace(
+        gateway.home, gateway_desk=GatewayDesk(gateway.home.gateway, training, gateway.home.vault)
+    )
+    app = web_app(home, Settings(home=home.folder), KEY, threading.Event())
+    headers = {"Authorization": f"Bearer {KEY}"}
+    with served(app) as url, httpx.Client(base_url=url, headers=headers, timeout=30) as client:
+        yield client
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """The URL of an app."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        wait_until(lambda: server.started)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@contextmanager
+def stranger(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The URL of a server that is no house of ours."""
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class TrainingProcess:
+    """`cagette serve training` on a home of its own, which can be killed and started again."""
+
+    def __init__(self, home: Path) -> None:
+        with world(home):
+            self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        own = {"CAGETTE_HOME": str(home), "CAGETTE_PORT": str(self.port), "CAGETTE_KEY": KEY}
+        self._environment = {**os.environ, **own}
+        self._log = home / "said.log"
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        with self._log.open("ab") as log:
+            command = [*CAGETTE, "serve", "training"]
+            self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+        wait_until(lambda: answers(self.port))
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        self._process.kill()
+        self._process.wait(10)

@@ -119,13 +119,6 @@ class Home:
             time.sleep(POLL_SECONDS)
             yield 0
 
-    @contextmanager
-    def working(self, house: str) -> Iterator[Worker]:
-        """Be the worker of a house meanwhile; raises HomeBusy where there is one."""
-        worker = self.workers[house]
-        with worker.lease.held():
-            yield worker
-
     def caught_up(self) -> None:
         """Wait until all is heard and shown."""
         for _ in self.catch_up():

@@ -19,15 +19,15 @@ from typing import Any
 
 TABLE = """CREATE TABLE IF NOT EXISTS outbox (id INTEGER PRIMARY KEY, method TEXT, path TEXT,
 body TEXT, state TEXT DEFAULT 'WAITING', status INTEGER, answer TEXT)"""
-AGAIN = {429, 500, 502, 503, 504, 507}
-"""Answers after which the same call will do: nothing was done, or it was and will meet itself."""
+AGAIN = {401, 403, 429, 500, 502, 503, 504, 507}
+"""Answers that are not about the call: the same will do, once gateway or key is mended."""
 
 
 class Away(Exception):
     """The gateway does not answer, or asks to come back; after how many seconds."""
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"the gateway is away: come back in {seconds} s")
+    def __init__(self, what: str, seconds: float) -> None:
+        super().__init__(f"the gateway {what}: come back in {seconds} s")
         self.seconds = seconds
 
 
@@ -51,9 +51,9 @@ class Outbox:
         query = "SELECT id, method, path, body FROM outbox WHERE state = 'WAITING' ORDER BY id"
         sent = 0
         for id_, method, path, body in self._database.execute(query).fetchall():
-            status, answer = self._call(method, path, body)
+            status, answer, pause = self._call(method, path, body)
             if status in AGAIN:
-                raise Away(5)
+                raise Away(f"answers {status}", pause)
             state = "TAKEN" if status < 400 else "REFUSED"
             with self._database:
                 change = "UPDATE outbox SET state = ?, status = ?, answer = ? WHERE id = ?"
@@ -66,18 +66,20 @@ class Outbox:
         query = "SELECT path, answer FROM outbox WHERE state = 'REFUSED' ORDER BY id"
         return [(path, _sentence(answer)) for path, answer in self._database.execute(query)]
 
-    def _call(self, method: str, path: str, body: str) -> tuple[int, str]:
+    def _call(self, method: str, path: str, body: str) -> tuple[int, str, float]:
+        """Status, answer, and how many seconds to wait before the same again."""
         request = urllib.request.Request(self._url + path, body.encode(), method=method)  # noqa: S310
         request.add_header("Authorization", f"Bearer {self._key}")
         request.add_header("Content-Type", "application/json")
         try:
             with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
-                return response.status, response.read().decode()
+                return response.status, response.read().decode(), 0
         except urllib.error.HTTPError as refusal:
             with refusal:
-                return refusal.code, refusal.read().decode()
+                pause = float(refusal.headers.get("Retry-After", 5))
+                return refusal.code, refusal.read().decode(), pause
         except OSError as reason:
-            raise Away(1) from reason
+            raise Away("does not answer", 1) from reason
 
 
 def _sentence(answer: str) -> str:

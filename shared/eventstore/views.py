@@ -7,7 +7,7 @@ So a view needs no state of its own but the position it has read to, and a rebui
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from sqlalchemy import (
@@ -28,6 +28,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from shared.eventstore.log import EventLog, NotMigrated
 from shared.eventstore.postgres import CONNECT_SECONDS
+from shared.eventstore.recorder import MAXIMUM
 from shared.kernel.aggregate import Remembered
 
 PAGE = 1_000
@@ -44,6 +45,13 @@ POSITIONS = Table(
     Column("view", String, primary_key=True),
     Column("position", BigInteger, nullable=False),
 )
+
+
+class Snapshot(NamedTuple):
+    """What views showed at one moment, and how far each had read the log by then."""
+
+    positions: dict[str, int]
+    rows: dict[Table, list[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True)
@@ -81,19 +89,24 @@ class Views:
     def positions(self) -> dict[str, int]:
         """How far each view has read the log."""
         with self.engine.begin() as connection:
-            stored = {row.view: row.position for row in connection.execute(select(POSITIONS))}
+            return self._positions(connection)
+
+    def _positions(self, connection: Connection) -> dict[str, int]:
+        stored = {row.view: row.position for row in connection.execute(select(POSITIONS))}
         missing = [view.name for view in self._views if view.name not in stored]
         if missing:
             raise NotMigrated(f"Views {missing} have no tables yet: run `cagette migrate` first.")
         return {view.name: stored[view.name] for view in self._views}
 
-    def catch_up(self) -> Iterator[int]:
-        """Read the log to its end; how many events, page by page."""
+    def catch_up(self, until: Mapping[str, int] | None = None) -> Iterator[int]:
+        """Read the log to its end, or each view as far as `until`; how many events, by page."""
         positions = self.positions()
+        ends = until or dict.fromkeys(positions, MAXIMUM)
         while positions and (page := self._log.read(min(positions.values()), PAGE)):
             with self.engine.begin() as connection:
                 for view in self._views:
-                    events = [event for position, event in page if position > positions[view.name]]
+                    first, last = positions[view.name] + 1, ends[view.name]
+                    events = [event for position, event in page if first <= position <= last]
                     _write(connection, (row for event in events for row in view.rows(event)))
                     positions[view.name] = _move(connection, view.name, positions, page[-1][0])
             yield len(page)
@@ -106,9 +119,27 @@ class Views:
     def rows(self, table: Table) -> list[tuple[Any, ...]]:
         """Every row of a table, by its primary key."""
         with self.engine.begin() as connection:
-            found = [tuple(row) for row in connection.execute(select(table))]
-        keys = [i for i, column in enumerate(table.columns) if column.primary_key]
-        return sorted(found, key=lambda row: tuple(row[i] for i in keys))
+            return _rows(connection, table)
+
+    def snapshot(self) -> Snapshot:
+        """All of it as it stands at one moment, whoever is writing meanwhile."""
+        with self.engine.connect() as connection:
+            connection.exec_driver_sql(ONE_MOMENT[connection.dialect.name])
+            positions = self._positions(connection)
+            return Snapshot(positions, {table: _rows(connection, table) for table in self.tables})
+
+
+ONE_MOMENT = {
+    "sqlite": "BEGIN",
+    "postgresql": "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+}
+"""How a transaction begins whose every query sees the same."""
+
+
+def _rows(connection: Connection, table: Table) -> list[tuple[Any, ...]]:
+    found = [tuple(row) for row in connection.execute(select(table))]
+    keys = [i for i, column in enumerate(table.columns) if column.primary_key]
+    return sorted(found, key=lambda row: tuple(row[i] for i in keys))
 
 
 @contextmanager
@@ -135,11 +166,11 @@ def postgres_engine(url: str, schema: str) -> Engine:
     )
 
 
-def rebuilt(log: EventLog, views: Sequence[View]) -> Views:
-    """The same views, made anew from the log, in memory."""
+def rebuilt(log: EventLog, views: Sequence[View], until: Mapping[str, int] | None = None) -> Views:
+    """The same views, made anew from the log (each as far as `until`), in memory."""
     fresh = Views(log, views, create_engine("sqlite://"))
     fresh.migrate()
-    for _ in fresh.catch_up():
+    for _ in fresh.catch_up(until):
         pass
     return fresh
 

@@ -252,7 +252,7 @@ def test_reads_wait_for_nobody_who_writes_or_works(cagette: World) -> None:
     cagette.told(SESSION, ENROLMENT)
     answers: list[int] = []
     home = cagette.home
-    with home.working("training"), home.training._lease.held():
+    with home.workers["training"].lease.held(), home.training._lease.held():
         thread = threading.Thread(
             target=lambda: answers.append(len(home.training_desk.session("INT-1").enrolments))
         )

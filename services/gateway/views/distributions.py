@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Column, Date, Index, Integer, MetaData, String, Table, Uuid
 
 from services.gateway.domain.distribution import Distribution
-from shared.eventstore.views import Row, View
+from shared.eventstore.views import CODE_POINTS, Row, View
 from shared.kernel.aggregate import Remembered
 
 METADATA = MetaData()
@@ -14,14 +14,14 @@ DISTRIBUTIONS = Table(
     "distributions",
     METADATA,
     Column("stream", Uuid, primary_key=True),
-    Column("distribution_id", String, nullable=False),
+    Column("distribution_id", CODE_POINTS, nullable=False),
     Index("distributions_by_id", "distribution_id"),
 )
 VALIDATIONS = Table(
     "validations",
     METADATA,
     Column("stream", Uuid, primary_key=True),
-    Column("validation_no", Integer, primary_key=True),
+    Column("validation_no", BigInteger, primary_key=True),
     Column("market_id", String, nullable=False),
     Column("day", Date, nullable=False),
     Column("validated_at", String, nullable=False),
@@ -34,21 +34,21 @@ FOUND_MODES = Table(
     "found_modes",
     METADATA,
     Column("stream", Uuid, primary_key=True),
-    Column("validation_no", Integer, primary_key=True),
+    Column("validation_no", BigInteger, primary_key=True),
     Column("payment_mode", String, nullable=False),
 )
 UNVALIDATIONS = Table(
     "unvalidations",
     METADATA,
     Column("stream", Uuid, primary_key=True),
-    Column("validation_no", Integer, primary_key=True),
+    Column("validation_no", BigInteger, primary_key=True),
     Column("at", String, nullable=False),
 )
 PARTS = Table(
     "parts",
     METADATA,
     Column("stream", Uuid, primary_key=True),
-    Column("validation_no", Integer, primary_key=True),
+    Column("validation_no", BigInteger, primary_key=True),
     Column("producer_id", String, primary_key=True),
     Index("parts_by_producer", "producer_id"),
 )
@@ -60,7 +60,7 @@ SALES = Table(
     Column("market_id", String, nullable=False),
     Column("market_name", String, nullable=False),
     Column("day", Date, nullable=False),
-    Column("validation_no", Integer, nullable=False),
+    Column("validation_no", BigInteger, nullable=False),
     Column("payment_mode", String, nullable=False),
     Column("sales_cents", BigInteger, nullable=False),
     Column("sales_by_vat", JSON, nullable=False),

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import Boolean, Column, Date, Integer, MetaData, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Date, MetaData, String, Table
 
 from services.gateway.domain.market import Market
-from shared.eventstore.views import Row, View
+from shared.eventstore.views import CODE_POINTS, Row, View
 from shared.kernel.aggregate import Remembered
 
 METADATA = MetaData()
 MARKETS = Table(
     "markets",
     METADATA,
-    Column("market_id", String, primary_key=True),
+    Column("market_id", CODE_POINTS, primary_key=True),
     Column("name", String, nullable=False),
     Column("kind", String, nullable=False),
     Column("test", Boolean, nullable=False),
@@ -22,7 +22,7 @@ MODES = Table(
     "market_modes",
     METADATA,
     Column("market_id", String, primary_key=True),
-    Column("seq", Integer, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
     Column("payment_mode", String, nullable=False),
     Column("from_on", Date, nullable=False),
 )

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import Boolean, Column, Date, Integer, MetaData, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Date, MetaData, String, Table
 
 from services.gateway.domain.producer import Producer
-from shared.eventstore.views import Row, View
+from shared.eventstore.views import CODE_POINTS, Row, View
 from shared.kernel.aggregate import Remembered
 
 PRODUCERS = Table(
     "producers",
     MetaData(),
-    Column("producer_id", String, primary_key=True),
-    Column("seq", Integer, nullable=False),
+    Column("producer_id", CODE_POINTS, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
     Column("joined_on", Date, nullable=False),
     Column("party_id", String, nullable=False),
     Column("vat_regime", String),

@@ -16,12 +16,13 @@ from deploy.cli.hearing import POLL_SECONDS, beside, hear
 from deploy.cli.home import KEY_FILE, Home
 from deploy.cli.output import out, shown
 from services.gateway.api.imports import MAXIMUM_LINE_BYTES
-from services.gateway.api.reads import reads
+from services.gateway.api.reads import EXAMPLES, reads
 from services.gateway.api.routes import routes
 from services.gateway.api.shown import Shown
 from services.training.api.routes import routes as training_routes
 from shared.settings import Settings
 from shared.web.app import create_app
+from shared.web.examples import document_with
 from shared.web.keyring import Keyring
 from shared.web.limits import Limits
 from shared.web.server import ProblemProtocol
@@ -59,7 +60,7 @@ def configured(app: FastAPI, settings: Settings) -> uvicorn.Config:
 def web_app(home: Home, settings: Settings, key: str | None, told: threading.Event) -> FastAPI:
     """The gateway's HTTP app over a home: for the deployment's own `key`, and all given out."""
     shown = Shown(home.gateway, home.views["gateway"], home.gateway_desk.training, today)
-    return create_app(
+    app = create_app(
         "Cagette billing",
         [routes(home.gateway_desk, shown, told.set), reads(shown)],
         keys=Keyring(key, home.keys),
@@ -70,6 +71,8 @@ def web_app(home: Home, settings: Settings, key: str | None, told: threading.Eve
             unlimited=frozenset({"/v1/imports"}),
         ),
     )
+    document_with(app, EXAMPLES)
+    return app
 
 
 def training_app(home: Home, settings: Settings, key: str) -> FastAPI:

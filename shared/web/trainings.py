@@ -20,11 +20,16 @@ Key = Annotated[
         description="Optional: the same key and body give the same answer, for ever.",
     ),
 ]
-RESPONSES: dict[int | str, dict[str, Any]] = {
+TAKEN: dict[int | str, dict[str, Any]] = {
     201: {"model": AnswerBody, "description": "Created"},
-    202: {"model": AnswerBody, "description": "Held until what it refers to is told"},
     **PROBLEMS,
 }
+"""How a notice is answered that waits for nothing."""
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    202: {"model": AnswerBody, "description": "Held until what it refers to is told"},
+    **TAKEN,
+}
+"""How a notice is answered that may refer to something not told yet."""
 SESSION = "/training-sessions/{session_id}"
 ENROLMENT = f"{SESSION}/enrolments/{{producer_id}}"
 
@@ -47,7 +52,7 @@ class Tell(Protocol):
 def add_trainings(router: APIRouter, tell: Tell) -> None:
     """Add the calls about trainings."""
 
-    @router.put(SESSION, response_model=AnswerBody, responses=RESPONSES)
+    @router.put(SESSION, response_model=AnswerBody, responses=TAKEN)
     def tell_session(caller: Telling, session_id: Id, body: training.Session) -> Response:
         """A training session was planned or edited."""
         return tell(caller, session_id, body)

@@ -261,13 +261,14 @@ def main() -> int:
     expected = recount(steps)
     alone = servers.deployment.revived - sum(chaos.killed[name] for name in ALL)
     print(f"{chaos.killed.total()} kills: {dict(sorted(chaos.killed.items()))}")
-    print(f"{alone} processes ended by themselves, for want of a database, and were started again")
-    print(f"done in {dict(chaos.tries)} tries: {len(chaos.told)} notices, {asks} asks")
+    print(f"started again because they found no database when they started: {alone}")
+    print(f"{len(chaos.told)} notices and {asks} asks, done in {dict(chaos.tries)} tries")
     print(
-        f"right: {len(expected.fees)} fees, {len(expected.transfers)} transfers, "
-        f"{len(expected.documents)} documents, in {int(time.monotonic() - began)} s"
+        f"{len(expected.fees)} fees, {len(expected.transfers)} transfers, "
+        f"{len(expected.documents)} documents, {int(time.monotonic() - began)} s: "
+        + ("\n".join(flaws) or "as the independent recount says")
     )
-    print("\n".join([*(f"wrong: {flaw}" for flaw in flaws), audit.stdout.strip()]))
+    print(audit.stdout.strip())
     return 1 if flaws else audit.returncode
 
 

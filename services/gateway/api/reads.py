@@ -1,5 +1,8 @@
 """The reads of the marketplace (contract §3), from the gateway's own views or from training."""
 
+import json
+from pathlib import Path
+
 from fastapi import APIRouter
 
 from services.gateway.api.accounting import add_accounting
@@ -12,7 +15,11 @@ from services.gateway.api.reconciliations import add_reconciliations
 from services.gateway.api.shown import Shown
 from services.gateway.api.standing import add_standing
 from services.gateway.api.trainings import add_trainings
+from shared.web.examples import Examples
 from shared.web.guarded import Guarded
+
+EXAMPLES: Examples = json.loads((Path(__file__).parent / "examples.json").read_text("utf-8"))
+"""Calls that were made, and what was answered; `tests/gateway/test_openapi.py` makes them anew."""
 
 
 def reads(shown: Shown) -> APIRouter:

@@ -19,7 +19,7 @@ from shared.web.callers import Caller
 from shared.web.guarded import Guarded, Telling
 from shared.web.media import BYTES, NDJSON
 from shared.web.problems import PROBLEMS
-from shared.web.trainings import RESPONSES, Id, Key, Tell, add_trainings
+from shared.web.trainings import RESPONSES, TAKEN, Id, Key, Tell, add_trainings
 
 SPOOL_BYTES = 1024 * 1024
 """An import above this waits on the disk, not in memory, until it was received whole."""
@@ -79,12 +79,12 @@ def _add_imports(router: APIRouter, desk: GatewayDesk, told: Callable[[], None])
 
 
 def _add_sales(router: APIRouter, tell: Tell) -> None:
-    @router.put("/producers/{producer_id}", response_model=AnswerBody, responses=RESPONSES)
+    @router.put("/producers/{producer_id}", response_model=AnswerBody, responses=TAKEN)
     def tell_producer(caller: Telling, producer_id: Id, body: bodies.Producer) -> Response:
         """A producer was created or edited."""
         return tell(caller, producer_id, body)
 
-    @router.put("/markets/{market_id}", response_model=AnswerBody, responses=RESPONSES)
+    @router.put("/markets/{market_id}", response_model=AnswerBody, responses=TAKEN)
     def tell_market(caller: Telling, market_id: Id, body: bodies.Market) -> Response:
         """A market was created, or its options saved."""
         return tell(caller, market_id, body)

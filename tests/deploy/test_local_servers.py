@@ -174,10 +174,17 @@ def until_it_says(
             process.kill()
 
 
+def command_of(pid: int) -> list[str]:
+    """The words that a process was started with; none where it has ended meanwhile."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    return []
+
+
 def leaves_no_orphan(process: "subprocess.Popen[str]") -> None:
     """Kill -9: whatever it has started ends too."""
     started = family(process.pid)
-    commands = [Path(f"/proc/{pid}/cmdline").read_text().split("\0") for pid in started]
+    commands = [command_of(pid) for pid in started]
     servers = [command for command in commands if "-D" in command]
     assert servers
     assert any("kafka.Kafka" in command for command in commands)

@@ -16,8 +16,8 @@ setup: $(VENV)/.ready  ## .venv with the cagette command
 demo: $(VENV)/.ready  ## a real season told, settled, closed and served; ARGS=--no-serve ends by itself
 	@$(BIN)/cagette demo $(ARGS)
 
-test: $(VENV)/.ready  ## every test, on two cores; ARGS="-k calendar" chooses some
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+test: $(VENV)/.ready  ## every test, four at a time, for most of them wait; ARGS="-k calendar" chooses some
+	@$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
 chaos: $(VENV)/.ready  ## 200 kills of everything, then a recount; ARGS="--kills 50 --seed 7"
 	@$(BIN)/python -m tests.reliability.chaos $(ARGS)

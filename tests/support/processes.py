@@ -152,7 +152,7 @@ def running(home: Path, database_url: str, broker: dict[str, str]) -> Iterator[D
         assert migrated.returncode == 0, migrated.stderr
         for name in ALL:
             fresh.start(name)
-        wait_until(lambda: fresh.is_up(fresh.port) and fresh.is_up(fresh.training_port))
+        wait_until(lambda: fresh.is_up(fresh.port) and fresh.is_up(fresh.training_port), 120)
         yield fresh
     finally:
         fresh.close()

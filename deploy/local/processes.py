@@ -3,6 +3,7 @@
 import ctypes
 import os
 import pwd
+import secrets
 import signal
 import socket
 import subprocess
@@ -30,8 +31,9 @@ class NotToBeHad(Refusal):
 
 
 def free_port() -> int:
-    """A port on the loopback that nobody listens on."""
-    for port in range(FIRST_PORT + os.getpid() * 7 % 9_000, LAST_PORT):
+    """A port on the loopback that nobody listens on, by chance: others look for one meanwhile."""
+    for _ in range(LAST_PORT - FIRST_PORT):
+        port = FIRST_PORT + secrets.randbelow(LAST_PORT - FIRST_PORT)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))

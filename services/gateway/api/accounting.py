@@ -16,6 +16,7 @@ from services.gateway.views.accounting import (
 )
 from services.gateway.views.freshness import heard_until
 from services.gateway.views.standing import missing
+from shared.asks.base import Day
 from shared.facts.billing import CreditNoteIssued, TransferAsked
 from shared.kernel.errors import unknown
 from shared.web.callers import Caller
@@ -23,7 +24,7 @@ from shared.web.guarded import Reading
 from shared.web.problems import PROBLEMS
 from shared.web.trainings import Id
 
-Bound = Annotated[date | None, Query(description="Included; left out, no bound.")]
+Bound = Annotated[Day | None, Query(description="Included; left out, no bound.")]
 
 
 class FeeShape(Shape):

@@ -10,6 +10,7 @@ from services.gateway.api.shown import HeardUntil, Shape, Shown
 from services.gateway.domain.terms import Formula
 from services.gateway.views.freshness import heard_until
 from services.gateway.views.standing import Standing, TrainingStatus, standing
+from shared.asks.base import Day
 from shared.web.guarded import Reading
 from shared.web.problems import PROBLEMS
 from shared.web.trainings import Id
@@ -56,7 +57,7 @@ def add_standing(router: APIRouter, shown: Shown) -> None:
         caller: Reading,
         producer_id: Id,
         response: Response,
-        on: Annotated[date | None, Query(description="Default: today in Paris.")] = None,
+        on: Annotated[Day | None, Query(description="Default: today in Paris.")] = None,
         if_none_match: Annotated[str | None, Header()] = None,
     ) -> StandingShape | Response:
         """How a producer stands on a day: formula, trainings, payout, what is missing."""

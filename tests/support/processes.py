@@ -121,6 +121,12 @@ class Deployment:
         counted = {(row["producer_id"], row["month"]): int(row["amount_cents"]) for row in rows}
         return {key: cents for key, cents in counted.items() if cents}
 
+    def is_ready(self) -> bool:
+        """Whether both doors answer; no process may have ended by itself."""
+        ended = {name: p.returncode for name, p in self.running.items() if p.poll() is not None}
+        assert ended == {}, f"ended, with these codes: {ended}"
+        return self.is_up(self.port) and self.is_up(self.training_port)
+
     def client(self) -> httpx.Client:
         """A client of the gateway, with the key."""
         return httpx.Client(
@@ -152,7 +158,7 @@ def running(home: Path, database_url: str, broker: dict[str, str]) -> Iterator[D
         assert migrated.returncode == 0, migrated.stderr
         for name in ALL:
             fresh.start(name)
-        wait_until(lambda: fresh.is_up(fresh.port) and fresh.is_up(fresh.training_port), 120)
+        wait_until(fresh.is_ready, seconds=120)
         yield fresh
     finally:
         fresh.close()

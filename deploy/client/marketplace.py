@@ -1,6 +1,6 @@
 """How the marketplace tells the gateway, from its own transaction to the answer.
 
-    python -m deploy.client.marketplace --url http://127.0.0.1:8080 --key ck_… --outbox o.sqlite
+    python -m deploy.client.marketplace --url http://127.0.0.1:8080/v1 --key ck_… --outbox o.sqlite
 
 What happens is written to an outbox in the marketplace's own transaction; a cron job sends it.
 A call that gets no answer is sent again: the gateway meets itself. What is refused stays, with
@@ -8,6 +8,7 @@ the gateway's sentence, for somebody to mend. Only Python's standard library.
 """
 
 import argparse
+import http.client
 import json
 import sqlite3
 import sys
@@ -23,10 +24,14 @@ AGAIN = {401, 403, 429, 500, 502, 503, 504, 507}
 """Answers that are not about the call: the same will do, once gateway or key is mended."""
 
 
+PAUSE = 5
+"""Seconds to wait where the answer does not say how many."""
+
+
 class Away(Exception):
     """The gateway does not answer, or asks to come back; after how many seconds."""
 
-    def __init__(self, what: str, seconds: float) -> None:
+    def __init__(self, what: str, seconds: int) -> None:
         super().__init__(f"the gateway {what}: come back in {seconds} s")
         self.seconds = seconds
 
@@ -66,7 +71,7 @@ class Outbox:
         query = "SELECT path, answer FROM outbox WHERE state = 'REFUSED' ORDER BY id"
         return [(path, _sentence(answer)) for path, answer in self._database.execute(query)]
 
-    def _call(self, method: str, path: str, body: str) -> tuple[int, str, float]:
+    def _call(self, method: str, path: str, body: str) -> tuple[int, str, int]:
         """Status, answer, and how many seconds to wait before the same again."""
         request = urllib.request.Request(self._url + path, body.encode(), method=method)  # noqa: S310
         request.add_header("Authorization", f"Bearer {self._key}")
@@ -76,14 +81,18 @@ class Outbox:
                 return response.status, response.read().decode(), 0
         except urllib.error.HTTPError as refusal:
             with refusal:
-                pause = float(refusal.headers.get("Retry-After", 5))
+                said = refusal.headers.get("Retry-After", "")
+                pause = int(said) if said.isdigit() else PAUSE
                 return refusal.code, refusal.read().decode(), pause
-        except OSError as reason:
+        except (OSError, http.client.HTTPException) as reason:
             raise Away("does not answer", 1) from reason
 
 
 def _sentence(answer: str) -> str:
-    problem = json.loads(answer)
+    try:
+        problem = json.loads(answer)
+    except ValueError:
+        return answer
     flaws = "; ".join(f"{flaw['pointer']} {flaw['detail']}" for flaw in problem.get("errors", ()))
     return f"{problem['detail']} {flaws}".rstrip()
 

@@ -131,22 +131,24 @@ class ProducerTraining(EnrolmentShown):
 class ProducerTrainings(BaseModel):
     """All that a producer is in, by session; and how he stands with his updates today.
 
-    The three about updates are null while he never completed a training.
+    An update is due 24 months after the last training (a dated rhythm; nothing is billed by it),
+    which is not the last day of his ENGAGEE: that is `training.next_due_on` of his standing. The
+    three about updates are null while he never completed a training.
     """
 
     model_config = example(
         as_of_event=812,
         producer_id="2045",
         last_completed_on="2024-12-13",
-        next_due_on="2026-12-13",
-        status="UP_TO_DATE",
+        update_due_on="2026-12-13",
+        update_status="UP_TO_DATE",
         trainings=[{**ENROLMENT, "plan": None}],
     )
     as_of_event: int
     producer_id: str
     last_completed_on: date | None
-    next_due_on: date | None
-    status: Status | None
+    update_due_on: date | None
+    update_status: Status | None
     trainings: list[ProducerTraining]
 
 

@@ -24,7 +24,7 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from shared.eventstore.postgres_schema import POSITION_CONFLICT, SCHEMA
+from shared.eventstore.postgres_schema import POSITION_CONFLICT, SCHEMA, TAKE_TURNS
 from shared.eventstore.recorder import (
     SCHEMA_VERSION,
     LogRecorder,
@@ -101,6 +101,7 @@ class PostgresLogRecorder(LogRecorder):
     def create_table(self) -> None:
         """Create what is missing; two that migrate at once wait for each other."""
         with self.connection() as connection, connection.transaction():
+            connection.execute(TAKE_TURNS)
             connection.execute(self._sql(SCHEMA, key=sql.Literal(self._key)))
             connection.execute(self._sql("DELETE FROM {s}.schema_version"))
             insert = self._sql("INSERT INTO {s}.schema_version VALUES (%s)")

@@ -9,10 +9,14 @@ which they wait longer than a writer waits: what holds it ends by itself.
 POSITION_CONFLICT = "CG001"
 """The SQLSTATE of our function for a position that stands elsewhere."""
 
-SCHEMA = """
+TAKE_TURNS = """
 SET LOCAL lock_timeout = '60s';
 SELECT pg_advisory_xact_lock(hashtext('cagette migrate'));
 SET LOCAL lock_timeout TO DEFAULT;
+"""
+"""What a migration begins with."""
+
+SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS {s};
 CREATE TABLE IF NOT EXISTS {s}.schema_version (version int NOT NULL);
 CREATE TABLE IF NOT EXISTS {s}.stored_events (

@@ -28,6 +28,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from shared.eventstore.log import EventLog, NotMigrated
 from shared.eventstore.postgres import CONNECT_SECONDS
+from shared.eventstore.postgres_schema import TAKE_TURNS
 from shared.eventstore.recorder import MAXIMUM
 from shared.kernel.aggregate import Remembered
 
@@ -147,7 +148,7 @@ def migrating(engine: Engine) -> Iterator[Connection]:
     """A transaction in which tables are made; two that migrate at once wait for each other."""
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('cagette migrate'))")
+            connection.exec_driver_sql(TAKE_TURNS)
         yield connection
 
 

@@ -21,7 +21,10 @@ from shared.messaging.kafka import (
 )
 from shared.messaging.source import BrokerAway
 
-POLL_MS = 200
+POLL_MS = 10
+"""What comes is taken at once; how long a poll waits for more before it asks where the end is."""
+ANSWER_MS = 5_000
+"""A broker that has not said by then where its topics end is taken for away."""
 FETCH_WAIT_MS = 25
 """A fetch that waits holds up every other request of its connection."""
 
@@ -91,7 +94,7 @@ class KafkaSource:
         return fresh
 
     def _is_at_end(self, consumer: KafkaConsumer) -> bool:
-        ends = consumer.end_offsets(list(consumer.assignment()))
+        ends = consumer.end_offsets(list(consumer.assignment()), ANSWER_MS)
         return all(consumer.position(tp) >= end for tp, end in ends.items())
 
     def tails(self) -> dict[str, int]:
@@ -106,7 +109,7 @@ class KafkaSource:
             raise BrokerAway(f"{self._broker} gave nothing: {reason!r}") from reason
 
     def _tails(self, consumer: KafkaConsumer) -> dict[str, int]:
-        ends = consumer.end_offsets(list(consumer.assignment()))
+        ends = consumer.end_offsets(list(consumer.assignment()), ANSWER_MS)
         waiting = {tp for tp, end in ends.items() if end > 0}
         for tp in waiting:
             consumer.seek(tp, ends[tp] - 1)

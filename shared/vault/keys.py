@@ -27,6 +27,9 @@ from shared.vault.seal import KEY_BYTES
 SCHEMA = "vault"
 """The schema on PostgreSQL, where the engine's connections look first."""
 
+TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtext('cagette migrate'))"
+"""What a migration on PostgreSQL begins with: those that run at once follow each other."""
+
 KEYS = Table(
     "keys",
     MetaData(),
@@ -52,6 +55,7 @@ class Keys:
         """Create what is missing; a file is made readable by its owner alone."""
         with self._engine.begin() as connection:
             if self._is_postgres:
+                connection.exec_driver_sql(TAKE_TURNS)
                 connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
             KEYS.create(connection, checkfirst=True)
         file = self._engine.url.database

@@ -1,6 +1,7 @@
 """Tells who calls by the key that was sent, without asking the database at each request."""
 
 import hmac
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -42,7 +43,7 @@ class Keyring:
         self._own = own.encode() if own else None
         self._store = store
         self._known: dict[str, tuple[Caller, bytes]] = {}
-        self._read_at = float("-inf")
+        self._read_at = -math.inf
         self._away: tuple[float, str, type[Refusal]] | None = None
         self._noted: dict[str, float] = {}
         self._reading = threading.Lock()
@@ -94,7 +95,7 @@ class Keyring:
 
     def _note(self, key_id: str) -> None:
         now = self._clock()
-        if now - self._noted.get(key_id, float("-inf")) > NOTED_SECONDS:
+        if now - self._noted.get(key_id, -math.inf) > NOTED_SECONDS:
             self._noted[key_id] = now
             self._clerk.submit(self._write, key_id)
 

@@ -148,15 +148,17 @@ def test_all_trainings_of_a_producer_are_shown_by_session(cagette: World) -> Non
         ("INT-1", "ENROLLED"),
         ("UPD", "COMPLETED"),
     ]
-    assert (str(found.last_completed_on), str(found.next_due_on)) == ("2024-12-13", "2026-12-13")
-    assert found.status in ("UP_TO_DATE", "DUE", "LAPSED")
+    assert (str(found.last_completed_on), str(found.update_due_on)) == ("2024-12-13", "2026-12-13")
+    assert found.update_status in ("UP_TO_DATE", "DUE", "LAPSED")
     beginner = shown(cagette).trainings_of("7")
-    assert (beginner.last_completed_on, beginner.next_due_on, beginner.status) == (None,) * 3
+    assert (beginner.last_completed_on, beginner.update_due_on, beginner.update_status) == (
+        None,
+    ) * 3
 
 
 def test_a_completion_that_waits_makes_nobody_trained(cagette: World) -> None:
     cagette.told(COMPLETION)
-    assert shown(cagette).trainings_of("2045").status is None
+    assert shown(cagette).trainings_of("2045").update_status is None
     assert shown(cagette).due(date(2030, 1, 1), 10, None).due == []
 
 

@@ -14,6 +14,7 @@ from services.gateway.adapters.webhook_tables import (
     Instant,
     State,
 )
+from shared.eventstore.views import migrating
 from shared.kernel.errors import NotFound, NotValid, Refusal
 
 Row = dict[str, Any]
@@ -36,7 +37,8 @@ class Endpoints:
 
     def migrate(self) -> None:
         """Create the tables that are missing."""
-        METADATA.create_all(self._engine)
+        with migrating(self._engine) as connection:
+            METADATA.create_all(connection)
 
     def add(
         self, url: str, types: Sequence[str], secret: str, place: int, *, by: str, now: datetime

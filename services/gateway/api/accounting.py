@@ -13,9 +13,10 @@ from services.gateway.views.accounting import (
     accounts,
     fees_of_distribution,
     sales_of_distribution,
+    total,
 )
 from services.gateway.views.freshness import heard_until
-from services.gateway.views.standing import missing
+from services.gateway.views.standing import must_be_known
 from shared.asks.base import Day
 from shared.facts.billing import CreditNoteIssued, TransferAsked
 from shared.kernel.errors import unknown
@@ -132,7 +133,7 @@ def add_accounting(router: APIRouter, shown: Shown) -> None:
     ) -> AccountingShape:
         """A producer's accounts: the transfers of Mondays and the documents issued from–to."""
         caller.must_see(producer_id, "producer", producer_id)
-        missing(shown.views, producer_id)
+        must_be_known(shown.views, producer_id)
         found = accounts(shown.views, producer_id, first or date.min, last or date.max)
         return AccountingShape(
             producer_id=producer_id,
@@ -190,23 +191,21 @@ def _parts(row: Row, fees: Iterable[Row], found: Accounts) -> Iterable[TransferP
             market_id=sale.get("market_id"),
             market_name=sale.get("market_name"),
             sales_cents=shares.get(distribution_id, 0),
-            service_fee_cents=_total(own, "SERVICE"),
-            payment_fee_cents=_total(own, "PAYMENT"),
+            service_fee_cents=total(own, "SERVICE"),
+            payment_fee_cents=total(own, "PAYMENT"),
             links={"billing": f"/v1/distributions/{distribution_id}/billing"},
         )
 
 
-def _total(fees: Iterable[Row], kind: str) -> int:
-    return sum(fee["amount_cents"] for fee in fees if fee["kind"] == kind)
-
-
 def _document(row: Row, found: Accounts) -> DocumentRow:
     own = found.fees_by_document.get((row["party_id"], row["month"], row["channel"]), [])
-    return DocumentRow(
-        **{name: row[name] for name in DocumentRow.model_fields if name in row and name != "type"},
-        type="CREDIT_NOTE" if row["type"] == CreditNoteIssued.type() else "INVOICE",
-        own_net_cents=sum(fee["amount_cents"] for fee in own),
-        links={"fees": [f"/v1/fees/{fee['fee_id']}/explanation" for fee in own]},
+    return DocumentRow.model_validate(
+        {
+            **row,
+            "type": "CREDIT_NOTE" if row["type"] == CreditNoteIssued.type() else "INVOICE",
+            "own_net_cents": sum(fee["amount_cents"] for fee in own),
+            "links": {"fees": [f"/v1/fees/{fee['fee_id']}/explanation" for fee in own]},
+        }
     )
 
 
@@ -218,14 +217,12 @@ def _sale(sale: Row, fees: Iterable[Row]) -> SaleShape:
         payment_mode=sale["payment_mode"],
         sales_cents=sale["sales_cents"],
         held=sale["held"],
-        service_fee_cents=_total(own, "SERVICE"),
-        payment_fee_cents=_total(own, "PAYMENT"),
+        service_fee_cents=total(own, "SERVICE"),
+        payment_fee_cents=total(own, "PAYMENT"),
         fees=tuple(_fee(fee) for fee in own),
     )
 
 
 def _fee(fee: dict[str, Any]) -> FeeShape:
-    return FeeShape(
-        **{name: fee[name] for name in FeeShape.model_fields if name in fee},
-        links={"explanation": f"/v1/fees/{fee['fee_id']}/explanation"},
-    )
+    links = {"explanation": f"/v1/fees/{fee['fee_id']}/explanation"}
+    return FeeShape.model_validate({**fee, "links": links})

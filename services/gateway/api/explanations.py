@@ -1,7 +1,7 @@
 """`GET /v1/fees/{id}/explanation`: why a fee has the amount that it has."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Path
 from fastapi.responses import PlainTextResponse, Response
@@ -136,10 +136,8 @@ def add_explanations(router: APIRouter, shown: Shown) -> None:
 def _shape(found: Grounds, fresh: dict[str, str]) -> ExplanationShape:
     explanation, rating = found.explanation, found.rating
     return ExplanationShape(
-        fee=FeeExplained.model_validate(_of(FeeExplained, found.fee)),
-        sale=SaleExplained.model_validate(
-            {**_of(SaleExplained, rating), "payment_mode": rating["channel"]}
-        ),
+        fee=FeeExplained.model_validate(found.fee),
+        sale=SaleExplained.model_validate({**rating, "payment_mode": rating["channel"]}),
         formula=_formula(found),
         tariff=TariffExplained(
             version=found.tariff["version"],
@@ -162,10 +160,6 @@ def _shape(found: Grounds, fresh: dict[str, str]) -> ExplanationShape:
         text=text(found),
         heard_until=fresh,
     )
-
-
-def _of(shape: type[Shape], fact: dict[str, Any]) -> dict[str, Any]:
-    return {name: fact[name] for name in shape.model_fields if name in fact}
 
 
 def _formula(found: Grounds) -> FormulaExplained:

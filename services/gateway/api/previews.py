@@ -10,7 +10,7 @@ from services.gateway.api.shown import HeardUntil, Shape, Shown
 from services.gateway.domain.distribution import Distribution, Validation
 from services.gateway.domain.market import PaymentMode
 from services.gateway.domain.terms import Estimate, Formula, estimate, home, tariff_on
-from services.gateway.views.accounting import Row, fees_of_distribution
+from services.gateway.views.accounting import Row, fees_of_distribution, total
 from services.gateway.views.explaining import answered
 from services.gateway.views.freshness import heard_until
 from services.gateway.views.terms import spans_of, tariffs
@@ -128,18 +128,15 @@ def _provisional(
 
 def _final(figure: Figures, fees: list[Row], vat_bp: int) -> Figures:
     """What billing charged in all, and the place of the last of it."""
-    cents = {
-        kind: sum(fee["amount_cents"] for fee in fees if fee["kind"] == kind)
-        for kind in ("SERVICE", "PAYMENT")
-    }
+    service_cents, payment_cents = total(fees, "SERVICE"), total(fees, "PAYMENT")
     place = {name: fees[-1][name] for name in ("monday", "month")} if fees else {}
     return Figures.model_validate(
         {
             **figure.model_dump(),
             **place,
-            "service_fee_cents": cents["SERVICE"],
-            "payment_fee_cents": cents["PAYMENT"],
-            "vat_cents": share(sum(cents.values()), vat_bp),
+            "service_fee_cents": service_cents,
+            "payment_fee_cents": payment_cents,
+            "vat_cents": share(service_cents + payment_cents, vat_bp),
             "provisional": False,
         }
     )

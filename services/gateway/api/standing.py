@@ -64,10 +64,16 @@ def add_standing(router: APIRouter, shown: Shown) -> None:
         caller.must_see(producer_id, "producer", producer_id)
         found = _shape(standing(shown.views, producer_id, on or shown.today()), shown)
         tag = _tag(found)
-        if if_none_match and tag in [given.strip() for given in if_none_match.split(",")]:
+        if if_none_match and _matches(if_none_match, tag):
             return Response(status_code=304, headers={"ETag": tag})
         response.headers["ETag"] = tag
         return found
+
+
+def _matches(header: str, tag: str) -> bool:
+    """As RFC 9110 compares them for If-None-Match: weakly, and `*` is any."""
+    given = {item.strip().removeprefix("W/") for item in header.split(",")}
+    return tag in given or "*" in given
 
 
 def _shape(found: Standing, shown: Shown) -> StandingShape:

@@ -107,5 +107,10 @@ def sales_of_day(views: Views, day: date) -> list[Row]:
     return views.found(query.order_by(SALES.c.producer_id, SALES.c.distribution_id))
 
 
+def total(fees: Iterable[Row], kind: str) -> int:
+    """What the fees of a kind, SERVICE or PAYMENT, make together, in cents excl. VAT."""
+    return sum(fee["amount_cents"] for fee in fees if fee["kind"] == kind)
+
+
 def _facts(views: Views, query: Any) -> list[Row]:
     return [row["fact"] for row in views.found(query)]

@@ -17,11 +17,21 @@ DISTRIBUTIONS = Table(
     Column("distribution_id", CODE_POINTS, nullable=False),
     Index("distributions_by_id", "distribution_id"),
 )
-VALIDATIONS = Table(
+
+
+def _by_validation(name: str, *columns: Column[Any] | Index) -> Table:
+    """A table with a row a number of validation of a distribution."""
+    return Table(
+        name,
+        METADATA,
+        Column("stream", Uuid, primary_key=True),
+        Column("validation_no", BigInteger, primary_key=True),
+        *columns,
+    )
+
+
+VALIDATIONS = _by_validation(
     "validations",
-    METADATA,
-    Column("stream", Uuid, primary_key=True),
-    Column("validation_no", BigInteger, primary_key=True),
     Column("market_id", String, nullable=False),
     Column("day", Date, nullable=False),
     Column("validated_at", String, nullable=False),
@@ -30,25 +40,10 @@ VALIDATIONS = Table(
     Index("validations_without_mode", "payment_mode"),
 )
 """`payment_mode` is empty where its market's was not known when it was told."""
-FOUND_MODES = Table(
-    "found_modes",
-    METADATA,
-    Column("stream", Uuid, primary_key=True),
-    Column("validation_no", BigInteger, primary_key=True),
-    Column("payment_mode", String, nullable=False),
-)
-UNVALIDATIONS = Table(
-    "unvalidations",
-    METADATA,
-    Column("stream", Uuid, primary_key=True),
-    Column("validation_no", BigInteger, primary_key=True),
-    Column("at", String, nullable=False),
-)
-PARTS = Table(
+FOUND_MODES = _by_validation("found_modes", Column("payment_mode", String, nullable=False))
+UNVALIDATIONS = _by_validation("unvalidations", Column("at", String, nullable=False))
+PARTS = _by_validation(
     "parts",
-    METADATA,
-    Column("stream", Uuid, primary_key=True),
-    Column("validation_no", BigInteger, primary_key=True),
     Column("producer_id", String, primary_key=True),
     Index("parts_by_producer", "producer_id"),
 )

@@ -116,12 +116,11 @@ def _training(views: Views, producer_id: str, session_id: str) -> tuple[Row, ...
 
 
 def answered(views: Views, distribution_id: str, validation_no: int) -> set[str]:
-    """The producers of a distribution for whom billing answered a validation."""
+    """The producers of a distribution whose last rating by billing is of a validation."""
     query = select(RATINGS.c.producer_id, RATINGS.c.fact).where(
         RATINGS.c.distribution_id == distribution_id
     )
-    return {
-        row["producer_id"]
-        for row in views.found(query)
-        if row["fact"]["validation_no"] == validation_no
+    last = {
+        row["producer_id"]: row["fact"] for row in views.found(query.order_by(RATINGS.c.position))
     }
+    return {who for who, fact in last.items() if fact["validation_no"] == validation_no}

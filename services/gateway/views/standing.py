@@ -66,14 +66,20 @@ def standing(views: Views, producer_id: str, on: date) -> Standing:
 
 def missing(views: Views, producer_id: str) -> tuple[str, ...]:
     """What an invoice to a producer's party lacks. Raises NotFound for one never told."""
-    own = _producer(views, producer_id)
-    if own is None:
-        raise unknown("producer", producer_id)
+    own = must_be_known(views, producer_id)
     party_id = own["party_id"]
     party = own if party_id == producer_id else _producer(views, party_id)
     if party is None:
         return (f"producer:{party_id}",)
     return tuple(party["info_missing"].split())
+
+
+def must_be_known(views: Views, producer_id: str) -> dict[str, Any]:
+    """What was told of a producer, a row of PRODUCERS. Raises NotFound for one never told."""
+    own = _producer(views, producer_id)
+    if own is None:
+        raise unknown("producer", producer_id)
+    return own
 
 
 def _producer(views: Views, producer_id: str) -> dict[str, Any] | None:

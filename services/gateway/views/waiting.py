@@ -28,7 +28,6 @@ class Held:
     kind: str
     id: str
     waiting_for: tuple[str, ...]
-    session_id: str | None = None
 
 
 def held(views: Views) -> list[Held]:

@@ -73,8 +73,8 @@ class ShownTrainings:
             as_of_event=as_of,
             producer_id=producer_id,
             last_completed_on=last,
-            next_due_on=self._rhythm.due_on(last) if last else None,
-            status=self._rhythm.status(last, today).value if last else None,
+            update_due_on=self._rhythm.due_on(last) if last else None,
+            update_status=self._rhythm.status(last, today).value if last else None,
             trainings=[ProducerTraining(**_enrolment(a), plan=_plan(a.plan)) for a in found],
         )
 

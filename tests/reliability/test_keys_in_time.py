@@ -2,38 +2,18 @@
 
 import json
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import httpx2 as httpx
-import pytest
 
-from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
-from deploy.local.processes import NotToBeHad
 from shared.web.keyring import FRESH_SECONDS
-from tests.support.processes import Deployment, running, wait_until
-from tests.support.services import missing
-
-Servers = tuple[Deployment, LocalPostgres]
-
-
-@pytest.fixture
-def servers(tmp_path: Path) -> Iterator[Servers]:
-    """A deployment on a database that may be killed."""
-    try:
-        with LocalPostgres() as postgres, LocalKafka() as kafka:
-            broker = {"kafka_bootstrap": kafka.bootstrap, "kafka_prefix": "cagette"}
-            with running(tmp_path / "deployed", postgres.url, broker) as deployment:
-                yield deployment, postgres
-    except NotToBeHad as reason:
-        missing(reason)
+from tests.support.processes import Servers, wait_until
 
 
 def test_a_key_counts_within_seconds_and_no_longer_and_opens_nothing_without_the_database(
     servers: Servers,
 ) -> None:
-    deployment, postgres = servers
+    deployment, postgres, _ = servers
 
     def given(*words: str) -> str:
         said = deployment.run("keys", "add", *words, "--json").stdout

@@ -1,14 +1,11 @@
 """Kills of everything: nothing is lost, nothing doubled, no cent wrong, no gap in the numbers."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from random import Random
 
 import pytest
 
-from deploy.local.processes import NotToBeHad
 from tests.reliability.chaos import (
     BACKWARDS,
     GAPS,
@@ -21,21 +18,10 @@ from tests.reliability.chaos import (
     wrong,
 )
 from tests.support.hard_season import hard_season
-from tests.support.processes import Servers, beginning, servers_of_its_own
+from tests.support.processes import Servers, beginning
 from tests.support.recount import recount
-from tests.support.services import missing
 
 SEED, ASKS, KILLS = 1, 3, 10
-
-
-@pytest.fixture
-def servers(tmp_path: Path) -> Iterator[Servers]:
-    """A deployment on servers of its own, which may be killed."""
-    try:
-        with servers_of_its_own(tmp_path / "deployed") as its_own:
-            yield its_own
-    except NotToBeHad as reason:
-        missing(reason)
 
 
 def test_ten_kills_of_everything_lose_nothing_and_double_nothing(servers: Servers) -> None:

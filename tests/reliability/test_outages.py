@@ -1,32 +1,14 @@
 """Kafka and PostgreSQL killed under a running deployment: the doors say so, nothing is lost."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from deploy.local.processes import NotToBeHad
 from tests.support.notices import market
 from tests.support.processes import (
     Servers,
     beginning,
     bills_of,
-    servers_of_its_own,
     tell,
     wait_until,
 )
 from tests.support.recount import recount
-from tests.support.services import missing
-
-
-@pytest.fixture
-def servers(tmp_path: Path) -> Iterator[Servers]:
-    """A deployment on servers of its own, which may be killed."""
-    try:
-        with servers_of_its_own(tmp_path / "deployed") as its_own:
-            yield its_own
-    except NotToBeHad as reason:
-        missing(reason)
 
 
 def test_a_broker_that_dies_stops_no_door_and_what_it_did_not_take_is_sent_again(

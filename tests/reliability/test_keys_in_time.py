@@ -5,7 +5,6 @@ import time
 
 import httpx2 as httpx
 
-from deploy.local.postgres import LocalPostgres
 from shared.web.keyring import FRESH_SECONDS
 from tests.support.processes import Servers, wait_until
 

@@ -20,7 +20,7 @@ from shared.settings import Settings
 from shared.vault.seal import SealBroken
 from shared.vault.vault import Vault, VaultMissing, producer_key
 from tests.billing.test_documents import on_site
-from tests.journeys.test_command_line import answered, refused, run
+from tests.support.commands import answered, refused, run
 from tests.support.notices import distribution, producer
 from tests.support.services import a_database
 from tests.support.world import World, world

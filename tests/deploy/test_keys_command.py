@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from deploy.cli.home import opened
 from deploy.cli.web import web_app
 from shared.settings import Settings
-from tests.journeys.test_command_line import answered, refused, run
+from tests.support.commands import answered, refused, run
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,9 @@ import csv
 import gzip
 import io
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from datetime import date
@@ -27,9 +25,9 @@ from shared.eventstore.lease import FileLease
 from shared.settings import Settings
 from tests.gateway.test_refusals import full_disk
 from tests.support import notices
+from tests.support.commands import PROGRAM, answered, environment, refused, run
 from tests.support.world import World
 
-CAGETTE = str(Path(sys.executable).with_name("cagette"))
 SEASON = [
     *(notices.producer(producer) for producer in ("7", "2045", "10")),
     *(notices.market("1606"), notices.market("9", payment_mode="ON_SITE")),
@@ -47,36 +45,7 @@ COLUMNS = {
     "transfer_id",
     "producers": "producer_id,party_id,formula,formula_since,formula_until,sales_cents",
 }
-Run = subprocess.CompletedProcess[bytes]
 Stage = Callable[[str], Path]
-
-
-def environment(home: Path, **settings: str) -> dict[str, str]:
-    """What the command sees: its home, and a wide terminal."""
-    ours = {name: value for name, value in os.environ.items() if "CAGETTE" not in name}
-    return {**ours, "CAGETTE_HOME": str(home), "COLUMNS": "200", **settings}
-
-
-def run(home: Path, command: str, stdin: bytes = b"", **settings: str) -> Run:
-    """Runs `cagette COMMAND` on a home."""
-    arguments, env = [CAGETTE, *command.split()], environment(home, **settings)
-    return subprocess.run(arguments, input=stdin, env=env, capture_output=True, check=False)
-
-
-def answered(home: Path, command: str, stdin: bytes = b"") -> Any:
-    """The JSON that a command which must succeed answers."""
-    done = run(home, f"{command} --json", stdin)
-    assert done.returncode == 0, done
-    return json.loads(done.stdout)
-
-
-def refused(done: Run, name: str, *words: str) -> None:
-    """Checks that a command ended by naming a refusal, and saying some words about it."""
-    said = done.stderr.decode()
-    assert (done.returncode, said.split(":")[0]) == (1, name), done
-    assert b"Traceback" not in done.stderr
-    for word in words:
-        assert word in said, said
 
 
 def heads(home: Path) -> dict[str, int]:
@@ -253,7 +222,7 @@ def test_a_second_writer_waits_for_the_first_then_says_so(at: Stage) -> None:
         busy = run(home, "payout 2024-10-07", CAGETTE_PATIENCE_SECONDS="1")
         refused(busy, "home-busy", str(home), "wait")
         waiting = subprocess.Popen(
-            [CAGETTE, "payout", "2024-10-07"], env=environment(home), stdout=subprocess.DEVNULL
+            [PROGRAM, "payout", "2024-10-07"], env=environment(home), stdout=subprocess.DEVNULL
         )
         with pytest.raises(subprocess.TimeoutExpired):
             waiting.wait(2)

@@ -1,0 +1,78 @@
+"""`cagette COMMAND`, each in a process of its own, as operations run it.
+
+The process is forked from one that has imported everything: a second of every command saved.
+`PROGRAM` is the command itself, for tests of how it starts and ends.
+"""
+
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+from multiprocessing.forkserver import set_forkserver_preload
+from pathlib import Path
+from typing import Any
+
+PROGRAM = str(Path(sys.executable).with_name("cagette"))
+Run = subprocess.CompletedProcess[bytes]
+
+_context = multiprocessing.get_context("forkserver")
+set_forkserver_preload(["deploy.cli.main", "deploy.cli.embedded"])
+
+
+def environment(home: Path, **settings: str) -> dict[str, str]:
+    """What the command sees: its home, and a wide terminal."""
+    ours = {name: value for name, value in os.environ.items() if "CAGETTE" not in name}
+    return {**ours, "CAGETTE_HOME": str(home), "COLUMNS": "200", **settings}
+
+
+def run(home: Path, command: str, stdin: bytes = b"", **settings: str) -> Run:
+    """Runs `cagette COMMAND` on a home."""
+    words = ["cagette", *command.split()]
+    with tempfile.TemporaryDirectory() as folder:
+        streams = [Path(folder, name) for name in ("stdin", "stdout", "stderr")]
+        streams[0].write_bytes(stdin)
+        process = _context.Process(
+            target=_command, args=(words, environment(home, **settings), streams)
+        )
+        process.start()
+        process.join()
+        code = process.exitcode
+        assert code is not None
+        return Run(words, code, streams[1].read_bytes(), streams[2].read_bytes())
+
+
+def _command(words: list[str], env: dict[str, str], streams: list[Path]) -> None:
+    """The command, in its own process, on standard streams of its own."""
+    from deploy.cli.main import main
+
+    for number, stream in enumerate(streams):
+        handle = os.open(stream, os.O_RDWR | os.O_CREAT)
+        os.dup2(handle, number)
+        os.close(handle)
+    sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
+    os.environ.clear()
+    os.environ.update(env)
+    sys.argv = words
+    try:
+        main()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+def answered(home: Path, command: str, stdin: bytes = b"") -> Any:
+    """The JSON that a command which must succeed answers."""
+    done = run(home, f"{command} --json", stdin)
+    assert done.returncode == 0, done
+    return json.loads(done.stdout)
+
+
+def refused(done: Run, name: str, *words: str) -> None:
+    """Checks that a command ended by naming a refusal, and saying some words about it."""
+    said = done.stderr.decode()
+    assert (done.returncode, said.split(":")[0]) == (1, name), done
+    assert b"Traceback" not in done.stderr
+    for word in words:
+        assert word in said, said

@@ -22,7 +22,6 @@ from services.gateway.api.shown import Shown
 from services.training.api.routes import routes as training_routes
 from shared.settings import Settings
 from shared.web.app import create_app
-from shared.web.examples import document_with
 from shared.web.keyring import Keyring
 from shared.web.limits import Limits
 from shared.web.server import ProblemProtocol
@@ -60,7 +59,7 @@ def configured(app: FastAPI, settings: Settings) -> uvicorn.Config:
 def web_app(home: Home, settings: Settings, key: str | None, told: threading.Event) -> FastAPI:
     """The gateway's HTTP app over a home: for the deployment's own `key`, and all given out."""
     shown = Shown(home.gateway, home.views["gateway"], home.gateway_desk.training, today)
-    app = create_app(
+    return create_app(
         "Cagette billing",
         [routes(home.gateway_desk, shown, told.set), reads(shown)],
         keys=Keyring(key, home.keys),
@@ -70,9 +69,8 @@ def web_app(home: Home, settings: Settings, key: str | None, told: threading.Eve
             requests_in_flight=settings.requests_in_flight,
             unlimited=frozenset({"/v1/imports"}),
         ),
+        examples=EXAMPLES,
     )
-    document_with(app, EXAMPLES)
-    return app
 
 
 def training_app(home: Home, settings: Settings, key: str) -> FastAPI:

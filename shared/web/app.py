@@ -14,28 +14,43 @@ from starlette.requests import ClientDisconnect
 from shared.asks.flaws import flaws_in
 from shared.eventstore.failures import STORAGE_EXCEPTIONS, storage_refusal
 from shared.kernel.errors import NotValid, Refusal
+from shared.web.examples import Examples, document_with
 from shared.web.gate import Gate
 from shared.web.guarded import Guarded, nowhere
 from shared.web.keyring import Keyring
 from shared.web.limits import BodyLimit, Limits
-from shared.web.problems import problem
+from shared.web.problems import PROBLEMS, problem
 from shared.web.refusals import BadRequest, InternalError, MethodNotAllowed
 from shared.web.table import AT_THE_DOOR, markdown
 
 HEALTH = "/livez"
 DOCUMENTATION = ("/docs", "/openapi.json", "/static-offline-docs")
 
+TELLS, READS, TRAININGS = "what the marketplace tells", "what the marketplace reads", "trainings"
+TAGS = {
+    TELLS: "Notices. Told twice, or in any order, they come to the same.",
+    READS: "Fees and why they are so, transfers, invoices, trainings, and what has happened since.",
+    TRAININGS: "Training's own API, which the gateway calls, and nobody else.",
+    "health": "For whoever watches the process. It needs no key.",
+}
+"""What stands under each heading of a document."""
+
 health = APIRouter(tags=["health"])
 
 
-@health.get(HEALTH)
+@health.get(HEALTH, responses={413: PROBLEMS[413]}, openapi_extra={"security": []})
 async def livez() -> dict[str, str]:
     """The process answers."""
     return {"status": "alive"}
 
 
 def create_app(
-    title: str, routers: Sequence[APIRouter], *, keys: Keyring, limits: Limits
+    title: str,
+    routers: Sequence[APIRouter],
+    *,
+    keys: Keyring,
+    limits: Limits,
+    examples: Examples | None = None,
 ) -> FastAPI:
     """An app whose every route needs a key with its scope, but health and documentation.
 
@@ -49,10 +64,7 @@ def create_app(
             )
     app: FastAPI = FastAPIOffline(
         redoc_url=None,
-        title=title,
-        version="1",
-        description="Every refusal is problem+json (RFC 9457) with a stable type, "
-        f"`urn:cagette:problem:` and its name.\n\n{markdown(AT_THE_DOOR)}",
+        **_introduction(title, (*routers, health)),
         telemetry={"tracing": False, "metrics": False, "logs": False},
         redirect_slashes=False,
         lifespan=_closing(keys),
@@ -64,7 +76,22 @@ def create_app(
         app.add_exception_handler(raised, answer)
     app.add_middleware(BodyLimit, body_bytes=limits.body_bytes, unlimited=limits.unlimited)
     app.add_middleware(Gate, keys=keys, limits=limits, open_to_all=(HEALTH, *DOCUMENTATION))
+    document_with(app, examples or {})
     return app
+
+
+def _introduction(title: str, routers: Sequence[APIRouter]) -> dict[str, Any]:
+    """What an app's document says before its operations; each of these is named as its function."""
+    used = {str(tag) for router in routers for tag in router.tags}
+    return {
+        "title": title,
+        "version": "1",
+        "description": "Every refusal is problem+json (RFC 9457) with a stable type, "
+        f"`urn:cagette:problem:` and its name.\n\n{markdown(AT_THE_DOOR)}",
+        "servers": [{"url": "/", "description": "Where this document was read."}],
+        "openapi_tags": [{"name": t, "description": TAGS[t]} for t in TAGS if t in used],
+        "generate_unique_id_function": lambda route: route.name,
+    }
 
 
 def _routes(routers: Sequence[APIRouter]) -> Iterator[APIRoute]:

@@ -15,6 +15,9 @@ from shared.web.trainings import SESSION, Id
 
 DUE_CURSOR = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}/[A-Za-z0-9_.-]{1,40}$"
 
+AFTER = "The `next` of the page before; left out, the first."
+Limit = Annotated[int, Field(ge=1, le=200, description="How many at most.")]
+
 
 class _Asked(BaseModel):
     """The query of a read; a parameter that there is not is refused."""
@@ -25,22 +28,26 @@ class _Asked(BaseModel):
 class Page(_Asked):
     """Which part of a list: `limit` rows that follow `after`."""
 
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
-    after: Annotated[str, Field(pattern=ID_PATTERN)] | None = None
+    limit: Limit = 50
+    after: Annotated[str, Field(pattern=ID_PATTERN)] | None = Field(None, description=AFTER)
 
 
 class DuePage(_Asked):
     """By which day (default: today in Paris), and which part of the list."""
 
-    on: Day | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
-    after: Annotated[str, Field(pattern=DUE_CURSOR, examples=["2026-12-13/2045"])] | None = None
+    on: Day | None = Field(None, description="Default: today in Paris.")
+    limit: Limit = 50
+    after: Annotated[str, Field(pattern=DUE_CURSOR, examples=["2026-12-13/2045"])] | None = Field(
+        None, description=AFTER
+    )
 
 
 class Year(_Asked):
     """A year; that of a session is the year of its last day."""
 
-    year: Annotated[int, Field(ge=1990, le=2199, examples=[2024])]
+    year: Annotated[
+        int, Field(ge=1990, le=2199, examples=[2024], description="Sessions that end in it.")
+    ]
 
 
 def add_training_reads(router: APIRouter, training: TrainingReads) -> None:

@@ -11,7 +11,10 @@ from shared.web.callers import Caller
 from shared.web.guarded import Telling
 from shared.web.problems import PROBLEMS
 
-Id = Annotated[str, Path(pattern=ID_PATTERN)]
+Id = Annotated[
+    str,
+    Path(pattern=ID_PATTERN, description="The marketplace's own id; of an integer, its digits."),
+]
 Key = Annotated[
     str | None,
     Header(

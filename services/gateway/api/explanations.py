@@ -16,7 +16,11 @@ from services.gateway.views.standing import DAY_FIELDS
 from shared.web.guarded import Reading
 from shared.web.problems import PROBLEMS
 
-FeeId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.:-]{1,120}$")]
+FeeId = Annotated[
+    str,
+    Path(pattern=r"^[A-Za-z0-9_.:-]{1,120}$", description="As a distribution's billing has it."),
+]
+Accept = Annotated[str, Header(description="`text/plain` for the sentence in French alone.")]
 
 
 class FeeExplained(Shape):
@@ -124,7 +128,7 @@ def add_explanations(router: APIRouter, shown: Shown) -> None:
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **PROBLEMS},
     )
     def explain_fee(
-        caller: Reading, fee_id: FeeId, accept: Annotated[str, Header()] = ""
+        caller: Reading, fee_id: FeeId, accept: Accept = ""
     ) -> ExplanationShape | Response:
         """Why a fee has the amount that it has; as `text/plain`, in French, if that is asked."""
         found = grounds(shown.views, fee_id, caller.may_see)

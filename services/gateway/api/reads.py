@@ -15,6 +15,7 @@ from services.gateway.api.reconciliations import add_reconciliations
 from services.gateway.api.shown import Shown
 from services.gateway.api.standing import add_standing
 from services.gateway.api.trainings import add_trainings
+from shared.web.app import READS
 from shared.web.examples import Examples
 from shared.web.guarded import Guarded
 
@@ -24,7 +25,7 @@ EXAMPLES: Examples = json.loads((Path(__file__).parent / "examples.json").read_t
 
 def reads(shown: Shown) -> APIRouter:
     """The routes that read."""
-    router = APIRouter(prefix="/v1", tags=["what the marketplace reads"], route_class=Guarded)
+    router = APIRouter(prefix="/v1", tags=[READS], route_class=Guarded)
     for add in (
         add_standing,
         add_accounting,

@@ -15,6 +15,7 @@ from services.gateway.api.previews import Figures, figures
 from services.gateway.api.shown import Shown
 from shared.asks.base import Body
 from shared.web.answers import AnswerBody, response
+from shared.web.app import TELLS
 from shared.web.callers import Caller
 from shared.web.guarded import Guarded, Telling
 from shared.web.media import BYTES, NDJSON
@@ -31,9 +32,15 @@ class DistributionAnswer(AnswerBody):
     producers: tuple[Figures, ...] = ()
 
 
+VALIDATED = RESPONSES | {
+    status: RESPONSES[status] | {"model": DistributionAnswer} for status in (201, 202)
+}
+"""How a validation is answered: with figures, whatever became of it."""
+
+
 def routes(desk: GatewayDesk, shown: Shown, told: Callable[[], None]) -> APIRouter:
     """The routes over a desk; `told` is called after each call, to wake up who listens."""
-    router = APIRouter(prefix="/v1", tags=["what the marketplace tells"], route_class=Guarded)
+    router = APIRouter(prefix="/v1", tags=[TELLS], route_class=Guarded)
 
     def tell(
         caller: Caller,
@@ -107,7 +114,7 @@ def _add_distributions(
     @router.put(
         "/distributions/{distribution_id}",
         response_model=DistributionAnswer,
-        responses=RESPONSES | {202: {"model": DistributionAnswer, "description": "Held"}},
+        responses=VALIDATED,
     )
     def tell_distribution(
         caller: Telling, distribution_id: Id, body: bodies.Distribution

@@ -15,6 +15,10 @@ from shared.web.guarded import Reading
 from shared.web.problems import PROBLEMS
 from shared.web.trainings import Id
 
+Known = Annotated[
+    str | None, Header(description="ETags of answers that are kept: 304 if one stands.")
+]
+
 
 class TrainingShape(Shape):
     """His trainings. `next_due_on`: without another one, the first day not ENGAGEE any more."""
@@ -58,7 +62,7 @@ def add_standing(router: APIRouter, shown: Shown) -> None:
         producer_id: Id,
         response: Response,
         on: Annotated[Day | None, Query(description="Default: today in Paris.")] = None,
-        if_none_match: Annotated[str | None, Header()] = None,
+        if_none_match: Known = None,
     ) -> StandingShape | Response:
         """How a producer stands on a day: formula, trainings, payout, what is missing."""
         caller.must_see(producer_id, "producer", producer_id)

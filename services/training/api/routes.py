@@ -6,6 +6,7 @@ from services.training.api.desk import TrainingDesk
 from shared.asks.base import Body
 from shared.asks.training_shown import HeldTrainings
 from shared.web.answers import response
+from shared.web.app import TRAININGS
 from shared.web.callers import Caller
 from shared.web.guarded import Guarded, ReadingAll
 from shared.web.problems import PROBLEMS
@@ -15,7 +16,7 @@ from shared.web.trainings import add_trainings
 
 def routes(desk: TrainingDesk) -> APIRouter:
     """The routes over a desk."""
-    router = APIRouter(prefix="/v1", tags=["trainings"], route_class=Guarded)
+    router = APIRouter(prefix="/v1", tags=[TRAININGS], route_class=Guarded)
 
     def tell(
         caller: Caller,

@@ -11,6 +11,8 @@ from deploy.cli.branching import Branched, branched
 from deploy.cli.exporting import as_csv
 from deploy.cli.home import opened
 from deploy.cli.output import err, out, shown, table
+from deploy.cli.reliving import Relived, relived
+from deploy.cli.serving import HouseName
 from services.billing.main import tariff_from
 from services.billing.views.compared import COLUMNS
 from shared.kernel.french import euros
@@ -18,6 +20,9 @@ from shared.settings import Settings
 
 FIRST_PRODUCERS = 20
 """As many are shown to a person; `--json` and `--out` have them all."""
+
+FIRST_EVENTS = 20
+"""As many events that differ are shown to a person."""
 
 replay = typer.Typer(help="The history again: under another tariff, or to prove what stands.")
 TariffFile = Annotated[
@@ -61,6 +66,62 @@ def branch(
         shown(_all_of(found))
     else:
         _show(found)
+
+
+@replay.command()
+def house(
+    name: Annotated[HouseName, typer.Argument(metavar="HOUSE", help="gateway, training, billing.")],
+    as_json: options.Json = False,
+) -> None:
+    """Make a house again from its causes, in memory, and compare it with the live one.
+
+    From the topics (or its neighbours' logs, where there is no broker) and its own stored asks, in
+    their stored order. Compared is every event, so all that the house decides, shows and tells: of
+    billing every bill to the cent, of the gateway and of training what became of each notice. Only
+    the moment of writing may differ, and a buyer's seal. Exit code 1 if anything else does.
+
+    Example: cagette replay house billing
+    """
+    with opened(Settings()) as home:
+        found = relived(home, name.value)
+    if as_json:
+        shown(
+            {
+                "house": found.house,
+                "events": found.events,
+                "same": found.is_same,
+                "bills": found.bills,
+                "refused": found.refusals,
+                "differences": [vars(difference) for difference in found.differences],
+            }
+        )
+    else:
+        _show_relived(found)
+    if not found.is_same:
+        raise typer.Exit(1)
+
+
+def _show_relived(found: Relived) -> None:
+    if found.is_same:
+        out.print(f"{found.house}: {found.events} events made again from their causes, the same.")
+        return
+    names = ("live_cents", "branch_cents", "difference_cents")
+    rows = [
+        (
+            row["what"].lower(),
+            row["producer_id"] or row["party_id"],
+            row["distribution_id"] or row["month"] or row["monday"],
+            *_euros(row, names),
+        )
+        for row in found.bills
+    ]
+    if rows:
+        header = ("what", "of producer", "where", "log says", "causes lead to", "difference")
+        table("Bills that differ", header, rows)
+    for sentence in [*found.refusals, *map(str, found.differences[:FIRST_EVENTS])]:
+        out.print(f"[red]differs[/]: {sentence}", highlight=False)
+    if len(found.differences) > FIRST_EVENTS:
+        out.print(f"… and {len(found.differences) - FIRST_EVENTS} events more: see --json.")
 
 
 def _all_of(found: Branched) -> dict[str, Any]:

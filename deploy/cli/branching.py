@@ -58,7 +58,7 @@ def branched(home: Home, tariff: Tariff) -> Branched:
         asks = BranchAsks(branch, tariff, Billing(lived.begin(), "").tariffs().versions)
         neighbours = [house for house in home.houses if house.name in HEARS["billing"]]
         told = Told(EmbeddedSource(neighbours))
-        with progress("billing the history again (events)", until) as bar:
+        with progress("billing the history again", until, unit="events") as bar:
             for position in replayed(lived, branch, asks, told, until):
                 bar.reach(position)
         with progress("comparing"):

@@ -11,6 +11,7 @@ from deploy.cli.branching import Branched, branched
 from deploy.cli.exporting import as_csv
 from deploy.cli.home import opened
 from deploy.cli.output import err, out, shown, table
+from deploy.cli.rebuilding import views
 from deploy.cli.reliving import Relived, relived
 from deploy.cli.serving import HouseName
 from services.billing.main import tariff_from
@@ -35,6 +36,7 @@ OneProducer = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
+    replay.command()(views)
     app.add_typer(replay, name="replay")
 
 

@@ -7,7 +7,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console, JustifyMethod
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -78,13 +87,30 @@ def table(
 
 
 @contextmanager
-def progress(what: str, total: int | None = None) -> Iterator["Bar"]:
-    """A progress bar on standard error; silent where that is no terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+def progress(what: str, total: int | None = None, *, unit: str | None = None) -> Iterator["Bar"]:
+    """A progress bar on standard error; silent where that is no terminal.
+
+    With a `unit` it also says how many of it pass a second, and when it will be over.
+    """
+    columns: list[ProgressColumn] = [TextColumn("{task.description}"), BarColumn()]
+    columns += [_Speed(unit), TimeRemainingColumn()] if unit else []
+    columns.append(TimeElapsedColumn())
     with Progress(
         *columns, console=err, transient=True, disable=not sys.stderr.isatty()
     ) as shown_progress:
         yield Bar(shown_progress, shown_progress.add_task(what, total=total))
+
+
+class _Speed(ProgressColumn):
+    """How many pass a second."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
+
+    def render(self, task: Task) -> Text:
+        """As far as it is known."""
+        return Text(f"{int(task.speed or 0)} {self._unit}/s" if task.speed else "")
 
 
 class Bar:

@@ -12,6 +12,8 @@ from services.billing.publishing import publishing
 from services.billing.views import documents, fees, producers, transfers
 from shared.eventstore.lease import Lease
 from shared.eventstore.log import EventLog
+from shared.kernel.errors import NotValid
+from shared.kernel.money import BASIS_POINTS
 from shared.messaging.house import House
 from shared.messaging.rules import Policies
 
@@ -33,5 +35,14 @@ def build(log: EventLog, lease: Lease) -> House[Billing]:
 
 
 def tariff_from(file: Path = REFERENCE_TARIFF) -> Tariff:
-    """The tariff in a TOML file; raises msgspec.ValidationError for one that is not in shape."""
-    return msgspec.convert(tomllib.loads(file.read_text("utf-8")), Tariff)
+    """The tariff in a TOML file; raises NotValid for one that is not in shape."""
+    try:
+        tariff = msgspec.convert(tomllib.loads(file.read_text("utf-8")), Tariff)
+    except (ValueError, msgspec.ValidationError) as reason:
+        raise NotValid(
+            f"{file} is no tariff ({reason}): services/billing/reference_tariff.toml is one."
+        ) from reason
+    wrong = {name: bp for name, bp in vars(tariff.rates).items() if not 0 <= bp <= BASIS_POINTS}
+    if wrong:
+        raise NotValid(f"{file}: rates are 0 to {BASIS_POINTS} basis points, not {wrong}.")
+    return tariff

@@ -73,6 +73,16 @@ class Ask:
         self.key = key
         self.id = stable_id("ask/key", by, key) if key else stable_id("ask", nonce.hex)
 
+    @classmethod
+    def again(cls, made: Asked.Made) -> "Ask":
+        """An ask that was made before, to be made of another log under the same id.
+
+        It counts as one with a key: so it is remembered, as it was, whatever it leads to.
+        """
+        ask = cls(made.use_case, made.arguments, by=made.by, nonce=made.ask_id)
+        ask.id, ask.key = made.ask_id, str(made.ask_id)
+        return ask
+
     @property
     def cause(self) -> str:
         """What the events that it leads to carry as their cause."""

@@ -31,6 +31,15 @@ class Lease(Protocol):
         """Wait for the lease and hold it; raises HomeBusy when the patience ends."""
 
 
+class NoLease:
+    """Of a log that nobody else can write to, for it is in the memory of one process."""
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nothing to wait for."""
+        yield
+
+
 class FileLease:
     """On a home's folder: an advisory lock of the operating system on one file.
 

@@ -73,6 +73,16 @@ class Views:
         self.engine = engine
 
     @property
+    def log(self) -> EventLog:
+        """What they are made from."""
+        return self._log
+
+    @property
+    def by_name(self) -> dict[str, View]:
+        """Every view by its name."""
+        return {view.name: view for view in self._views}
+
+    @property
     def tables(self) -> list[Table]:
         """Every table of every view."""
         return [table for view in self._views for table in view.tables]
@@ -108,7 +118,7 @@ class Views:
                 for view in self._views:
                     first, last = positions[view.name] + 1, ends[view.name]
                     events = [event for position, event in page if first <= position <= last]
-                    _write(connection, (row for event in events for row in view.rows(event)))
+                    write_rows(connection, (row for event in events for row in view.rows(event)))
                     positions[view.name] = _move(connection, view.name, positions, page[-1][0])
             yield len(page)
 
@@ -120,14 +130,14 @@ class Views:
     def rows(self, table: Table) -> list[tuple[Any, ...]]:
         """Every row of a table, by its primary key."""
         with self.engine.begin() as connection:
-            return _rows(connection, table)
+            return rows_of(connection, table)
 
     def snapshot(self) -> Snapshot:
         """All of it as it stands at one moment, whoever is writing meanwhile."""
         with self.engine.connect() as connection:
             connection.exec_driver_sql(ONE_MOMENT[connection.dialect.name])
             positions = self._positions(connection)
-            return Snapshot(positions, {table: _rows(connection, table) for table in self.tables})
+            return Snapshot(positions, {table: rows_of(connection, table) for table in self.tables})
 
 
 ONE_MOMENT = {
@@ -137,7 +147,8 @@ ONE_MOMENT = {
 """How a transaction begins whose every query sees the same."""
 
 
-def _rows(connection: Connection, table: Table) -> list[tuple[Any, ...]]:
+def rows_of(connection: Connection, table: Table) -> list[tuple[Any, ...]]:
+    """Every row of a table, by its primary key."""
     found = [tuple(row) for row in connection.execute(select(table))]
     keys = [i for i, column in enumerate(table.columns) if column.primary_key]
     return sorted(found, key=lambda row: tuple(row[i] for i in keys))
@@ -176,7 +187,8 @@ def rebuilt(log: EventLog, views: Sequence[View], until: Mapping[str, int] | Non
     return fresh
 
 
-def _write(connection: Connection, rows: Iterable[Row]) -> None:
+def write_rows(connection: Connection, rows: Iterable[Row]) -> None:
+    """Write rows, each in the place of the one with its primary key."""
     by_table: dict[Table, dict[tuple[Any, ...], Mapping[str, Any]]] = {}
     for table, row in rows:
         key = tuple(row[column.name] for column in table.primary_key)

@@ -196,6 +196,9 @@ ON_THE_COMMAND_LINE: dict[str, Row] = {
         422, "A packed file breaks off.", "Fetch it again; what was told twice counts once."
     ),
     "broker-away": Row(503, "Kafka does not answer.", "Start it; houses go on by themselves."),
+    "cause-missing": Row(
+        503, "A fact that was heard can be had no more.", "Restore its speaker's log or topic."
+    ),
     "fact-too-large": Row(
         413, "A fact is larger than Kafka takes.", "Let its topic take larger messages, or tell us."
     ),

@@ -67,8 +67,8 @@ def nonzero(totals: dict[str, int]) -> dict[str, int]:
 class Recount:
     """The books: what was told, what is frozen, and who pays for what."""
 
-    def __init__(self) -> None:
-        self.told = Told()
+    def __init__(self, rate_bp: dict[str, int] | None = None) -> None:
+        self.told = Told(rate_bp)
         self.frozen: list[Entry] = []
         self.parties: dict[tuple[str, str], str] = {}
         self.settled_through = date.min
@@ -213,9 +213,9 @@ def next_month(month: str) -> str:
     return (date.fromisoformat(f"{month}-28") + timedelta(days=4)).strftime("%Y-%m")
 
 
-def recount(steps: Iterable[Step]) -> Bills:
-    """What must come out of a season's steps."""
-    books = Recount()
+def recount(steps: Iterable[Step], rate_bp: dict[str, int] | None = None) -> Bills:
+    """What must come out of a season's steps, at the reference's service rates or at others."""
+    books = Recount(rate_bp)
     for step in steps:
         books.do(step)
     return books.result()

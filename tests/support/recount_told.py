@@ -73,7 +73,8 @@ def highest(numbered: dict[int, Any]) -> Any:
 class Told:
     """Everything told and accepted so far, and what it amounts to."""
 
-    def __init__(self) -> None:
+    def __init__(self, rate_bp: dict[str, int] | None = None) -> None:
+        self.rate_bp = rate_bp or RATE_BP
         self.producers: dict[str, dict[int, Notice]] = {}
         self.markets: dict[str, dict[int, Notice]] = {}
         self.modes: dict[str, dict[date, tuple[int, str]]] = {}
@@ -203,7 +204,7 @@ class Told:
         if excluded or highest(self.producers[producer]).get("pedagogic"):
             return {}
         sales, mode = validation.sales.get(producer, 0), validation.mode
-        rate = RATE_BP[self.formula(producer, validation.day)]
+        rate = self.rate_bp[self.formula(producer, validation.day)]
         wanted = {("SERVICE", mode): half_up(sales, rate)}
         if mode == ONLINE:
             wanted["PAYMENT", mode] = half_up(sales, PAYMENT_BP)

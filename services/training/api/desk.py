@@ -49,14 +49,14 @@ class TrainingDesk(ShownTrainings):
         """Tell a session (no producer), or something of a producer in it; and if it is a replay."""
         arguments: dict[str, Any] = {"session_id": session_id, "body": body.content()}
         if isinstance(body, Session):
-            plan = _plan(body)
+            plan = plan_of(body)
             ask = Ask("tell-session", arguments, by=by, nonce=uuid4(), key=key)
             return self._house.ask(
                 ask, lambda training: tell_session(training, session_id, plan), dry_run=dry_run
             )
         if producer_id is None:
             raise ValueError(f"{type(body).__name__} needs a producer")
-        producer, notice = producer_id, _notice(body)
+        producer, notice = producer_id, notice_of(body)
         arguments["producer_id"] = producer
         use_case = f"tell-{type(body).__name__.lower()}"
         ask = Ask(use_case, arguments, by=by, nonce=uuid4(), key=key)
@@ -76,7 +76,8 @@ class TrainingDesk(ShownTrainings):
         return answer
 
 
-def _plan(body: Session) -> Plan:
+def plan_of(body: Session) -> Plan:
+    """A session's body as the domain understands it."""
     return Plan(
         seq=body.seq,
         digest=body.digest(),
@@ -90,7 +91,8 @@ def _plan(body: Session) -> Plan:
     )
 
 
-def _notice(body: Body) -> AttendeeNotice:
+def notice_of(body: Body) -> AttendeeNotice:
+    """What is told of a producer in a session, as the domain understands it."""
     digest = body.digest()
     if isinstance(body, Enrolment):
         return EnrolmentNotice(

@@ -1,0 +1,124 @@
+"""Two logs of one house, event by event: what one says and the other does not."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from eventsourcing.persistence import Notification
+
+from shared.eventstore.asks import Asked
+from shared.eventstore.log import PAGE, EventLog
+
+NATURAL = (
+    "producer_id", "distribution_id", "party_id", "market_id", "session_id", "month", "channel",
+    "monday", "number", "speaker", "key", "use_case",
+)  # fmt: skip
+"""Fields by which people name what an event is about."""
+
+OF_ITS_TIME = {"": ("timestamp",), Asked.Made.TOPIC: ("timestamp", "heard")}
+"""What differs whenever it is written again, by topic: when it was written down; and how far facts
+were heard that led to nothing."""
+
+Content = dict[str, Any]
+Key = tuple[Any, int]
+"""What names an event: its stream and its version in it."""
+ABSENT = "(nothing)"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One event that is not the same in both logs; `fields`: what it says here, and there.
+
+    `position` is that of the first log; None where only the second has the event.
+    """
+
+    position: int | None
+    topic: str
+    about: str
+    fields: dict[str, tuple[Any, Any]]
+
+    def __str__(self) -> str:
+        where = "only made again" if self.position is None else f"event {self.position}"
+        said = "; ".join(f"{name} is {a!r}, not {b!r}" for name, (a, b) in self.fields.items())
+        return f"{where}, {self.topic} of {self.about}: {said}"
+
+
+def differences(
+    lived: EventLog, again: EventLog, until: int, ignored: Collection[str] = ()
+) -> Iterator[Difference]:
+    """Where the second log does not say what the first says in its first `until` events.
+
+    The same are stream, version, topic and content, whatever `ignored` fields say.
+    """
+    left = {key: (topic, content) for _, key, topic, content in _contents(again, None)}
+    for position, key, topic, content in _contents(lived, until):
+        other_topic, other = left.pop(key, (ABSENT, {}))
+        if topic != other_topic:
+            fields = {"the whole event": (topic, other_topic)}
+            yield Difference(position, topic, about(lived, key, content), fields)
+        elif content != other and (fields := dict(_fields("", content, other, ignored))):
+            yield Difference(position, topic, about(lived, key, content), fields)
+    for key, (topic, content) in left.items():
+        fields = {"the whole event": (ABSENT, topic)}
+        yield Difference(None, topic, about(again, key, content), fields)
+
+
+def _contents(log: EventLog, until: int | None) -> Iterator[tuple[int, Key, str, Content]]:
+    """Every event: position, what names it, topic, and what it says by the code of today."""
+    reached = 0
+    while page := log.recorder.select_notifications(reached, PAGE, inclusive_of_start=False):
+        for stored in page:
+            reached = stored.id
+            if until is not None and reached > until:
+                return
+            content = _content(log, stored)
+            yield reached, (stored.originator_id, stored.originator_version), stored.topic, content
+
+
+def _content(log: EventLog, stored: Notification) -> Content:
+    state = stored.state
+    if b'"class_version"' in state:  # it may be older than what is made again
+        state = log.mapper.to_stored_event(log.mapper.to_domain_event(stored)).state
+    content: Content = msgspec.json.decode(state)
+    out = OF_ITS_TIME[stored.topic] if stored.topic in OF_ITS_TIME else OF_ITS_TIME[""]
+    return {name: value for name, value in content.items() if name not in out}
+
+
+def _fields(
+    path: str, here: Any, there: Any, ignored: Collection[str]
+) -> Iterator[tuple[str, tuple[Any, Any]]]:
+    if isinstance(here, dict) and isinstance(there, dict):
+        for name in sorted((here.keys() | there.keys()) - set(ignored)):
+            inner = f"{path}.{name}" if path else name
+            yield from _fields(inner, here.get(name, ABSENT), there.get(name, ABSENT), ignored)
+    elif isinstance(here, list) and isinstance(there, list) and len(here) == len(there):
+        for number, (one, other) in enumerate(zip(here, there, strict=True)):
+            yield from _fields(f"{path}[{number}]", one, other, ignored)
+    elif here != there and not _is_same_moment(here, there):
+        yield path, (here, there)
+
+
+def _is_same_moment(here: Any, there: Any) -> bool:
+    """Whether two texts are one instant: an ask keeps it in UTC, an event as it was told."""
+    try:
+        one, other = datetime.fromisoformat(here), datetime.fromisoformat(there)
+    except (TypeError, ValueError):
+        return False
+    return one.tzinfo is not None and other.tzinfo is not None and one == other
+
+
+def about(log: EventLog, key: Key, content: Content) -> str:
+    """What an event is about, in the words that people use; some of them stand in its first."""
+    begun = log.recorder.select_events(key[0], limit=1)
+    first = msgspec.json.decode(begun[0].state) if begun else {}
+    flat = dict(_words(first))
+    for said in (*content.values(), content):
+        flat |= dict(_words(said))
+    return " ".join(f"{n.removesuffix('_id')} {flat[n]}" for n in NATURAL if flat.get(n)) or "it"
+
+
+def _words(content: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(content, dict):
+        yield from ((n, v) for n, v in content.items() if isinstance(v, (str, int)))

@@ -1,0 +1,123 @@
+"""A view made again beside the live one while writers go on, and put in its place.
+
+It is made in memory, never further than the live one has read. To switch, one transaction locks
+the view's tables, reads the little that came meanwhile, and writes the rows that differ. How far
+the view has read stays as it is, so its worker goes on as if nothing had been.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Table, create_engine, delete, select
+
+from shared.eventstore.views import ONE_MOMENT, PAGE, POSITIONS, View, Views, rows_of, write_rows
+
+Values = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A row that is not as the log says: as it stands, and as it should (None: not at all)."""
+
+    table: Table
+    stands: Values | None
+    should: Values | None
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """What names the row."""
+        row = self.should or self.stands or ()
+        return {c.name: v for c, v in zip(self.table.columns, row, strict=True) if c.primary_key}
+
+    @property
+    def fields(self) -> dict[str, tuple[Any, Any]]:
+        """By column, what stands and what should, where that differs."""
+        none = (None,) * len(self.table.columns)
+        pairs = zip(self.stands or none, self.should or none, strict=True)
+        named = zip(self.table.columns.keys(), pairs, strict=True)
+        return {name: (one, other) for name, (one, other) in named if one != other}
+
+
+class Rebuild:
+    """One view of a house, made again."""
+
+    def __init__(self, live: Views, view: View) -> None:
+        self._live = live
+        self._view = view
+        self._fresh = Views(live.log, (view,), create_engine("sqlite://"))
+        self._fresh.migrate()
+        self.reached = 0
+        """How far it has read the log."""
+
+    def goal(self) -> int:
+        """How far the live view has read by now."""
+        return self._live.positions()[self._view.name]
+
+    def catch_up(self, goal: int) -> Iterator[int]:
+        """Read the log as far as a position; how far that is, page by page."""
+        while self.reached < goal and (page := self._live.log.read(self.reached, PAGE)):
+            events = [event for position, event in page if position <= goal]
+            with self._fresh.engine.begin() as connection:
+                write_rows(connection, (row for event in events for row in self._view.rows(event)))
+            self.reached = min(page[-1].position, goal)
+            yield self.reached
+
+    def changes(self) -> list[Change]:
+        """What differs as it stands at one moment, wherever writers are; nothing is changed."""
+        with self._live.engine.connect() as connection:
+            connection.exec_driver_sql(ONE_MOMENT[connection.dialect.name])
+            return self._changes(connection)
+
+    def switch(self) -> list[Change]:
+        """Put it in the place of the live view, in one transaction; what that changed."""
+        with self._live.engine.connect() as connection:
+            self._lock(connection)
+            changes = self._changes(connection)
+            for change in changes:
+                if change.should is None:
+                    table, key = change.table, change.key
+                    same = [table.c[name] == value for name, value in key.items()]
+                    connection.execute(delete(table).where(*same))
+            rows = [(c.table, _named(c.table, c.should)) for c in changes if c.should]
+            write_rows(connection, rows)
+            connection.commit()
+            return changes
+
+    def close(self) -> None:
+        """Let go of what was made."""
+        self._fresh.engine.dispose()
+
+    def _lock(self, connection: Connection) -> None:
+        """Keep writers of this view out, before any row is looked at: else two wait for ever."""
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            return
+        names = ", ".join(f'"{table.name}"' for table in self._view.tables)
+        connection.exec_driver_sql(f"LOCK TABLE {names} IN EXCLUSIVE MODE")
+
+    def _changes(self, connection: Connection) -> list[Change]:
+        name = self._view.name
+        goal = connection.scalar(select(POSITIONS.c.position).where(POSITIONS.c.view == name))
+        for _ in self.catch_up(goal or 0):
+            pass
+        return [
+            change
+            for table in self._view.tables
+            for change in _differing(table, rows_of(connection, table), self._fresh.rows(table))
+        ]
+
+
+def _differing(
+    table: Table, stands: Sequence[Values], should: Sequence[Values]
+) -> Iterator[Change]:
+    keys = [i for i, column in enumerate(table.columns) if column.primary_key]
+    here = {tuple(row[i] for i in keys): row for row in stands}
+    there = {tuple(row[i] for i in keys): row for row in should}
+    for key in sorted(here.keys() | there.keys()):
+        if here.get(key) != there.get(key):
+            yield Change(table, here.get(key), there.get(key))
+
+
+def _named(table: Table, row: Values) -> dict[str, Any]:
+    return dict(zip(table.columns.keys(), row, strict=True))

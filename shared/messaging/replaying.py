@@ -1,0 +1,98 @@
+"""A house made again: its stored causes, in their stored order, into an empty log.
+
+Every event stores what led to it: a fact, or an ask. So a house needs nothing else to be made
+again, and under other terms it becomes a branch: what would have come of the same causes.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, cast
+
+from shared.eventstore.asks import Asked
+from shared.eventstore.log import EventLog
+from shared.eventstore.memory import nothing_thrown_away, stored
+from shared.facts.envelope import Message
+from shared.kernel.errors import Refusal
+from shared.messaging.house import House
+from shared.messaging.parking import ParkedFacts
+from shared.messaging.source import FactSource
+
+BATCH = 500
+"""Facts taken in with one transaction, as a worker does."""
+
+Repeat = Callable[[Asked.Made], None]
+"""Makes an ask again of the house that is made again."""
+
+
+class CauseMissing(Refusal):
+    """A fact that a house once heard can be had no more."""
+
+    name = "cause-missing"
+
+
+class Told:
+    """What was told, found by what names it as a cause. Reads every stream forward, once."""
+
+    def __init__(self, source: FactSource) -> None:
+        self._source = source
+        self._read: dict[str, int] = {}
+        self._waiting: dict[tuple[str, int], Message] = {}
+
+    def find(self, cause: str) -> Message:
+        """The message of a cause; raises CauseMissing where it was never told, or is gone.
+
+        The partition is the one by which it was heard, wherever it is read now.
+        """
+        stream, _, number = cause.rpartition(":")
+        speaker, _, partition = stream.rpartition("/")
+        wanted = speaker, int(number)
+        while wanted not in self._waiting:
+            batch = self._source.poll(self._read, BATCH)
+            if not batch:
+                raise CauseMissing(
+                    f"{speaker} tells nothing at position {number} any more, though it was heard: "
+                    "restore its log, or its topic."
+                )
+            for message in batch:
+                self._waiting[message.speaker, message.position] = message
+                self._read[message.stream] = message.position
+        return replace(self._waiting.pop(wanted), partition=int(partition))
+
+
+def replayed(
+    lived: EventLog, again: House[Any], repeat: Repeat, told: Told, until: int
+) -> Iterator[int]:
+    """Let a house live through what led to the first `until` events; how far that is, by and by.
+
+    An ask is made again by `repeat`, facts are heard again, in batches.
+    """
+    with nothing_thrown_away():
+        batch: list[Message] = []
+        for position, cause in _causes(lived, told, until):
+            is_ask = isinstance(cause, Asked.Made)
+            if batch and (is_ask or len(batch) == BATCH):
+                again.hear(batch)
+                batch = []
+                yield position
+            if isinstance(cause, Asked.Made):
+                repeat(cause)
+            else:
+                batch.append(cause)
+        if batch:
+            again.hear(batch)
+    yield until
+
+
+def _causes(lived: EventLog, told: Told, until: int) -> Iterator[tuple[int, Asked.Made | Message]]:
+    """What led to the events of a log, each once, where its first event stands."""
+    seen: set[str] = set()
+    for event in stored(lived, until):
+        if event.cause in seen or event.topic == ParkedFacts.Opened.TOPIC:
+            continue  # the event behind an Opened one has the message itself
+        seen.add(event.cause)
+        if event.topic == Asked.Made.TOPIC:
+            yield event.position, cast("Asked.Made", event.read())
+        elif event.topic == ParkedFacts.Parked.TOPIC:
+            yield event.position, cast("ParkedFacts.Parked", event.read()).message
+        else:
+            yield event.position, told.find(event.cause)

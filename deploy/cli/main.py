@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from deploy.cli import (
     asking,
+    bench,
     demo,
     exporting,
     forgetting,
@@ -45,6 +46,7 @@ for commands in (
     webhooks,
     services,
     treaty,
+    bench,
 ):
     commands.register(app)
 

@@ -13,6 +13,7 @@ from shared.eventstore.log import EventLog
 from shared.kernel.aggregate import Aggregate, Created, event
 
 CURRENCY, MEMO = "EUR", "training package, 10 sessions, member rate"
+INVOICE = UUID("b2b2190a-d2b7-4ce1-ae74-25266b5f6561")
 AMOUNT, DUE = Decimal("129.95"), datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
@@ -66,7 +67,7 @@ def account(charges: int = 0) -> Account:
 
 def charge(charged: Account) -> None:
     """Charge it once more."""
-    charged.charge(invoice_id=uuid4(), amount=AMOUNT, currency=CURRENCY, memo=MEMO, due=DUE)
+    charged.charge(invoice_id=INVOICE, amount=AMOUNT, currency=CURRENCY, memo=MEMO, due=DUE)
 
 
 def keep(log: EventLog, accounts: Iterable[Account]) -> None:

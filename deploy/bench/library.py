@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
 
-from deploy.bench.account import AMOUNT, CURRENCY, DUE, MEMO
+from deploy.bench.account import AMOUNT, CURRENCY, DUE, INVOICE, MEMO
 
 
 class PlainAccount(Aggregate):
@@ -55,7 +55,7 @@ def account(charges: int = 0) -> PlainAccount:
 
 def charge(charged: PlainAccount) -> None:
     """Charge it once more."""
-    charged.charge(invoice_id=uuid4(), amount=AMOUNT, currency=CURRENCY, memo=MEMO, due=DUE)
+    charged.charge(invoice_id=INVOICE, amount=AMOUNT, currency=CURRENCY, memo=MEMO, due=DUE)
 
 
 def read(application: Plain, page: int) -> int:

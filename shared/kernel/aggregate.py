@@ -4,6 +4,7 @@ A public method decides and may refuse; a method under `@event` only assigns, fo
 at every replay. Each event class carries an explicit `TOPIC`, for ever.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from functools import cache
 from inspect import signature
@@ -59,10 +60,35 @@ class Aggregate(BaseAggregate[UUID]):
             aggregate._modified_on = self.timestamp
             return aggregate
 
+    def trigger_event(self, event_class: Any, **kwargs: Any) -> None:
+        """Let something happen: its fields become the event as they are, as when it is read back.
+
+        The library calls a constructor that sets each of them by a function call.
+        """
+        fields = {
+            "originator_id": self._id,
+            "originator_version": self._version + 1,
+            "timestamp": event_class.create_timestamp(),
+            **kwargs,
+        }
+        if fields.keys() != _fields(event_class):
+            event = event_class(**fields)  # which says what is wrong, or knows defaults
+        else:
+            event = object.__new__(event_class)
+            object.__setattr__(event, "__dict__", fields)
+        event.mutate(self)
+        self._pending_events.append(event)
+
 
 AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)
 
 Arguments = Callable[[dict[str, Any]], tuple[Any, ...]]
+
+
+@cache
+def _fields(cls: Any) -> set[str]:
+    """The names of all fields of an event class."""
+    return {field.name for field in dataclasses.fields(cls)}
 
 
 @cache

@@ -9,6 +9,7 @@ from uuid import UUID
 from eventsourcing.application import Application
 from eventsourcing.persistence import JSONTranscoder, Mapper, MapperDeserialisationError
 
+from shared.eventstore.chain import ChainedRow, broken
 from shared.eventstore.mapper import TypedMapper
 from shared.eventstore.recorder import MAXIMUM, SCHEMA_VERSION, LogRecorder, LogRow, Step
 from shared.kernel.aggregate import Aggregate, AnyAggregate, Remembered
@@ -111,11 +112,10 @@ class EventLog(Application[UUID]):
         ]
 
     def history(self) -> Iterator[Remembered]:
-        """Every event, decoded, in order."""
-        position = 0
-        while page := self.read(position, PAGE):
-            yield from (event for _, event in page)
-            position = page[-1].position
+        """Every event, decoded, in order; none is held longer than its reader holds it."""
+        event = self.mapper.event
+        for _, stream, version, topic, state in self._rows():
+            yield event(stream, version, topic, state)
 
     def unreadable(self) -> Iterator[str]:
         """A sentence for every event that the code of today cannot read."""
@@ -124,6 +124,20 @@ class EventLog(Application[UUID]):
                 self.mapper.event(stream, version, topic, state)
             except MapperDeserialisationError as reason:
                 yield f"event {position}: {reason}"
+
+    def broken(self) -> Iterator[str]:
+        """A sentence for every row at which the hash chain breaks."""
+        return broken(self._chained())
+
+    def seal(self) -> str:
+        """The last link, in hexadecimal: it stands for the whole log. Empty for an empty one."""
+        return "".join((row[-1] or b"").hex() for row in self.recorder.chained(self.head(), 1))
+
+    def _chained(self) -> Iterator[ChainedRow]:
+        position = 0
+        while page := self.recorder.chained(position + 1, PAGE):
+            yield from (ChainedRow(*row) for row in page)
+            position = page[-1][0]
 
     def matches(self, pattern: re.Pattern[bytes]) -> Iterator[bytes]:
         """The first group of every match of a pattern in the stored events, as they stand."""

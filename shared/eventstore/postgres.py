@@ -18,6 +18,7 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from shared.eventstore.chain import CHAINED_SINCE, PAGE, unlinked
 from shared.eventstore.postgres_schema import POSITION_CONFLICT, SCHEMA
 from shared.eventstore.recorder import (
     SCHEMA_VERSION,
@@ -103,11 +104,20 @@ class PostgresLogRecorder(LogRecorder):
 
     def create_table(self) -> None:
         """Create what is missing; two that migrate at once wait for each other."""
-        with self.connection() as connection, connection.transaction():
+        with self.held() as connection, connection.transaction():
             connection.execute(self._sql(SCHEMA, key=sql.Literal(self._key)))
+            if self.schema_version() < CHAINED_SINCE:
+                self._link(connection)
             connection.execute(self._sql("DELETE FROM {s}.schema_version"))
             insert = self._sql("INSERT INTO {s}.schema_version VALUES (%s)")
             connection.execute(insert, (SCHEMA_VERSION,))
+
+    def _link(self, connection: Connection) -> None:
+        """Link the rows of a log of the first schema."""
+        update = self._sql("UPDATE {s}.stored_events SET chain = %s WHERE position = %s")
+        with connection.cursor() as cursor:
+            for page in unlinked(lambda after: self.chained(after + 1, PAGE)):
+                cursor.executemany(update, page)
 
     @property
     def _key(self) -> int:
@@ -138,11 +148,7 @@ class PostgresLogRecorder(LogRecorder):
         steps: Sequence[Step],
         tags: Sequence[tuple[str, UUID]],
     ) -> list[int]:
-        columns = (
-            *_columns(rows, 4),
-            *_columns(steps, 3),
-            *_columns(tags, 2),
-        )
+        columns = (*_columns(rows, 4), *_columns(steps, 3), *_columns(tags, 2))
         return [row[0] for row in connection.execute(self._sql(APPEND), columns).fetchall()]
 
     def stream(self, stream: UUID, after: int, last: int) -> Sequence[StreamRow]:
@@ -160,6 +166,14 @@ class PostgresLogRecorder(LogRecorder):
             "SELECT position, originator_id, originator_version, topic, state "
             "FROM {s}.stored_events WHERE position BETWEEN %s AND %s ORDER BY position LIMIT %s",
             (first, last, limit),
+        )
+
+    def chained(self, first: int, limit: int) -> Sequence[tuple[*LogRow, bytes | None]]:
+        """Up to `limit` rows from a position on, each with its link of the hash chain."""
+        return self._rows(
+            "SELECT position, originator_id, originator_version, topic, state, chain "
+            "FROM {s}.stored_events WHERE position >= %s ORDER BY position LIMIT %s",
+            (first, limit),
         )
 
     def _rows(self, statement: LiteralString, parameters: Sequence[Any]) -> list[Any]:

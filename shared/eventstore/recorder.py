@@ -19,8 +19,8 @@ from eventsourcing.persistence import (
     StoredEvent,
 )
 
-SCHEMA_VERSION = 1
-"""Stands in every house's database; a higher one was written by newer code."""
+SCHEMA_VERSION = 2
+"""Stands in every house's database; a higher one was written by newer code. Since 2: the chain."""
 
 MAXIMUM = 2**63 - 1
 """The highest position that a database can count to."""
@@ -82,8 +82,12 @@ class LogRecorder(ApplicationRecorder):
         """Up to `limit` rows with first ≤ position ≤ last, in order."""
 
     @abstractmethod
+    def chained(self, first: int, limit: int) -> Sequence[tuple[*LogRow, bytes | None]]:
+        """Up to `limit` rows from a position on, each with its link of the hash chain."""
+
+    @abstractmethod
     def create_table(self) -> None:
-        """Create what is missing, and stamp it with the version of the schema."""
+        """Create what is missing, link what has no link yet, and stamp the schema's version."""
 
     @abstractmethod
     def schema_version(self) -> int:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from eventsourcing.sqlite import SQLiteCursor, SQLiteDatastore, SQLiteTransaction
 
+from shared.eventstore.chain import CHAINED_SINCE, PAGE, START, linked, unlinked
 from shared.eventstore.recorder import (
     SCHEMA_VERSION,
     LogRecorder,
@@ -40,10 +41,11 @@ TABLES = (
         originator_id TEXT NOT NULL,
         PRIMARY KEY (tag, originator_id)) WITHOUT ROWID""",
 )
-"""`chain` is the place of the hash chain. A position is never used again (AUTOINCREMENT)."""
+"""A position is never used again (AUTOINCREMENT)."""
 
 INSERT = (
-    "INSERT INTO stored_events (originator_id, originator_version, topic, state) VALUES (?,?,?,?)"
+    "INSERT INTO stored_events (originator_id, originator_version, topic, state, chain) "
+    "VALUES (?,?,?,?,?)"
 )
 
 
@@ -55,9 +57,14 @@ class SQLiteLogRecorder(LogRecorder):
 
     def create_table(self) -> None:
         """Create what is missing and stamp the file with the version of its schema."""
-        with self.datastore.transaction(commit=True) as cursor:
+        with self._writing() as cursor:
             for statement in TABLES:
                 cursor.execute(statement)
+            cursor.execute("PRAGMA user_version")
+            if cursor.fetchone()[0] < CHAINED_SINCE:
+                for page in unlinked(lambda after: _page(cursor, after)):
+                    update = "UPDATE stored_events SET chain = ? WHERE position = ?"
+                    cursor.executemany(update, page)
             cursor.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def append(
@@ -71,8 +78,12 @@ class SQLiteLogRecorder(LogRecorder):
             for step in steps:
                 _move(cursor, step)
             before = _head(cursor)
+            links = linked(_last_link(cursor), rows)
             try:
-                cursor.executemany(INSERT, [(s.hex, *row) for s, *row in rows])
+                cursor.executemany(
+                    INSERT,
+                    [(s.hex, *row, link) for (s, *row), link in zip(rows, links, strict=True)],
+                )
             except sqlite3.IntegrityError as conflict:
                 raise StreamConflict(str(conflict)) from conflict
             named = [(tag, stream.hex) for tag, stream in tags]
@@ -106,6 +117,11 @@ class SQLiteLogRecorder(LogRecorder):
             (first, last, limit),
         )
         return [(p, _uuid(s), version, topic, state) for p, s, version, topic, state in found]
+
+    def chained(self, first: int, limit: int) -> Sequence[tuple[*LogRow, bytes | None]]:
+        """Up to `limit` rows from a position on, each with its link of the hash chain."""
+        with self.datastore.transaction(commit=False) as cursor:
+            return _page(cursor, first - 1, limit)
 
     def max_notification_id(self) -> int | None:
         """The position of the last event."""
@@ -151,6 +167,23 @@ def _head(cursor: SQLiteCursor) -> int:
     cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = 'stored_events'")
     row = cursor.fetchone()
     return row[0] if row else 0
+
+
+def _last_link(cursor: SQLiteCursor) -> bytes:
+    cursor.execute("SELECT chain FROM stored_events ORDER BY position DESC LIMIT 1")
+    row = cursor.fetchone()
+    return (row and row[0]) or START
+
+
+def _page(
+    cursor: SQLiteCursor, after: int, limit: int = PAGE
+) -> list[tuple[*LogRow, bytes | None]]:
+    cursor.execute(
+        "SELECT position, originator_id, originator_version, topic, CAST(state AS BLOB), chain "
+        "FROM stored_events WHERE position > ? ORDER BY position LIMIT ?",
+        (after, limit),
+    )
+    return [(p, _uuid(stream), *row) for p, stream, *row in cursor.fetchall()]
 
 
 _uuid = lru_cache(maxsize=10_000)(UUID)

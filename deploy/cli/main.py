@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from deploy.cli import (
     asking,
+    bench,
     demo,
     exporting,
     forgetting,
@@ -47,6 +48,7 @@ for commands in (
     webhooks,
     services,
     treaty,
+    bench,
 ):
     commands.register(app)
 

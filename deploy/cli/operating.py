@@ -119,26 +119,59 @@ def _status(home: Home, house: House[Any]) -> dict[str, Any]:
 
 
 def verify(as_json: options.Json = False) -> None:
-    """Audit the whole log: every event decodes, every amount adds up, views equal their rebuild.
+    """Audit the whole log: no row was changed, all decode, amounts add up, views are their rebuild.
 
-    And persons: whatever is sealed has had its key, and who was forgotten has none.
+    Rows that were changed, added, moved or removed by hand are named by the hash chain; the end of
+    a log is compared with how far others have read it. And persons: whatever is sealed has had
+    its key, and who was forgotten has none. With --json, `heads` are worth keeping elsewhere: who
+    writes a whole log anew cannot give it the same heads.
 
     Example: cagette verify
     """
     with opened(Settings()) as home, progress("auditing"):
         events = sum(house.log.head() for house in home.houses)
-        violations = list(_undecodable(home))
+        heads = {house.name: house.log.seal() for house in home.houses}
+        violations = [*_broken(home), *_cut(home), *_undecodable(home)]
         if not violations:
             violations = [*_audit(home), *_views(home), *unsound_keys(home)]
     if as_json:
-        shown({"events": events, "violations": violations})
+        shown({"events": events, "heads": heads, "violations": violations})
     else:
         for violation in violations:
             out.print(f"[red]violation[/]: {violation}", highlight=False)
         if not violations:
-            out.print(f"{events} events: all decode, all amounts add up, views equal their rebuild")
+            out.print(
+                f"{events} events: none was changed, all decode, all amounts add up, "
+                "views equal their rebuild"
+            )
     if violations:
         raise typer.Exit(1)
+
+
+def _broken(home: Home) -> Iterator[str]:
+    for house in home.houses:
+        for sentence in house.log.broken():
+            yield f"{house.name}: {sentence}"
+
+
+def _cut(home: Home) -> Iterator[str]:
+    """What is missing at the end of a log, where anybody has read on."""
+    for house in home.houses:
+        head = house.log.head()
+        for reader, position in _readers(home, house):
+            if position > head:
+                yield f"{house.name}: it ends at {head}, but {reader} has read it up to {position}"
+
+
+def _readers(home: Home, house: House[Any]) -> Iterator[tuple[str, int]]:
+    """Who reads the log of a house, and how far he has come."""
+    yield "its relay", house.relayed()
+    for view, position in home.views[house.name].positions().items():
+        yield f"its view {view}", position
+    for listener in home.houses:
+        for stream, position in listener.heard().items():
+            if stream.startswith(f"{house.name}/"):
+                yield listener.name, position
 
 
 def _undecodable(home: Home) -> Iterator[str]:

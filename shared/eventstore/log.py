@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple, cast
 from uuid import UUID
 
-from eventsourcing.application import AggregateNotFoundError, Application
+from eventsourcing.application import Application
 from eventsourcing.persistence import JSONTranscoder, Mapper, MapperDeserialisationError
 
+from shared.eventstore.chain import ChainedRow, broken
 from shared.eventstore.mapper import TypedMapper
-from shared.eventstore.recorder import SCHEMA_VERSION, LogRecorder, Step
+from shared.eventstore.recorder import MAXIMUM, SCHEMA_VERSION, LogRecorder, LogRow, Step
 from shared.kernel.aggregate import Aggregate, AnyAggregate, Remembered
 from shared.kernel.errors import Refusal
 
@@ -56,6 +57,7 @@ class EventLog(Application[UUID]):
     name = "log"
     env: ClassVar[dict[str, str]] = {"PERSISTENCE_MODULE": "eventsourcing.popo"}
     recorder: LogRecorder
+    mapper: TypedMapper
 
     def __init__(self, recorder: LogRecorder) -> None:
         if os.environ.get("POSTGRES_ENABLE_DB_FUNCTIONS"):
@@ -101,36 +103,53 @@ class EventLog(Application[UUID]):
 
     def read(self, after: int, limit: int) -> list[Recorded]:
         """Up to `limit` events that follow a position, decoded, in order."""
+        event = self.mapper.event
         return [
-            Recorded(n.id, cast("Remembered", self.mapper.to_domain_event(n)))
-            for n in self.recorder.select_notifications(after, limit, inclusive_of_start=False)
+            Recorded(position, event(stream, version, topic, state))
+            for position, stream, version, topic, state in self.recorder.page(
+                after + 1, MAXIMUM, limit
+            )
         ]
 
     def history(self) -> Iterator[Remembered]:
-        """Every event, decoded, in order."""
-        position = 0
-        while page := self.read(position, PAGE):
-            yield from (event for _, event in page)
-            position = page[-1].position
+        """Every event, decoded, in order; none is held longer than its reader holds it."""
+        event = self.mapper.event
+        for _, stream, version, topic, state in self._rows():
+            yield event(stream, version, topic, state)
 
     def unreadable(self) -> Iterator[str]:
         """A sentence for every event that the code of today cannot read."""
+        for position, stream, version, topic, state in self._rows():
+            try:
+                self.mapper.event(stream, version, topic, state)
+            except MapperDeserialisationError as reason:
+                yield f"event {position}: {reason}"
+
+    def broken(self) -> Iterator[str]:
+        """A sentence for every row at which the hash chain breaks."""
+        return broken(self._chained())
+
+    def seal(self) -> str:
+        """The last link, in hexadecimal: it stands for the whole log. Empty for an empty one."""
+        return "".join((row[-1] or b"").hex() for row in self.recorder.chained(self.head(), 1))
+
+    def _chained(self) -> Iterator[ChainedRow]:
         position = 0
-        while page := self.recorder.select_notifications(position, PAGE, inclusive_of_start=False):
-            for notification in page:
-                position = notification.id
-                try:
-                    self.mapper.to_domain_event(notification)
-                except MapperDeserialisationError as reason:
-                    yield f"event {position}: {reason}"
+        while page := self.recorder.chained(position + 1, PAGE):
+            yield from (ChainedRow(*row) for row in page)
+            position = page[-1][0]
 
     def matches(self, pattern: re.Pattern[bytes]) -> Iterator[bytes]:
         """The first group of every match of a pattern in the stored events, as they stand."""
+        for *_, state in self._rows():
+            yield from pattern.findall(state)
+
+    def _rows(self) -> Iterator[LogRow]:
+        """Every row, in order."""
         position = 0
-        while page := self.recorder.select_notifications(position, PAGE, inclusive_of_start=False):
-            position = page[-1].id
-            for notification in page:
-                yield from pattern.findall(notification.state)
+        while page := self.recorder.page(position + 1, MAXIMUM, PAGE):
+            yield from page
+            position = page[-1][0]
 
     def begin(self) -> "Work":
         """Start one transaction."""
@@ -171,10 +190,12 @@ class Work:
         return found
 
     def _load(self, stream: UUID) -> Aggregate | None:
-        try:
-            return cast("Aggregate", self._log.repository.get(stream, projector_func=_replayed))
-        except AggregateNotFoundError:
-            return None
+        """Replayed without the library's run-time protocol check, half the cost of its replay."""
+        found: Any = None
+        event = self._log.mapper.event
+        for row in self._log.recorder.stream(stream, 0, MAXIMUM):
+            found = event(stream, *row).mutate(found)
+        return cast("Aggregate | None", found)
 
     def tagged(self, prefix: str, below: str | None = None) -> list[tuple[str, UUID]]:
         """(tag, stream) in order, for tags that begin with `prefix`, or lie in [prefix, below).
@@ -213,7 +234,8 @@ class Work:
             if aggregate is not None and _changed(aggregate):
                 raise AssertionError(f"{aggregate!r} changed and was not kept")
         if self._events or steps:
-            self._log.events.put(self._events, steps=steps, tags=self._tags)
+            rows = list(map(self._log.mapper.written, self._events))
+            self._log.recorder.append(rows, steps, self._tags)
         return len(self._events)
 
     def heard(self) -> dict[str, int]:
@@ -226,10 +248,3 @@ def _changed(aggregate: Aggregate) -> bool:
     """Whether something happened to it that was not kept, besides having been begun."""
     pending = len(aggregate.pending_events)
     return pending > 1 or (pending == 1 and aggregate.version > 1)
-
-
-def _replayed(aggregate: Any, events: Iterable[Any]) -> Any:
-    """The library's projector without its run-time protocol check, half the cost of a replay."""
-    for event in events:
-        aggregate = event.mutate(aggregate)
-    return aggregate

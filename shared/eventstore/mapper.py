@@ -6,7 +6,8 @@ The stored state is one JSON object: the fields of the event, `timestamp` (UTC),
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, NotRequired, TypedDict, cast, get_type_hints
+from functools import cache
+from typing import Any, NamedTuple, NotRequired, TypedDict, cast, get_type_hints
 from uuid import UUID
 
 import msgspec
@@ -14,11 +15,20 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, MapperDeserialisationError, StoredEvent
 from eventsourcing.utils import get_topic, resolve_topic
 
+from shared.eventstore.recorder import Row
+from shared.kernel.aggregate import Remembered
+
 Unreadable = MapperDeserialisationError
 """An event that the code of today cannot read."""
 
 COLUMNS = ("originator_id", "originator_version")
 """Fields of an event that are columns of the table, not part of the stored state."""
+
+VERSION = b'"class_version"'
+"""Does not stand in most states, which then need no look at their version."""
+
+encode = msgspec.json.Encoder().encode
+new, give = object.__new__, object.__setattr__
 
 
 class TypedMapper(Mapper[UUID]):
@@ -28,76 +38,88 @@ class TypedMapper(Mapper[UUID]):
     class of today cannot read.
     """
 
-    def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
-        """Write an event down."""
-        cls = type(domain_event)
-        state = {k: v for k, v in vars(domain_event).items() if k not in COLUMNS}
-        version = class_version(cls)
-        if version > 1:
-            state["class_version"] = version
-        return StoredEvent(
-            originator_id=domain_event.originator_id,
-            originator_version=domain_event.originator_version,
-            topic=get_topic(cls),
-            state=msgspec.json.encode(state),
-        )
+    def written(self, event: DomainEventProtocol[UUID]) -> Row:
+        """An event as a row."""
+        kind = _written(type(event))
+        state = vars(event).copy()
+        stream, version = state.pop("originator_id"), state.pop("originator_version")
+        if kind.version > 1:
+            state["class_version"] = kind.version
+        return Row(stream, version, kind.topic, encode(state))
 
-    def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[UUID]:
-        """Read an event back, raised to the version of its class if it is older."""
+    def event(self, stream: UUID, version: int, topic: str, state: bytes) -> Remembered:
+        """Read an event back, raised to the version of its class if it is older.
+
+        The decoded fields become the event as they are: nothing calls its constructor again.
+        """
         try:
-            cls = resolve_topic(stored_event.topic)
-            state = self._state(cls, stored_event.state)
+            kind = _read(topic)
+            if kind.version > 1 or VERSION in state:
+                state = _raised(kind, state)
+            fields = kind.decode(state)
         except Exception as reason:
             raise MapperDeserialisationError(
-                f"{stored_event.topic} of stream {stored_event.originator_id}, version "
-                f"{stored_event.originator_version}, cannot be read: {reason}"
+                f"{topic} of stream {stream}, version {version}, cannot be read: {reason}"
             ) from reason
-        state["originator_id"] = stored_event.originator_id
-        state["originator_version"] = stored_event.originator_version
-        event = object.__new__(cls)
-        vars(event).update(state)
-        return cast("DomainEventProtocol[UUID]", event)
+        fields["originator_id"] = stream
+        fields["originator_version"] = version
+        event: Remembered = new(kind.cls)
+        give(event, "__dict__", fields)
+        return event
 
-    def _state(self, cls: type, stored: bytes) -> dict[str, Any]:
-        current = class_version(cls)
-        version = _stored_version(stored)
-        if version > current:
-            raise ValueError(f"it was written as version {version}, this code knows {current}")
-        if version < current:
-            raw: dict[str, Any] = msgspec.json.decode(stored)
-            for older in range(version, current):
-                getattr(cls, f"upcast_v{older}_v{older + 1}")(raw)
-            stored = msgspec.json.encode(raw)
-        state = _decoder(cls)(stored)
-        state.pop("class_version", None)
-        return state
+    def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
+        """Write an event down, in the library's words."""
+        return StoredEvent(*self.written(domain_event))
+
+    def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[UUID]:
+        """Read an event back, in the library's words."""
+        stream = cast("UUID", stored_event.originator_id)
+        version, topic = stored_event.originator_version, stored_event.topic
+        return self.event(stream, version, topic, stored_event.state)
+
+
+class _Kind(NamedTuple):
+    """What there is to know of an event class."""
+
+    cls: type[Remembered]
+    topic: str
+    version: int
+    decode: Callable[[bytes], dict[str, Any]]
+
+
+@cache
+def _written(cls: type) -> _Kind:
+    decode = msgspec.json.Decoder(stored_shape(cls)).decode
+    return _Kind(cls, get_topic(cls), class_version(cls), decode)
+
+
+@cache
+def _read(topic: str) -> _Kind:
+    return _written(resolve_topic(topic))
 
 
 class _Version(msgspec.Struct):
     class_version: int = 1
 
 
-_stored_version_decoder = msgspec.json.Decoder(_Version)
+_stored_version = msgspec.json.Decoder(_Version).decode
 
 
-def _stored_version(stored: bytes) -> int:
-    if b'"class_version"' not in stored:
-        return 1
-    return _stored_version_decoder.decode(stored).class_version
+def _raised(kind: _Kind, stored: bytes) -> bytes:
+    """A state as the class of today would have written it, and without its version."""
+    version = _stored_version(stored).class_version
+    if version > kind.version:
+        raise ValueError(f"it was written as version {version}, this code knows {kind.version}")
+    state: dict[str, Any] = msgspec.json.decode(stored)
+    for older in range(version, kind.version):
+        getattr(kind.cls, f"upcast_v{older}_v{older + 1}")(state)
+    state.pop("class_version", None)
+    return encode(state)
 
 
 def class_version(cls: type) -> int:
     """The version of an event class: 1 unless it says otherwise."""
     return cast("int", getattr(cls, "class_version", 1))
-
-
-_decoders: dict[type, Callable[[bytes], dict[str, Any]]] = {}
-
-
-def _decoder(cls: type) -> Callable[[bytes], dict[str, Any]]:
-    if cls not in _decoders:
-        _decoders[cls] = msgspec.json.Decoder(stored_shape(cls)).decode
-    return _decoders[cls]
 
 
 def stored_shape(cls: type) -> Any:

@@ -6,31 +6,29 @@ lose events for tailing readers (design.md §3, traps 1 and 2). Here a plpgsql f
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any, LiteralString, cast
 from uuid import UUID
 
 import psycopg
-from eventsourcing.persistence import (
-    IntegrityError,
-    Notification,
-    OperationalError,
-    ProgrammingError,
-    StoredEvent,
-)
+from eventsourcing.persistence import IntegrityError, OperationalError, ProgrammingError
 from psycopg import sql
 from psycopg.rows import tuple_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from shared.eventstore.chain import CHAINED_SINCE, PAGE, unlinked
 from shared.eventstore.postgres_schema import POSITION_CONFLICT, SCHEMA, TAKE_TURNS
 from shared.eventstore.recorder import (
     SCHEMA_VERSION,
     LogRecorder,
+    LogRow,
     PositionConflict,
+    Row,
+    Step,
     StreamConflict,
-    span,
+    StreamRow,
 )
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -42,6 +40,11 @@ MAXIMUM_EVENTS = 1_000
 MAXIMUM_BYTES = 4 * 1024 * 1024
 """Caps of one call; a larger transaction makes several calls."""
 
+APPEND: LiteralString = (
+    "SELECT * FROM {s}.append(%b::uuid[], %b::bigint[], %b::text[], %b::bytea[], "
+    "%b::text[], %b::bigint[], %b::bigint[], %b::text[], %b::uuid[])"
+)
+
 
 class PostgresLogRecorder(LogRecorder):
     """A house's log in a schema of its own. Who holds a connection does all his work on it."""
@@ -49,6 +52,7 @@ class PostgresLogRecorder(LogRecorder):
     def __init__(self, url: str, schema: str) -> None:
         self.schema = schema
         self._local = threading.local()
+        self._statements: dict[str, bytes] = {}
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             url,
             min_size=1,
@@ -100,25 +104,35 @@ class PostgresLogRecorder(LogRecorder):
 
     def create_table(self) -> None:
         """Create what is missing; two that migrate at once wait for each other."""
-        with self.connection() as connection, connection.transaction():
+        with self.held() as connection, connection.transaction():
             connection.execute(TAKE_TURNS)
             connection.execute(self._sql(SCHEMA, key=sql.Literal(self._key)))
+            if self.schema_version() < CHAINED_SINCE:
+                self._link(connection)
             connection.execute(self._sql("DELETE FROM {s}.schema_version"))
             insert = self._sql("INSERT INTO {s}.schema_version VALUES (%s)")
             connection.execute(insert, (SCHEMA_VERSION,))
+
+    def _link(self, connection: Connection) -> None:
+        """Link the rows of a log of the first schema."""
+        update = self._sql("UPDATE {s}.stored_events SET chain = %s WHERE position = %s")
+        with connection.cursor() as cursor:
+            for page in unlinked(lambda after: self.chained(after + 1, PAGE)):
+                cursor.executemany(update, page)
 
     @property
     def _key(self) -> int:
         """The advisory lock of the log: all who write to it take it."""
         return int.from_bytes(f"log:{self.schema}".encode()[:7], "big")
 
-    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> list[int]:
-        """Write events, tags and positions in one transaction; the positions of the events.
-
-        Raises PositionConflict or StreamConflict when somebody else was first.
-        """
-        steps, tags = kwargs.get("steps", ()), kwargs.get("tags", ())
-        chunks = list(_chunks(stored_events)) or [[]]
+    def append(
+        self,
+        rows: Sequence[Row],
+        steps: Sequence[Step] = (),
+        tags: Sequence[tuple[str, UUID]] = (),
+    ) -> list[int]:
+        """Write events, positions and tags in one transaction; the positions of the events."""
+        chunks = list(_chunks(rows)) or [[]]
         with self.connection() as connection:
             if len(chunks) == 1:
                 return self._append(connection, chunks[0], steps, tags)
@@ -129,65 +143,44 @@ class PostgresLogRecorder(LogRecorder):
             return positions
 
     def _append(
-        self, connection: Connection, events: Sequence[StoredEvent], steps: Any, tags: Any
+        self,
+        connection: Connection,
+        rows: Sequence[Row],
+        steps: Sequence[Step],
+        tags: Sequence[tuple[str, UUID]],
     ) -> list[int]:
-        call = self._sql(
-            "SELECT * FROM {s}.append(%b::uuid[], %b::bigint[], %b::text[], %b::bytea[], "
-            "%b::text[], %b::bigint[], %b::bigint[], %b::text[], %b::uuid[])"
-        )
-        arguments = (
-            [event.originator_id for event in events],
-            [event.originator_version for event in events],
-            [event.topic for event in events],
-            [event.state for event in events],
-            [step.name for step in steps],
-            [step.previous for step in steps],
-            [step.position for step in steps],
-            [tag for tag, _ in tags],
-            [stream for _, stream in tags],
-        )
-        return [row[0] for row in connection.execute(call, arguments).fetchall()]
+        columns = (*_columns(rows, 4), *_columns(steps, 3), *_columns(tags, 2))
+        return [row[0] for row in connection.execute(self._sql(APPEND), columns).fetchall()]
 
-    def select_events(
-        self,
-        originator_id: UUID | str,
-        *,
-        gt: int | None = None,
-        lte: int | None = None,
-        desc: bool = False,
-        limit: int | None = None,
-    ) -> list[StoredEvent]:
-        """The events of a stream with gt < version ≤ lte."""
-        order = sql.SQL("DESC" if desc else "ASC")
-        select = self._sql(
-            "SELECT originator_id, originator_version, topic, state FROM {s}.stored_events "
+    def stream(self, stream: UUID, after: int, last: int) -> Sequence[StreamRow]:
+        """The rows of a stream with after < version ≤ last, in order."""
+        return self._rows(
+            "SELECT originator_version, topic, state FROM {s}.stored_events "
             "WHERE originator_id = %s AND originator_version > %s AND originator_version <= %s "
-            "ORDER BY originator_version {order} LIMIT %s",
-            order=order,
+            "ORDER BY originator_version",
+            (stream, after, last),
         )
-        first, last = gt or 0, 2**62 if lte is None else lte
-        with self.connection() as connection, connection.cursor(binary=True) as cursor:
-            cursor.execute(select, (originator_id, first, last, limit))
-            return [StoredEvent(*row) for row in cursor.fetchall()]
 
-    def select_notifications(
-        self,
-        start: int | None,
-        limit: int,
-        stop: int | None = None,
-        topics: Sequence[str] = (),
-        *,
-        inclusive_of_start: bool = True,
-    ) -> list[Notification]:
-        """Up to `limit` events from a position on, in order; `topics` is not offered."""
-        select = self._sql(
-            "SELECT originator_id, originator_version, topic, state, position "
-            "FROM {s}.stored_events WHERE position BETWEEN %s AND %s ORDER BY position LIMIT %s"
+    def page(self, first: int, last: int, limit: int) -> Sequence[LogRow]:
+        """Up to `limit` rows with first ≤ position ≤ last, in order."""
+        return self._rows(
+            "SELECT position, originator_id, originator_version, topic, state "
+            "FROM {s}.stored_events WHERE position BETWEEN %s AND %s ORDER BY position LIMIT %s",
+            (first, last, limit),
         )
-        first, last = span(start, stop, topics, inclusive_of_start=inclusive_of_start)
+
+    def chained(self, first: int, limit: int) -> Sequence[tuple[*LogRow, bytes | None]]:
+        """Up to `limit` rows from a position on, each with its link of the hash chain."""
+        return self._rows(
+            "SELECT position, originator_id, originator_version, topic, state, chain "
+            "FROM {s}.stored_events WHERE position >= %s ORDER BY position LIMIT %s",
+            (first, limit),
+        )
+
+    def _rows(self, statement: LiteralString, parameters: Sequence[Any]) -> list[Any]:
+        """What a query finds, asked for in PostgreSQL's binary format."""
         with self.connection() as connection, connection.cursor(binary=True) as cursor:
-            cursor.execute(select, (first, last, limit))
-            return [Notification(*row) for row in cursor.fetchall()]
+            return cursor.execute(self._sql(statement), parameters).fetchall()
 
     def max_notification_id(self) -> int | None:
         """The position of the last event."""
@@ -216,10 +209,6 @@ class PostgresLogRecorder(LogRecorder):
                 "list[tuple[str, UUID]]", connection.execute(select, (low, below)).fetchall()
             )
 
-    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Any:
-        """Not offered: a reader polls by position."""
-        raise NotImplementedError("a reader of the log polls by position")
-
     def close(self) -> None:
         """Close every connection."""
         self._pool.close()
@@ -230,20 +219,30 @@ class PostgresLogRecorder(LogRecorder):
             row = connection.execute(self._sql(statement, **values)).fetchone()
         return row[0] if row else None
 
-    def _sql(self, statement: LiteralString, **parts: sql.Composable) -> sql.Composed:
-        return sql.SQL(statement).format(s=sql.Identifier(self.schema), **parts)
+    def _sql(self, statement: LiteralString, **parts: sql.Composable) -> bytes:
+        """A statement for this schema, put together once."""
+        known = self._statements.get(statement)
+        if known is None:
+            composed = sql.SQL(statement).format(s=sql.Identifier(self.schema), **parts)
+            known = self._statements[statement] = composed.as_bytes(None)
+        return known
 
 
-def _chunks(events: Sequence[StoredEvent]) -> Iterator[list[StoredEvent]]:
-    """Events in portions within the caps of one call."""
-    remaining = iter(events)
+def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> Iterable[Sequence[Any]]:
+    """Rows turned into arrays, one a column."""
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * count
+
+
+def _chunks(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Rows in portions within the caps of one call."""
+    remaining = iter(rows)
     while portion := list(islice(remaining, MAXIMUM_EVENTS)):
-        chunk: list[StoredEvent] = []
+        chunk: list[Row] = []
         size = 0
-        for event in portion:
-            if chunk and size + len(event.state) > MAXIMUM_BYTES:
+        for row in portion:
+            if chunk and size + len(row.state) > MAXIMUM_BYTES:
                 yield chunk
                 chunk, size = [], 0
-            chunk.append(event)
-            size += len(event.state)
+            chunk.append(row)
+            size += len(row.state)
         yield chunk

@@ -3,7 +3,10 @@
 `{s}` is the house's schema, `{key}` the number of the advisory lock that all who write take: held
 to the end of the transaction, it makes positions follow each other as they are committed, so that
 a reader that polls by position never misses one. Migrations take turns by a lock of their own, for
-which they wait longer than a writer waits: what holds it ends by itself.
+which they wait longer than a writer waits: what holds it ends by itself. A migration also takes
+the lock of the log, for it links what has no link yet.
+
+The loop in `append` is `chain.py` in PostgreSQL's words.
 """
 
 POSITION_CONFLICT = "CG001"
@@ -18,6 +21,7 @@ SET LOCAL lock_timeout TO DEFAULT;
 
 SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS {s};
+SELECT pg_advisory_xact_lock({key});
 CREATE TABLE IF NOT EXISTS {s}.schema_version (version int NOT NULL);
 CREATE TABLE IF NOT EXISTS {s}.stored_events (
     position bigserial PRIMARY KEY,
@@ -35,6 +39,10 @@ CREATE OR REPLACE FUNCTION {s}.append(
     streams uuid[], versions bigint[], topics text[], states bytea[],
     names text[], stood bigint[], stand bigint[],
     tag_names text[], tag_streams uuid[]) RETURNS SETOF bigint LANGUAGE plpgsql AS $$
+DECLARE
+    link bytea;
+    links bytea[];
+    event record;
 BEGIN
     PERFORM pg_advisory_xact_lock({key});
     FOR i IN 1..cardinality(names) LOOP
@@ -49,9 +57,18 @@ BEGIN
         END IF;
     END LOOP;
     INSERT INTO {s}.tags SELECT * FROM unnest(tag_names, tag_streams) ON CONFLICT DO NOTHING;
-    RETURN QUERY INSERT INTO {s}.stored_events (originator_id, originator_version, topic, state)
-        SELECT a, b, c, d FROM unnest(streams, versions, topics, states)
-            WITH ORDINALITY AS t (a, b, c, d, n) ORDER BY n
+    link := coalesce(
+        (SELECT chain FROM {s}.stored_events ORDER BY position DESC LIMIT 1),
+        decode(repeat('00', 32), 'hex'));
+    FOR event IN SELECT * FROM unnest(streams, versions, topics, states) AS t (a, b, c, d) LOOP
+        link := sha256(link || uuid_send(event.a) || int8send(event.b)
+            || int4send(octet_length(event.c)) || convert_to(event.c, 'UTF8') || event.d);
+        links := links || link;
+    END LOOP;
+    RETURN QUERY
+        INSERT INTO {s}.stored_events (originator_id, originator_version, topic, state, chain)
+        SELECT a, b, c, d, e FROM unnest(streams, versions, topics, states, links)
+            WITH ORDINALITY AS t (a, b, c, d, e, n) ORDER BY n
         RETURNING stored_events.position;
 END $$;
 """

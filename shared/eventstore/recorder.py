@@ -2,20 +2,44 @@
 
 Events, the tags of their streams and any number of tracked positions are written together or
 not at all. A position is moved by compare-and-swap: who does not know where it stood is late.
+
+Rows are plain tuples, for all that a house remembers passes here: the library's own methods, which
+make an object of each, stand on them for who knows only the library.
 """
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from eventsourcing.persistence import ApplicationRecorder, IntegrityError
+from eventsourcing.persistence import (
+    ApplicationRecorder,
+    IntegrityError,
+    Notification,
+    StoredEvent,
+)
 
-SCHEMA_VERSION = 1
-"""Stands in every house's database; a higher one was written by newer code."""
+SCHEMA_VERSION = 2
+"""Stands in every house's database; a higher one was written by newer code. Since 2: the chain."""
 
 MAXIMUM = 2**63 - 1
 """The highest position that a database can count to."""
+
+
+class Row(NamedTuple):
+    """An event as it is stored."""
+
+    stream: UUID
+    version: int
+    topic: str
+    state: bytes
+
+
+StreamRow = tuple[int, str, bytes]
+"""Of a stream that is known: version, topic, state."""
+
+LogRow = tuple[int, UUID, int, str, bytes]
+"""Of the log: position, stream, version, topic, state."""
 
 
 class Step(NamedTuple):
@@ -35,11 +59,35 @@ class StreamConflict(IntegrityError):
 
 
 class LogRecorder(ApplicationRecorder):
-    """Keeps a house's log. `insert_events` takes `steps` and `tags` besides the events."""
+    """Keeps a house's log."""
+
+    @abstractmethod
+    def append(
+        self,
+        rows: Sequence[Row],
+        steps: Sequence[Step] = (),
+        tags: Sequence[tuple[str, UUID]] = (),
+    ) -> list[int]:
+        """Write events, positions and tags in one transaction; the positions of the events.
+
+        Raises PositionConflict or StreamConflict when somebody else was first.
+        """
+
+    @abstractmethod
+    def stream(self, stream: UUID, after: int, last: int) -> Sequence[StreamRow]:
+        """The rows of a stream with after < version ≤ last, in order."""
+
+    @abstractmethod
+    def page(self, first: int, last: int, limit: int) -> Sequence[LogRow]:
+        """Up to `limit` rows with first ≤ position ≤ last, in order."""
+
+    @abstractmethod
+    def chained(self, first: int, limit: int) -> Sequence[tuple[*LogRow, bytes | None]]:
+        """Up to `limit` rows from a position on, each with its link of the hash chain."""
 
     @abstractmethod
     def create_table(self) -> None:
-        """Create what is missing, and stamp it with the version of the schema."""
+        """Create what is missing, link what has no link yet, and stamp the schema's version."""
 
     @abstractmethod
     def schema_version(self) -> int:
@@ -57,12 +105,47 @@ class LogRecorder(ApplicationRecorder):
     def close(self) -> None:
         """Close every connection."""
 
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> list[int]:
+        """`append`, with `steps` and `tags`, in the library's words."""
+        rows = [
+            Row(cast("UUID", e.originator_id), e.originator_version, e.topic, e.state)
+            for e in stored_events
+        ]
+        return self.append(rows, kwargs.get("steps", ()), kwargs.get("tags", ()))
 
-def span(
-    start: int | None, stop: int | None, topics: Sequence[str], *, inclusive_of_start: bool
-) -> tuple[int, int]:
-    """The positions [first, last] that `select_notifications` is asked for."""
-    if topics:
-        raise NotImplementedError("the log is read whole: a reader lets pass what it ignores")
-    first = (start or 0) + (0 if inclusive_of_start else 1)
-    return first, MAXIMUM if stop is None else stop
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> list[StoredEvent]:
+        """`stream`, in the library's words."""
+        found = self.stream(cast("UUID", originator_id), gt or 0, MAXIMUM if lte is None else lte)
+        ordered = list(reversed(found)) if desc else found
+        return [StoredEvent(originator_id, *row) for row in ordered[:limit]]
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> list[Notification]:
+        """`page`, in the library's words; `topics` is not offered."""
+        if topics:
+            raise NotImplementedError("the log is read whole: a reader lets pass what it ignores")
+        first = (start or 0) + (0 if inclusive_of_start else 1)
+        page = self.page(first, MAXIMUM if stop is None else stop, limit)
+        return [
+            Notification(stream, version, topic, state, position)
+            for position, stream, version, topic, state in page
+        ]
+
+    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Any:
+        """Not offered: a reader polls by position."""
+        raise NotImplementedError("a reader of the log polls by position")

@@ -1,21 +1,25 @@
 """The log on SQLite: one file a house."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from eventsourcing.persistence import Notification, StoredEvent
-from eventsourcing.sqlite import SQLiteCursor, SQLiteDatastore, SQLiteProcessRecorder
+from eventsourcing.sqlite import SQLiteCursor, SQLiteDatastore, SQLiteTransaction
 
+from shared.eventstore.chain import CHAINED_SINCE, PAGE, START, linked, unlinked
 from shared.eventstore.recorder import (
     SCHEMA_VERSION,
     LogRecorder,
+    LogRow,
     PositionConflict,
+    Row,
     Step,
     StreamConflict,
-    span,
+    StreamRow,
 )
 
 LOCK_SECONDS = 30
@@ -37,83 +41,153 @@ TABLES = (
         originator_id TEXT NOT NULL,
         PRIMARY KEY (tag, originator_id)) WITHOUT ROWID""",
 )
-"""`chain` is the place of the hash chain. A position is never used again (AUTOINCREMENT)."""
+"""A position is never used again (AUTOINCREMENT)."""
+
+INSERT = (
+    "INSERT INTO stored_events (originator_id, originator_version, topic, state, chain) "
+    "VALUES (?,?,?,?,?)"
+)
 
 
-class SQLiteLogRecorder(SQLiteProcessRecorder, LogRecorder):
-    """The library's SQLite recorder with compare-and-swap positions and tags."""
+class SQLiteLogRecorder(LogRecorder):
+    """A house's log in a file of its own, over the library's connections."""
 
     def __init__(self, file: Path | str) -> None:
-        super().__init__(SQLiteDatastore(str(file), lock_timeout=LOCK_SECONDS))
-        self.insert_events_statement = (
-            "INSERT INTO stored_events (originator_id, originator_version, topic, state) "
-            "VALUES (?,?,?,?)"
-        )
+        self.datastore = SQLiteDatastore(str(file), lock_timeout=LOCK_SECONDS)
 
     def create_table(self) -> None:
         """Create what is missing and stamp the file with the version of its schema."""
-        with self.datastore.transaction(commit=True) as cursor:
+        with self._writing() as cursor:
             for statement in TABLES:
                 cursor.execute(statement)
+            cursor.execute("PRAGMA user_version")
+            if cursor.fetchone()[0] < CHAINED_SINCE:
+                for page in unlinked(lambda after: _page(cursor, after)):
+                    update = "UPDATE stored_events SET chain = ? WHERE position = ?"
+                    cursor.executemany(update, page)
             cursor.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
-    def _insert_events(
-        self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **kwargs: Any
-    ) -> Sequence[int] | None:
-        for step in kwargs.pop("steps", ()):
-            _move(c, step)
-        try:
-            positions = super()._insert_events(c, stored_events, **kwargs)
-        except sqlite3.IntegrityError as conflict:
-            raise StreamConflict(str(conflict)) from conflict
-        tags = [(tag, stream.hex) for tag, stream in kwargs.get("tags", ())]
-        c.executemany("INSERT OR IGNORE INTO tags VALUES (?,?)", tags)
-        return positions
-
-    def select_notifications(
+    def append(
         self,
-        start: int | None,
-        limit: int,
-        stop: int | None = None,
-        topics: Sequence[str] = (),
-        *,
-        inclusive_of_start: bool = True,
-    ) -> Sequence[Notification]:
-        """Up to `limit` events from a position on, in order; `topics` is not offered."""
-        first, last = span(start, stop, topics, inclusive_of_start=inclusive_of_start)
-        statement = (
-            "SELECT position, originator_id, originator_version, topic, state "
-            "FROM stored_events WHERE position BETWEEN ? AND ? ORDER BY position LIMIT ?"
+        rows: Sequence[Row],
+        steps: Sequence[Step] = (),
+        tags: Sequence[tuple[str, UUID]] = (),
+    ) -> list[int]:
+        """Write events, positions and tags in one transaction; the positions of the events."""
+        with self._writing() as cursor:
+            for step in steps:
+                _move(cursor, step)
+            before = _head(cursor)
+            links = linked(_last_link(cursor), rows)
+            try:
+                cursor.executemany(
+                    INSERT,
+                    [(s.hex, *row, link) for (s, *row), link in zip(rows, links, strict=True)],
+                )
+            except sqlite3.IntegrityError as conflict:
+                raise StreamConflict(str(conflict)) from conflict
+            named = [(tag, stream.hex) for tag, stream in tags]
+            cursor.executemany("INSERT OR IGNORE INTO tags VALUES (?,?)", named)
+        return list(range(before + 1, before + 1 + len(rows)))
+
+    @contextmanager
+    def _writing(self) -> Iterator[SQLiteCursor]:
+        """A transaction that is alone from its beginning: what it reads, nobody changes."""
+        with (
+            self.datastore.get_connection(commit=True) as connection,
+            _Alone(connection, commit=True) as cursor,
+            cursor,
+        ):
+            yield cursor
+
+    def stream(self, stream: UUID, after: int, last: int) -> Sequence[StreamRow]:
+        """The rows of a stream with after < version ≤ last, in order."""
+        return self._rows(
+            "SELECT originator_version, topic, state FROM stored_events "
+            "WHERE originator_id = ? AND originator_version > ? AND originator_version <= ? "
+            "ORDER BY originator_version",
+            (stream.hex, after, last),
         )
+
+    def page(self, first: int, last: int, limit: int) -> Sequence[LogRow]:
+        """Up to `limit` rows with first ≤ position ≤ last, in order."""
+        found = self._rows(
+            "SELECT position, originator_id, originator_version, topic, state "
+            "FROM stored_events WHERE position BETWEEN ? AND ? ORDER BY position LIMIT ?",
+            (first, last, limit),
+        )
+        return [(p, _uuid(s), version, topic, state) for p, s, version, topic, state in found]
+
+    def chained(self, first: int, limit: int) -> Sequence[tuple[*LogRow, bytes | None]]:
+        """Up to `limit` rows from a position on, each with its link of the hash chain."""
         with self.datastore.transaction(commit=False) as cursor:
-            cursor.execute(statement, (first, last, limit))
-            return [
-                Notification(UUID(stream), version, topic, state, position)
-                for position, stream, version, topic, state in cursor.fetchall()
-            ]
+            return _page(cursor, first - 1, limit)
+
+    def max_notification_id(self) -> int | None:
+        """The position of the last event."""
+        found: int | None = self._rows("SELECT max(position) FROM stored_events")[0][0]
+        return found
+
+    def _rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """What a query finds, as plain tuples: the library's rows look up their names."""
+        with self.datastore.transaction(commit=False) as cursor:
+            cursor.sqlite_cursor.row_factory = None
+            found: list[Any] = cursor.sqlite_cursor.execute(statement, parameters).fetchall()
+            return found
 
     def schema_version(self) -> int:
         """The version of the schema in the file: 0 before the first migration."""
-        with self.datastore.transaction(commit=False) as cursor:
-            cursor.execute("PRAGMA user_version")
-            return int(cursor.fetchone()[0])
+        return int(self._rows("PRAGMA user_version")[0][0])
 
     def positions(self) -> dict[str, int]:
         """Every tracked position by name."""
-        with self.datastore.transaction(commit=False) as cursor:
-            cursor.execute("SELECT * FROM tracking ORDER BY application_name")
-            return dict(map(tuple, cursor.fetchall()))
+        return dict(self._rows("SELECT * FROM tracking ORDER BY application_name"))
 
     def tagged(self, low: str, below: str) -> list[tuple[str, UUID]]:
         """(tag, stream) for every tag with low ≤ tag < below, in order."""
         statement = "SELECT * FROM tags WHERE tag >= ? AND tag < ? ORDER BY tag, originator_id"
-        with self.datastore.transaction(commit=False) as cursor:
-            cursor.execute(statement, (low, below))
-            return [(tag, UUID(stream)) for tag, stream in cursor.fetchall()]
+        return [(tag, _uuid(stream)) for tag, stream in self._rows(statement, (low, below))]
 
     def close(self) -> None:
         """Close every connection."""
         self.datastore.close()
+
+
+class _Alone(SQLiteTransaction):
+    """The library's transaction, which would let somebody else write before its first word."""
+
+    def __enter__(self) -> SQLiteCursor:
+        cursor = self.connection.cursor()
+        cursor.execute("BEGIN IMMEDIATE")
+        return cursor
+
+
+def _head(cursor: SQLiteCursor) -> int:
+    """The last position ever given away."""
+    cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = 'stored_events'")
+    row = cursor.fetchone()
+    return row[0] if row else 0
+
+
+def _last_link(cursor: SQLiteCursor) -> bytes:
+    cursor.execute("SELECT chain FROM stored_events ORDER BY position DESC LIMIT 1")
+    row = cursor.fetchone()
+    return (row and row[0]) or START
+
+
+def _page(
+    cursor: SQLiteCursor, after: int, limit: int = PAGE
+) -> list[tuple[*LogRow, bytes | None]]:
+    cursor.execute(
+        "SELECT position, originator_id, originator_version, topic, CAST(state AS BLOB), chain "
+        "FROM stored_events WHERE position > ? ORDER BY position LIMIT ?",
+        (after, limit),
+    )
+    return [(p, _uuid(stream), *row) for p, stream, *row in cursor.fetchall()]
+
+
+_uuid = lru_cache(maxsize=10_000)(UUID)
+"""The ids of streams come again and again, and to parse one costs as much as to decode an event."""
 
 
 def _move(cursor: SQLiteCursor, step: Step) -> None:

@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from shared.eventstore.failures import StorageAway, storage_refusal
 from shared.eventstore.postgres import POOL_SIZE, PostgresLogRecorder
-from shared.eventstore.recorder import Step, StreamConflict
+from shared.eventstore.recorder import SCHEMA_VERSION, Step, StreamConflict
 from shared.web.problems import STATUS
 from tests.support.recorders import events, ours
 
@@ -124,7 +124,7 @@ def test_a_migration_waits_for_another_that_takes_its_time(database_url: str) ->
         thread.join(2.5)
         assert thread.is_alive()
     thread.join()
-    assert (first.schema_version(), second.schema_version()) == (1, 1)
+    assert (first.schema_version(), second.schema_version()) == (SCHEMA_VERSION, SCHEMA_VERSION)
     first.close()
     second.close()
 

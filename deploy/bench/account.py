@@ -1,0 +1,83 @@
+"""An account that is charged, twice the same: in the words of our kernel, and in the library's.
+
+Nothing of it is ever kept in a home. Both store the same seven fields an event.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import cast
+from uuid import UUID, uuid4
+
+from shared.eventstore.log import EventLog
+from shared.kernel.aggregate import Aggregate, Created, event
+
+CURRENCY, MEMO = "EUR", "training package, 10 sessions, member rate"
+INVOICE = UUID("b2b2190a-d2b7-4ce1-ae74-25266b5f6561")
+AMOUNT, DUE = Decimal("129.95"), datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+class Account(Aggregate):
+    """Ours."""
+
+    TOPIC = "bench.account"
+
+    class Opened(Created):
+        """It was opened."""
+
+        TOPIC = "bench.account.opened"
+        account_id: UUID
+
+    class Charged(Aggregate.Event):
+        """An invoice was charged to it."""
+
+        TOPIC = "bench.account.charged"
+        invoice_id: UUID
+        amount: Decimal
+        currency: str
+        memo: str
+        due: datetime
+
+    @event(Opened)
+    def __init__(self, account_id: UUID) -> None:
+        self.balance = Decimal(0)
+        self.charges = 0
+
+    @staticmethod
+    def create_id(account_id: UUID) -> UUID:
+        """The id that it was given."""
+        return account_id
+
+    @event(Charged)
+    def charge(
+        self, invoice_id: UUID, amount: Decimal, currency: str, memo: str, due: datetime
+    ) -> None:
+        """Charge an invoice."""
+        self.balance += amount
+        self.charges += 1
+
+
+def account(charges: int = 0) -> Account:
+    """A new account, charged so many times."""
+    fresh = Account(uuid4())
+    for _ in range(charges):
+        charge(fresh)
+    return fresh
+
+
+def charge(charged: Account) -> None:
+    """Charge it once more."""
+    charged.charge(invoice_id=INVOICE, amount=AMOUNT, currency=CURRENCY, memo=MEMO, due=DUE)
+
+
+def keep(log: EventLog, accounts: Iterable[Account]) -> None:
+    """Write down what happened to accounts."""
+    work = log.begin()
+    work.keep(accounts, "bench")
+    work.commit()
+
+
+def rows(log: EventLog) -> list[tuple[UUID, int, str, bytes]]:
+    """What a log holds, as it is stored: stream, version, topic, state."""
+    kept = log.recorder.select_notifications(None, log.head())
+    return [(cast("UUID", n.originator_id), n.originator_version, n.topic, n.state) for n in kept]

@@ -1,0 +1,91 @@
+"""Where contenders meet: the same kind of database for each, and nothing left of it afterwards."""
+
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from deploy.bench.library import Plain, plain
+from deploy.bench.raw import Raw, RawPostgres, RawSQLite, dropped, library_settings
+from deploy.local.postgres import LocalPostgres
+from shared.eventstore.log import EventLog
+from shared.eventstore.postgres import PostgresLogRecorder
+from shared.eventstore.recorder import LogRecorder
+from shared.eventstore.sqlite import SQLiteLogRecorder
+
+SQLITE, POSTGRES = "sqlite", "postgres"
+
+T = TypeVar("T")
+
+
+class Ground:
+    """A SQLite file, or a schema of a PostgreSQL, for each contender. Closed with its stack."""
+
+    def __init__(self, stack: ExitStack, url: str | None) -> None:
+        self._stack = stack
+        self._url = url
+        self._schema = f"bench_{uuid.uuid4().hex[:8]}"
+        self._folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        if url:
+            schemas = [f"{self._schema}_{who}" for who in ("ours", "plain", "raw")]
+            stack.callback(dropped, url, schemas)
+
+    def enter(self, held: AbstractContextManager[T]) -> T:
+        """Something that is closed with this ground."""
+        return self._stack.enter_context(held)
+
+    def log(self) -> EventLog:
+        """Ours."""
+        recorder: LogRecorder = (
+            PostgresLogRecorder(self._url, f"{self._schema}_ours")
+            if self._url
+            else SQLiteLogRecorder(self._folder / "ours.sqlite")
+        )
+        log = EventLog(recorder)
+        self._stack.callback(log.close)
+        log.migrate()
+        return log
+
+    def plain(self) -> Plain:
+        """The baseline's."""
+        if self._url:
+            settings = library_settings(self._url, f"{self._schema}_plain")
+            settings["PERSISTENCE_MODULE"] = "eventsourcing.postgres"
+        else:
+            settings = {
+                "PERSISTENCE_MODULE": "eventsourcing.sqlite",
+                "SQLITE_DBNAME": str(self._folder / "plain.sqlite"),
+            }
+        return self._stack.enter_context(plain(settings))
+
+    def raw(self) -> Raw:
+        """The limit's: a connection more at every call."""
+        raw: Raw = (
+            RawPostgres(self._url, f"{self._schema}_raw")
+            if self._url
+            else RawSQLite(self._folder / "raw.sqlite")
+        )
+        self._stack.callback(raw.close)
+        return raw
+
+
+class Grounds:
+    """The databases of a run of benches. PostgreSQL is started when it is first asked for."""
+
+    def __init__(self, stack: ExitStack, url: str | None) -> None:
+        self._stack = stack
+        self._url = url
+
+    def on(self, database: str) -> AbstractContextManager[Ground]:
+        """A ground on one kind of database."""
+        if database == POSTGRES and self._url is None:
+            self._url = self._stack.enter_context(LocalPostgres()).url
+        return _ground(self._url if database == POSTGRES else None)
+
+
+@contextmanager
+def _ground(url: str | None) -> Iterator[Ground]:
+    with ExitStack() as stack:
+        yield Ground(stack, url)

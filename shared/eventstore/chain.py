@@ -1,0 +1,106 @@
+"""The hash chain of a log: every row seals all that stand before it.
+
+The link of a row is the SHA-256 of the link before it and of stream, version, topic and state,
+each of a known length. Not of its position: a log that is copied to other positions stays whole.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from hashlib import sha256
+from itertools import chain as joined
+from typing import NamedTuple
+from uuid import UUID
+
+from shared.eventstore.recorder import LogRow, Row
+
+CHAINED_SINCE = 2
+"""The schema from which on every row is linked as it is written: no migration mends its chain."""
+
+PAGE = 1_000
+"""Rows linked, or looked at, at a time."""
+
+START = bytes(32)
+"""What stands before the first row."""
+
+
+class ChainedRow(NamedTuple):
+    """A row of the log with its link; None where somebody wrote it who knew nothing of links."""
+
+    position: int
+    stream: UUID
+    version: int
+    topic: str
+    state: bytes
+    chain: bytes | None
+
+    def behind(self, before: bytes) -> bytes:
+        """The link that it has if it was written right behind another link."""
+        return link(before, Row(self.stream, self.version, self.topic, self.state))
+
+    def follows(self, before: bytes | None) -> bool:
+        """Whether it was written right behind a link."""
+        return before is not None and self.chain == self.behind(before)
+
+    def __str__(self) -> str:
+        return f"position {self.position} ({self.topic}, stream {self.stream} v{self.version})"
+
+
+def link(before: bytes, row: Row) -> bytes:
+    """The link of a row behind another."""
+    topic = row.topic.encode()
+    lengths = row.version.to_bytes(8, "big") + len(topic).to_bytes(4, "big")
+    return sha256(before + row.stream.bytes + lengths + topic + row.state).digest()
+
+
+def linked(before: bytes, rows: Iterable[Row]) -> Iterator[bytes]:
+    """The links of rows behind another."""
+    for row in rows:
+        before = link(before, row)
+        yield before
+
+
+def unlinked(
+    page: Callable[[int], Sequence[tuple[*LogRow, bytes | None]]],
+) -> Iterator[list[tuple[bytes, int]]]:
+    """(link, position) for every row of a log without links, a list a page.
+
+    `page` gives the rows that follow a position.
+    """
+    before, position = START, 0
+    while found := page(position):
+        rows = [Row(stream, version, topic, state) for _, stream, version, topic, state, _ in found]
+        links = list(linked(before, rows))
+        yield [(link, row[0]) for link, row in zip(links, found, strict=True)]
+        before, position = links[-1], found[-1][0]
+
+
+def broken(rows: Iterable[ChainedRow]) -> Iterator[str]:
+    """A sentence for every row at which the chain of a whole log breaks, in order.
+
+    What is cut off at the end breaks no chain: `verify` compares the end with what was read of it.
+    """
+    before, position = START, 0
+    following: Iterator[ChainedRow | None] = iter(joined(rows, (None,)))
+    row = next(following)
+    while row is not None:
+        after = next(following)
+        if row.follows(before):
+            before = row.chain or before
+        elif after is not None and after.follows(before):
+            yield f"{row} was inserted: the next row was written right behind the one before it"
+        elif after is not None and after.follows(row.behind(before)):
+            yield f"{row} has another link than it was written with"
+            before = row.behind(before)
+        else:
+            yield f"{row} {_reason(row, after, position)}"
+            before = row.chain or before
+        position, row = row.position, after
+
+
+def _reason(row: ChainedRow, after: ChainedRow | None, position: int) -> str:
+    if after is not None and not after.follows(row.chain):
+        return "was changed, or it is not where it was written"
+    if row.position > position + 1:
+        return (
+            f"does not follow position {position}: what stood between is missing, or it was changed"
+        )
+    return "was changed"

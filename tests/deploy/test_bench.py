@@ -1,0 +1,68 @@
+"""`cagette bench`: the shape of what it says; never how fast it was."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deploy.bench.catalogue import BENCHES
+from deploy.bench.measure import Figure, Goal
+from tests.support.processes import CAGETTE
+
+FIGURE = {"name", "unit", "ours", "baseline", "limit", "ratio", "of_limit", "goal", "met"}
+
+
+def bench(home: Path, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    ours = {name: value for name, value in os.environ.items() if "CAGETTE" not in name}
+    environment = {**ours, "CAGETTE_HOME": str(home), "COLUMNS": "200", **settings}
+    command = [*CAGETTE, "bench", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("name", BENCHES)
+def test_a_bench_says_of_every_figure_what_it_is_a_ratio_of(
+    tmp_path: Path, name: str, database_url: str
+) -> None:
+    done = bench(tmp_path, name, "--quick", "--json", CAGETTE_DATABASE_URL=database_url)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    assert figures
+    for figure in figures:
+        assert set(figure) == FIGURE
+        assert figure["name"].partition("/")[0] == name
+        assert figure["ours"] > 0
+        assert figure["met"] in ((True, False) if figure["goal"] else (None,))
+
+
+def test_a_bench_that_there_is_not_is_refused_with_the_names_of_those_there_are(
+    tmp_path: Path,
+) -> None:
+    done = bench(tmp_path, "speed")
+    assert (done.returncode, done.stderr.partition(":")[0]) == (1, "not-found")
+    assert all(name in done.stderr for name in BENCHES)
+
+
+@pytest.mark.parametrize(
+    ("goal", "met"),
+    [
+        (Goal(ratio=4), True),
+        (Goal(ratio=4.1), False),
+        (Goal(ours=400), True),
+        (Goal(ours=401), False),
+        (Goal(ratio=2, ours=401), False),
+    ],
+)
+def test_a_goal_is_met_when_all_of_it_is(goal: Goal, *, met: bool) -> None:
+    assert Figure("a", "events", 400, 100, 800, goal).as_json() == {
+        "name": "a",
+        "unit": "events/s",
+        "ours": 400,
+        "baseline": 100,
+        "limit": 800,
+        "ratio": 4.0,
+        "of_limit": 0.5,
+        "goal": str(goal),
+        "met": met,
+    }

@@ -1,0 +1,161 @@
+"""The hash chain of a log: what somebody changed, removed, added or swapped by hand is named."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import LiteralString
+
+import pytest
+
+from services.gateway.domain.distribution import Distribution
+from shared.eventstore.chain import START, link
+from shared.eventstore.log import EventLog, NotMigrated
+from shared.eventstore.postgres import PostgresLogRecorder
+from shared.eventstore.recorder import LogRecorder, Row
+from shared.eventstore.sqlite import SQLiteLogRecorder
+
+TOPIC = "gateway.distribution.opened"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EventLog]:
+    """Six events, on each database in turn; the last three in one transaction."""
+    recorder: LogRecorder = (
+        SQLiteLogRecorder(tmp_path / "log.sqlite")
+        if request.param == "sqlite"
+        else PostgresLogRecorder(request.getfixturevalue("database_url"), "house")
+    )
+    fresh = EventLog(recorder)
+    fresh.migrate()
+    remember(fresh, "D1")
+    remember(fresh, "D2")
+    remember(fresh, "Amap d'Été")
+    remember(fresh, "D4", "D5", "D6")
+    yield fresh
+    fresh.close()
+
+
+def remember(log: EventLog, *distributions: str) -> None:
+    work = log.begin()
+    work.keep([Distribution(each) for each in distributions], "test")
+    work.commit()
+
+
+def by_hand(log: EventLog, *statements: LiteralString) -> None:
+    """Do to the rows what no code of ours does."""
+    for statement in statements:
+        if isinstance(log.recorder, SQLiteLogRecorder):
+            with log.recorder.datastore.transaction(commit=True) as cursor:
+                cursor.execute(statement)
+        elif isinstance(log.recorder, PostgresLogRecorder):
+            with log.recorder.connection() as connection:
+                connection.execute("SET search_path TO house")
+                connection.execute(statement)
+
+
+def found(log: EventLog) -> list[tuple[str, str]]:
+    """(position and topic, what is said of it) of every break."""
+    said = [sentence.partition(", stream ") for sentence in log.broken()]
+    return [(where.replace(" (", " "), what.partition(") ")[2]) for where, _, what in said]
+
+
+def at(position: int) -> str:
+    return f"position {position} {TOPIC}"
+
+
+def test_every_row_is_linked_to_the_one_before_it_alike_on_both_databases(log: EventLog) -> None:
+    before = START
+    for _, stream, version, topic, state, chain in log.recorder.chained(1, 10):
+        before = link(before, Row(stream, version, topic, state))
+        assert chain == before
+    assert list(log.broken()) == []
+
+
+def test_a_flipped_byte_is_named(log: EventLog) -> None:
+    flip: LiteralString = (
+        "UPDATE stored_events SET state = CAST(replace(CAST(state AS TEXT), 'D2', 'D3') AS BLOB) "
+        "WHERE position = 2"
+        if isinstance(log.recorder, SQLiteLogRecorder)
+        else "UPDATE stored_events SET state = set_byte(state, 5, 0) WHERE position = 2"
+    )
+    by_hand(log, flip)
+    assert found(log) == [(at(2), "was changed")]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE stored_events SET topic = 'gateway.distribution.opene' WHERE position = 6",
+        "UPDATE stored_events SET originator_version = 2 WHERE position = 6",
+        "UPDATE stored_events SET chain = NULL WHERE position = 6",
+    ],
+)
+def test_a_change_of_the_last_row_is_named(log: EventLog, change: LiteralString) -> None:
+    by_hand(log, change)
+    ((where, what),) = found(log)
+    assert where.startswith("position 6 ")
+    assert what == "was changed"
+
+
+def test_a_missing_row_is_noticed_where_the_next_one_stands(log: EventLog) -> None:
+    by_hand(log, "DELETE FROM stored_events WHERE position = 3")
+    ((where, what),) = found(log)
+    assert where == at(4)
+    assert what.startswith("does not follow position 2: what stood between is missing")
+
+
+def test_an_inserted_row_is_named(log: EventLog) -> None:
+    by_hand(
+        log,
+        "UPDATE stored_events SET position = position + 10 WHERE position > 3",
+        "INSERT INTO stored_events SELECT 5, originator_id, 2, topic, state, chain "
+        "FROM stored_events WHERE position = 2",
+    )
+    ((where, what),) = found(log)
+    assert where == at(5)
+    assert what.startswith("was inserted")
+
+
+def test_two_rows_that_changed_places_are_named(log: EventLog) -> None:
+    by_hand(
+        log,
+        "UPDATE stored_events SET position = 99 WHERE position = 2",
+        "UPDATE stored_events SET position = 2 WHERE position = 4",
+        "UPDATE stored_events SET position = 4 WHERE position = 99",
+    )
+    positions = [where for where, _ in found(log)]
+    assert positions[0] == at(2)
+    assert at(4) in positions
+    assert at(1) not in positions
+
+
+def test_another_position_alone_breaks_nothing(log: EventLog) -> None:
+    by_hand(log, "UPDATE stored_events SET position = position + 10")
+    assert list(log.broken()) == []
+
+
+def test_what_is_cut_off_at_the_end_breaks_no_chain(log: EventLog) -> None:
+    """So `verify` compares the end with what was read of it."""
+    by_hand(log, "DELETE FROM stored_events WHERE position > 4")
+    assert list(log.broken()) == []
+
+
+def test_a_log_of_the_first_schema_is_linked_by_its_migration(log: EventLog) -> None:
+    linked = log.recorder.chained(1, 10)
+    by_hand(log, "UPDATE stored_events SET chain = NULL")
+    if isinstance(log.recorder, SQLiteLogRecorder):
+        by_hand(log, "PRAGMA user_version = 1")
+    else:
+        by_hand(log, "UPDATE schema_version SET version = 1")
+    with pytest.raises(NotMigrated):
+        log.check()
+    log.migrate()
+    log.check()
+    assert log.recorder.chained(1, 10) == linked
+    remember(log, "D7")
+    assert list(log.broken()) == []
+
+
+def test_a_migration_mends_no_chain_of_today(log: EventLog) -> None:
+    by_hand(log, "UPDATE stored_events SET chain = NULL WHERE position = 2")
+    log.migrate()
+    assert found(log) == [(at(2), "has another link than it was written with")]

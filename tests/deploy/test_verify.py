@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.billing.test_documents import on_site
-from tests.journeys.test_command_line import answered, run
+from tests.support.commands import answered, run
 from tests.support.notices import distribution, producer, session
 from tests.support.world import world
 

@@ -16,6 +16,7 @@ from deploy.cli import (
     replaying,
     services,
     serving,
+    streams,
     telling,
     treaty,
     webhooks,
@@ -46,6 +47,7 @@ for commands in (
     keys,
     webhooks,
     services,
+    streams,
     treaty,
 ):
     commands.register(app)

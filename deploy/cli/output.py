@@ -50,7 +50,7 @@ def answered(answer: Answer, sentence: str, *, as_json: bool, dry_run: bool = Fa
 
 def shown(content: Any) -> None:
     """Print JSON for machines."""
-    print(json.dumps(content, ensure_ascii=False, default=str))
+    print(json.dumps(content, ensure_ascii=False, default=str), flush=True)
 
 
 def refused(refusal: Refusal, *, as_json: bool) -> None:

@@ -87,7 +87,7 @@ def test_a_stream_is_told_with_positions_causes_units_and_its_state_at_a_version
     assert then == before
     said = run(lived, "sale:2045:48211").stdout.decode()
     assert "sold.sales_cents: 120,00\xa0€" in said
-    assert "rate_bp: 6\xa0%" in said
+    assert "rate_bp: 2\xa0%" in said
     assert "settle, asked by test" in run(lived, "books").stdout.decode()
 
 

@@ -1,7 +1,6 @@
-"""`cagette migrate`, `status` and `verify`: what operations look at."""
+"""`cagette migrate` and `verify`: what operations begin with, and what they audit."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import typer
 
@@ -9,21 +8,16 @@ from deploy.cli import options
 from deploy.cli.forgetting import unsound_keys
 from deploy.cli.home import Home, opened
 from deploy.cli.houses import VIEWS
-from deploy.cli.output import out, progress, shown, table
-from deploy.cli.webhooks import webhooks_status
+from deploy.cli.output import out, progress, shown
 from services.billing.views.audit import audited
 from shared.eventstore.recorder import SCHEMA_VERSION
 from shared.eventstore.views import rebuilt
-from shared.messaging.house import House
-from shared.messaging.parking import parked_keys
-from shared.messaging.source import BrokerAway
 from shared.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(migrate)
-    app.command()(status)
     app.command()(verify)
 
 
@@ -55,67 +49,6 @@ def make_topics(settings: Settings) -> None:
         from deploy.cli.deployed import make_topics as make  # noqa: PLC0415 - embedded ones save it
 
         make(settings)
-
-
-def status(as_json: options.Json = False) -> None:
-    """Heads, positions heard, lag and what is parked, by house; and how webhooks go.
-
-    Exit code 1 if anything is parked, Kafka away, or a webhook's endpoint gone or given up on.
-
-    Example: cagette status --json
-    """
-    with opened(Settings()) as home:
-        found = {house.name: _status(home, house) for house in home.houses}
-        found["gateway"]["webhooks"] = webhooks = webhooks_status(home)
-    if as_json:
-        shown(found)
-    else:
-        header = (
-            "house",
-            "events",
-            "unpublished (events)",
-            "heard up to",
-            "lag (events)",
-            "parked (facts)",
-            "schema",
-        )
-        rows = [
-            (
-                name,
-                s["head"],
-                s["unpublished"],
-                "\n".join(f"{stream}: {position}" for stream, position in s["heard"].items()),
-                "unknown" if s["lag"] is None else sum(s["lag"].values()),
-                sum(s["parked"].values()),
-                s["schema"],
-            )
-            for name, s in found.items()
-        ]
-        table(f"home {Settings().home}", header, rows)
-        said = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in webhooks.items())
-        out.print(f"webhooks: {said}")
-    trouble = webhooks["given_up"] or webhooks["gone"]
-    if trouble or any(s["parked"] or s["lag"] is None for s in found.values()):
-        raise typer.Exit(1)
-
-
-def _status(home: Home, house: House[Any]) -> dict[str, Any]:
-    worker = home.workers.get(house.name)
-    heard = house.heard()
-    try:
-        tails = worker.source.tails() if worker and worker.source else {}
-    except BrokerAway:
-        tails = None
-    behind = {name: tail - heard.get(name, 0) for name, tail in (tails or {}).items()}
-    unpublished = house.log.head() - house.relayed() if worker and worker.relay else 0
-    return {
-        "head": house.log.head(),
-        "heard": heard,
-        "lag": None if tails is None else {n: lag for n, lag in behind.items() if lag > 0},
-        "unpublished": unpublished,
-        "parked": parked_keys(house.log.begin()),
-        "schema": house.log.recorder.schema_version(),
-    }
 
 
 def verify(as_json: options.Json = False) -> None:

@@ -24,8 +24,8 @@ from shared.kernel.answers import Answer
 from shared.kernel.errors import Refusal
 from shared.kernel.french import euros
 
-out = Console(soft_wrap=True)
-err = Console(stderr=True, soft_wrap=True)
+out = Console(soft_wrap=True, emoji=False)
+err = Console(stderr=True, soft_wrap=True, emoji=False)
 
 
 def answered(answer: Answer, sentence: str, *, as_json: bool, dry_run: bool = False) -> None:
@@ -50,7 +50,7 @@ def answered(answer: Answer, sentence: str, *, as_json: bool, dry_run: bool = Fa
 
 def shown(content: Any) -> None:
     """Print JSON for machines."""
-    print(json.dumps(content, ensure_ascii=False, default=str))
+    print(json.dumps(content, ensure_ascii=False, default=str), flush=True)
 
 
 def refused(refusal: Refusal, *, as_json: bool) -> None:

@@ -1,0 +1,143 @@
+"""`cagette status`: how the houses stand, once or again and again."""
+
+import time
+from collections.abc import Mapping
+from datetime import date
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+
+from deploy.cli import options
+from deploy.cli.clock import now
+from deploy.cli.home import Home, opened
+from deploy.cli.output import out, shown, table
+from deploy.cli.webhooks import webhooks_status
+from services.billing.application import Billing
+from shared.eventstore.recorder import SCHEMA_VERSION
+from shared.kernel.calendar import month_of
+from shared.messaging.house import House
+from shared.messaging.parking import parked_keys
+from shared.messaging.source import BrokerAway
+from shared.settings import Settings
+
+WATCH_SECONDS = 2
+HEADER = (
+    "house", "events", "unpublished (events)", "heard up to", "lag (events)", "lag (seconds)",
+    "parked (facts)", "schema",
+)  # fmt: skip
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command()(status)
+
+
+def status(
+    watch: Annotated[bool, typer.Option("--watch", help="Again and again, until Ctrl-C.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Heads, positions heard, lag, what is parked, what is settled and closed; and webhooks.
+
+    A house's lag in seconds is the age of the oldest fact that it did not hear yet. Exit code 1 if
+    anything is parked, Kafka away, or a webhook's endpoint gone or given up on; --watch never ends
+    by itself.
+
+    Example: cagette status --watch
+    """
+    while True:
+        with opened(Settings()) as home:
+            found = standing(home)
+        if as_json:
+            shown(found)
+        else:
+            if watch:
+                out.clear()
+            _show(found)
+        if not watch:
+            break
+        time.sleep(WATCH_SECONDS)
+    if wrong(found):
+        raise typer.Exit(1)
+
+
+def standing(home: Home) -> dict[str, dict[str, Any]]:
+    """How every house stands, by its name."""
+    found = {house.name: _standing(home, house) for house in home.houses}
+    found["gateway"]["webhooks"] = webhooks_status(home)
+    books = Billing(home.billing.log.begin(), "").books()
+    settled, closed = books.settled_until, books.closed_until
+    found["billing"]["settled_until"] = None if settled == date.min else settled.isoformat()
+    found["billing"]["closed_until"] = None if closed == month_of(date.min) else closed
+    return found
+
+
+def wrong(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What somebody has to see to, in words."""
+    words = []
+    for name, house in found.items():
+        if house["lag"] is None:
+            words.append(f"{name} cannot reach Kafka")
+        if house["parked"]:
+            words.append(f"{name} has parked facts: see `cagette parked list`")
+    webhooks = found["gateway"]["webhooks"]
+    if webhooks["gone"] or webhooks["given_up"]:
+        words.append("webhooks are gone or given up: see `cagette webhooks list`")
+    return words
+
+
+def _standing(home: Home, house: House[Any]) -> dict[str, Any]:
+    worker = home.workers.get(house.name)
+    heard = house.heard()
+    try:
+        tails = worker.source.tails() if worker and worker.source else {}
+    except BrokerAway:
+        tails = None
+    behind = {name: tail - heard.get(name, 0) for name, tail in (tails or {}).items()}
+    lag = {name: events for name, events in behind.items() if events > 0}
+    unpublished = house.log.head() - house.relayed() if worker and worker.relay else 0
+    return {
+        "head": house.log.head(),
+        "heard": heard,
+        "lag": None if tails is None else lag,
+        "lag_seconds": None if tails is None else _age(home, heard, lag),
+        "unpublished": unpublished,
+        "parked": parked_keys(house.log.begin()),
+        "schema": house.log.recorder.schema_version(),
+        "schema_of_code": SCHEMA_VERSION,
+        "version": version("cagette-billing"),
+    }
+
+
+def _age(home: Home, heard: Mapping[str, int], lag: Mapping[str, int]) -> int:
+    """How old the oldest event is that may lead to a fact not heard yet, in seconds."""
+    ages = [0]
+    for stream in lag:
+        speaker = next((h for h in home.houses if h.name == stream.partition("/")[0]), None)
+        events = speaker.log.read(heard.get(stream, 0), 1) if speaker else []
+        ages += [int((now() - event.timestamp).total_seconds()) for _, event in events]
+    return max(ages)
+
+
+def _show(found: Mapping[str, Mapping[str, Any]]) -> None:
+    rows = [
+        (
+            name,
+            s["head"],
+            s["unpublished"],
+            "\n".join(f"{stream}: {position}" for stream, position in s["heard"].items()),
+            "unknown" if s["lag"] is None else sum(s["lag"].values()),
+            "unknown" if s["lag"] is None else s["lag_seconds"],
+            sum(s["parked"].values()),
+            s["schema"],
+        )
+        for name, s in found.items()
+    ]
+    billing, webhooks = found["billing"], found["gateway"]["webhooks"]
+    table(f"home {Settings().home}, version {billing['version']}", HEADER, rows)
+    settled, closed = billing["settled_until"], billing["closed_until"]
+    out.print(f"settled until Monday {settled or 'none'}, closed until month {closed or 'none'}")
+    said = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in webhooks.items())
+    out.print(f"webhooks: {said}")
+    for sentence in wrong(found):
+        out.print(f"[red]wrong[/]: {sentence}", highlight=False)

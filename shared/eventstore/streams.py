@@ -1,0 +1,104 @@
+"""One stream of a log, read event by event: what happened, when, and by what."""
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime
+from enum import Enum
+from typing import Any, NamedTuple, cast
+from uuid import UUID
+
+from sqlalchemy import Engine, column, select, table
+
+from shared.eventstore.asks import Asked
+from shared.eventstore.log import EventLog
+from shared.kernel.aggregate import Aggregate, Remembered
+
+EVENTS = table("stored_events", *map(column, ("position", "originator_id", "originator_version")))
+
+STAMPS = ("originator_id", "originator_version", "originator_topic", "timestamp", "cause")
+"""What every event has besides its own fields."""
+
+
+class Happened(NamedTuple):
+    """One event of a stream, as people read it; `state` is what it left of the aggregate."""
+
+    position: int
+    version: int
+    at: datetime
+    topic: str
+    what: str
+    cause: str
+    fields: dict[str, Any]
+    state: dict[str, Any]
+
+
+def happened(log: EventLog, engine: Engine, stream: UUID) -> Iterator[Happened]:
+    """The events of a stream, in order; `engine` is that of the log's own database."""
+    positions = _positions(engine, stream)
+    aggregate: Aggregate | None = None
+    for stored in log.recorder.select_events(stream):
+        event = cast("Remembered", log.mapper.to_domain_event(stored))
+        aggregate = cast("Aggregate", event.mutate(aggregate))
+        said = {name: plain(value) for name, value in vars(event).items() if name not in STAMPS}
+        state = {n: plain(value) for n, value in vars(aggregate).items() if not n.startswith("_")}
+        yield Happened(
+            position=positions[stored.originator_version],
+            version=stored.originator_version,
+            at=event.timestamp,
+            topic=stored.topic,
+            what=_meaning(type(event)),
+            cause=_cause(log, event.cause),
+            fields=said,
+            state=state,
+        )
+
+
+def _meaning(cls: type) -> str:
+    """The first line of what an event class says it means; the library puts signatures before."""
+    docs = ((each.__doc__ or "", each.__name__) for each in cls.__mro__)
+    return next(
+        doc.strip().partition("\n")[0] for doc, name in docs if doc and doc[: len(name)] != name
+    )
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it, with keys that people read."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, dict):
+        return {_key(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(inner) for inner in value]
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, (datetime, date)):
+        return value.isoformat()
+    return value if value is None or isinstance(value, (str, int)) else str(value)
+
+
+def _key(key: Any) -> str:
+    if is_dataclass(key) and not isinstance(key, type):
+        words = (getattr(key, field.name) for field in fields(key))
+        return " ".join(str(word) for word in words if word is not None)
+    return str(key)
+
+
+def _positions(engine: Engine, stream: UUID) -> dict[int, int]:
+    """By version, where its events stand in the log."""
+    name: Any = stream.hex if engine.dialect.name == "sqlite" else stream
+    query = select(EVENTS.c.originator_version, EVENTS.c.position)
+    with engine.connect() as connection:
+        found = connection.execute(query.where(EVENTS.c.originator_id == name))
+        return dict(map(tuple, found))
+
+
+def _cause(log: EventLog, cause: str) -> str:
+    """What led to an event: an ask by its use case and who asked, a fact by its speaker."""
+    kind, _, name = cause.partition(":")
+    if kind != "ask":
+        return f"fact {name} of {kind.partition('/')[0]}"
+    for stored in log.recorder.select_events(UUID(name), limit=1):
+        made = log.mapper.to_domain_event(stored)
+        if isinstance(made, Asked.Made):
+            return f"{made.use_case}, asked by {made.by}"
+    return cause

@@ -1,15 +1,18 @@
 """The baseline: plain eventsourcing 9.5.6 with its defaults. Nothing of ours is in it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID, uuid4
 
 from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
 
 from deploy.bench.account import AMOUNT, CURRENCY, DUE, INVOICE, MEMO
+
+VAT, CENT = Decimal("0.2"), Decimal("0.01")
 
 
 class PlainAccount(Aggregate):
@@ -27,6 +30,36 @@ class PlainAccount(Aggregate):
         """Charge an invoice."""
         self.balance += amount
         self.charges += 1
+
+
+class PlainStatement(Aggregate):
+    """What is charged to somebody in a month, line by line."""
+
+    @event("Opened")
+    def __init__(self, account_id: UUID) -> None:
+        self.lines: list[dict[str, Any]] = []
+
+    @event("Charged")
+    def charge(
+        self, invoice_id: UUID, amount: Decimal, currency: str, memo: str, due: datetime
+    ) -> None:
+        """Take a line."""
+        self.lines.append({"sale": invoice_id, "amount": amount, "market": memo, "due": due})
+
+    @event("Closed")
+    def close(self, net: Decimal, vat: Decimal) -> None:
+        """Take nothing more."""
+        self.totals = (net, vat)
+
+
+class PlainInvoice(Aggregate):
+    """An invoice over the lines of a statement."""
+
+    @event("Issued")
+    def __init__(
+        self, account_id: UUID, net: Decimal, vat: Decimal, lines: list[dict[str, Any]]
+    ) -> None:
+        self.lines = lines
 
 
 class Plain(Application[UUID]):
@@ -53,7 +86,15 @@ def account(charges: int = 0) -> PlainAccount:
     return fresh
 
 
-def charge(charged: PlainAccount) -> None:
+def statement(charges: int) -> PlainStatement:
+    """A new statement, charged so many times."""
+    fresh = PlainStatement(uuid4())
+    for _ in range(charges):
+        charge(fresh)
+    return fresh
+
+
+def charge(charged: PlainAccount | PlainStatement) -> None:
     """Charge it once more."""
     charged.charge(invoice_id=INVOICE, amount=AMOUNT, currency=CURRENCY, memo=MEMO, due=DUE)
 
@@ -66,4 +107,17 @@ def read(application: Plain, page: int) -> int:
     ):
         count += len([application.mapper.to_domain_event(each) for each in found])
         position = found[-1].id
+    return count
+
+
+def close(application: Plain, streams: Iterable[UUID]) -> int:
+    """Close statements, each with its invoice in one save; how many."""
+    count = 0
+    for stream in streams:
+        found: PlainStatement = application.repository.get(stream)
+        net = sum((line["amount"] for line in found.lines), Decimal(0))
+        vat = (net * VAT).quantize(CENT)
+        found.close(net, vat)
+        application.save(found, PlainInvoice(found.id, net, vat, found.lines))
+        count += 1
     return count

@@ -7,7 +7,6 @@ at every replay. Each event class carries an explicit `TOPIC`, for ever.
 import dataclasses
 from collections.abc import Callable, Iterable
 from functools import cache
-from inspect import signature
 from operator import itemgetter
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
@@ -94,8 +93,8 @@ def _fields(cls: Any) -> set[str]:
 @cache
 def _body(cls: type) -> tuple[Callable[..., None], Arguments]:
     """The method under `@event` of an event class, and how it is called with the event's fields."""
-    body = decorated_funcs[cls]
-    names = tuple(signature(body).parameters)[1:]
+    body: Any = decorated_funcs[cls]
+    names = body.__code__.co_varnames[1 : body.__code__.co_argcount]
     if len(names) > 1:
         return body, itemgetter(*names)
     return body, lambda fields: tuple(fields[name] for name in names)

@@ -22,6 +22,7 @@ from deploy.cli.main import app
 from shared.eventstore.asks import Asked
 from shared.eventstore.failures import STORAGE_EXCEPTIONS, DiskFull, storage_refusal
 from shared.eventstore.lease import FileLease
+from shared.eventstore.recorder import SCHEMA_VERSION
 from shared.settings import Settings
 from tests.gateway.test_refusals import full_disk
 from tests.support import notices
@@ -71,7 +72,10 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if before:
             shutil.copytree(folder / before, folder / stage)
         figures = [answered(folder / stage, c, LINES)[figure] for c, figure in commands.items()]
-        assert figures == {"migrated": [1], "told": [told], "paid": [2, 1], "closed": [4]}[stage]
+        assert (
+            figures
+            == {"migrated": [SCHEMA_VERSION], "told": [told], "paid": [2, 1], "closed": [4]}[stage]
+        )
     return folder
 
 

@@ -52,7 +52,7 @@ def close(
         raise DatedTooEarly(
             f"A document is dated {books.last_issued_on}: date these then or later."
         )
-    books.hold([statement.key for statement in waiting if statement not in complete])
+    books.hold([key for key, buyer in buyers.items() if not buyer])
     numbers = books.draw(len(complete), on)
     billing.keep(books)
     for statement, number in zip(complete, numbers, strict=True):

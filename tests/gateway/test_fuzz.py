@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, settings
 from schemathesis import Case
 from schemathesis.specs.openapi.checks import negative_data_rejection
+from starlette.types import Receive, Scope, Send
 
 from deploy.cli.web import web_app
 from shared.settings import Settings
@@ -57,12 +58,25 @@ atexit.register(SERVED.close)
 CONFIG = schemathesis.Config.from_dict(
     {
         "checks": {"positive_data_acceptance": {"expected-statuses": TAKEN}},
+        # The collector's pauses grow with all that hypothesis keeps of 1 500 cases: with other
+        # work on the machine, a call of one of them took longer than the usual 10 seconds.
+        "request-timeout": 60,
         # Each call is sent with the key, whatever was generated: where a case lacked it, the
         # check took that for the fault that had to be refused. `ignored_auth` calls without.
         "generation": {"with-security-parameters": False},
     }
 )
 API = schemathesis.openapi.from_asgi("/openapi.json", SERVED.enter_context(served()), config=CONFIG)
+
+
+class Passing:
+    """One app for all sequences, over the home of each: schemathesis keeps what it has started."""
+
+    app: FastAPI = API.app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = API.app if scope["type"] == "lifespan" else self.app
+        await app(scope, receive, send)
 
 
 @schemathesis.serializer("application/x-ndjson")
@@ -91,18 +105,19 @@ def test_every_operation_does_as_the_document_says(case: Case[Any]) -> None:
 
 def test_sequences_of_calls_do_as_the_document_says() -> None:
     machine: Any = API.as_state_machine()
+    passing = Passing()
 
     class Sequences(machine):  # type: ignore[misc]
         """Each begins in the same home: else what one did would decide what the next may do."""
 
         def setup(self) -> None:
             self.home = ExitStack()
-            self.app = self.home.enter_context(served())
+            passing.app = self.home.enter_context(served())
 
         def teardown(self) -> None:
             self.home.close()
 
         def get_call_kwargs(self, case: Case[Any]) -> dict[str, Any]:
-            return {"headers": HEADERS, "app": self.app}
+            return {"headers": HEADERS, "app": passing}
 
     Sequences.run(settings=settings(UNHURRIED, stateful_step_count=6))

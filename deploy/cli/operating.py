@@ -1,6 +1,7 @@
 """`cagette migrate` and `verify`: what operations begin with, and what they audit."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import typer
 
@@ -12,6 +13,7 @@ from deploy.cli.output import out, progress, shown
 from services.billing.views.audit import audited
 from shared.eventstore.recorder import SCHEMA_VERSION
 from shared.eventstore.views import rebuilt
+from shared.messaging.house import House
 from shared.settings import Settings
 
 

@@ -10,8 +10,8 @@ from deploy.cli.standing import standing, wrong
 from services.gateway.api.imports import import_lines
 from shared.eventstore.recorder import SCHEMA_VERSION
 from shared.facts.envelope import Message
-from tests.journeys.test_command_line import CAGETTE, environment, run
 from tests.support import notices
+from tests.support.commands import PROGRAM, environment, run
 from tests.support.world import World
 
 
@@ -55,7 +55,7 @@ def test_a_parked_fact_or_a_lost_broker_is_wrong_and_ends_in_exit_code_1(cagette
 
 
 def test_a_watch_goes_on_until_it_is_interrupted(cagette: World) -> None:
-    command = [CAGETTE, "status", "--watch", "--json"]
+    command = [PROGRAM, "status", "--watch", "--json"]
     env = environment(cagette.home.folder)
     watching = subprocess.Popen(command, env=env, stdout=subprocess.PIPE)
     assert watching.stdout is not None

@@ -50,16 +50,18 @@ class EmbeddedSource:
 
     def tails(self) -> dict[str, int]:
         """The position of the last fact of every neighbour that told any."""
-        found: dict[str, int] = {}
-        for speaker in self._speakers:
-            position = 0
-            while True:
-                messages, reached = speaker.told(position, self.PAGE)
-                found |= {message.stream: message.position for message in messages}
-                if reached == position:
-                    break
-                position = reached
-        return found
+        last = (self._last(speaker) for speaker in self._speakers)
+        return {message.stream: message.position for message in last if message}
+
+    def _last(self, speaker: Speaker) -> Message | None:
+        """Looked for from the end of the log backwards."""
+        end = speaker.head()
+        while end > 0:
+            end -= self.PAGE
+            messages, _ = speaker.told(max(0, end), self.PAGE)
+            if messages:
+                return messages[-1]
+        return None
 
     def close(self) -> None:
         """Nothing is held."""

@@ -170,6 +170,10 @@ class House(Generic[App]):
         with self._lease.held():
             self.log.begin().commit([step])
 
+    def head(self) -> int:
+        """The position of the last event, 0 for an empty log."""
+        return self.log.head()
+
     def told(self, after: int, limit: int) -> tuple[list[Message], int]:
         """The facts among the next `limit` events of the log, and how far that reaches."""
         messages = []

@@ -18,6 +18,9 @@ class Speaker(Protocol):
 
     name: str
 
+    def head(self) -> int:
+        """The position of the last event of its log."""
+
     def told(self, after: int, limit: int) -> tuple[list[Message], int]:
         """The facts among the next `limit` events after a position, and how far that reaches."""
 

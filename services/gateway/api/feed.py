@@ -55,8 +55,9 @@ def feed(log: EventLog, after: int, limit: int) -> FeedPage:
     """Up to `limit` events that follow a place in the feed."""
     events: list[CloudEvent] = []
     reached = after
+    wanted = limit + limit // 2  # for not every event is told
     while len(events) < limit:
-        page = log.read(reached, 2 * limit)
+        page = log.read(reached, wanted)
         for recorded in page:
             reached = recorded.position
             event = _cloud_event(recorded)
@@ -64,7 +65,7 @@ def feed(log: EventLog, after: int, limit: int) -> FeedPage:
                 events.append(event)
             if len(events) == limit:
                 break
-        if len(page) < 2 * limit:
+        if len(page) < wanted:
             break
     return FeedPage(events=tuple(events), next=reached)
 

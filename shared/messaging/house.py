@@ -165,9 +165,10 @@ class House(Generic[App]):
         return self.log.recorder.positions().get(RELAY, 0)
 
     def mark_relayed(self, before: int, reached: int) -> None:
-        """Remember that the log has been published as far as a position."""
-        step = Step(RELAY, before or None, reached)
+        """Remember that the log has been published as far as a position, or is to be again."""
         with self._lease.held():
+            is_tracked = RELAY in self.log.recorder.positions()
+            step = Step(RELAY, before if is_tracked else None, reached)
             self.log.begin().commit([step])
 
     def head(self) -> int:

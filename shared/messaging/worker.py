@@ -25,13 +25,14 @@ class Worker:
 
     def steps(self) -> Iterator[int]:
         """Do what there is to do until nothing is new; how much was done, step by step."""
-        yield from self._publish()
+        yield from self.publish()
         yield from self._hear()
-        yield from self._publish()
+        yield from self.publish()
         if self.views:
             yield from self.views.catch_up()
 
-    def _publish(self) -> Iterator[int]:
+    def publish(self) -> Iterator[int]:
+        """Publish what the log holds beyond the relay; how much, step by step."""
         if self.relay is None:
             return
         position = self.house.relayed()

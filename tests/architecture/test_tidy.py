@@ -141,8 +141,8 @@ def imported(source: str) -> Iterator[str]:
             yield node.module or "."
 
 
-FINDS_WHEELS = "importlib.util"
-"""Finds where a wheel keeps its binaries, and imports nothing."""
+LOOKS_UP = ("importlib.util", "importlib.metadata")
+"""Find where a wheel keeps its binaries and which version is installed, and import nothing."""
 
 
 def by_name(source: str) -> list[str]:
@@ -150,7 +150,7 @@ def by_name(source: str) -> list[str]:
     calls = [ast.unparse(n.func) for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Call)]
     named = {"__import__", "exec", "eval"} & set(calls)
     return sorted(named) + [
-        name for name in imported(source) if name.startswith("importlib") and name != FINDS_WHEELS
+        name for name in imported(source) if name.startswith("importlib") and name not in LOOKS_UP
     ]
 
 

@@ -1,0 +1,95 @@
+"""`cagette relay rewind` and `topics rebuild`: what was told is told again from the log."""
+
+from typing import Annotated, Any
+
+import typer
+
+from deploy.cli import options
+from deploy.cli.home import Home, opened
+from deploy.cli.operating import make_topics
+from deploy.cli.output import out, progress, shown
+from deploy.cli.serving import HouseName
+from shared.kernel.errors import NotValid
+from shared.messaging.house import House
+from shared.messaging.worker import Worker
+from shared.settings import Settings
+
+relay = typer.Typer(help="What publishes the facts of a house.")
+topics = typer.Typer(help="The topics of Kafka, which the logs can make again.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.add_typer(relay, name="relay")
+    app.add_typer(topics, name="topics")
+
+
+@relay.command()
+def rewind(
+    house: Annotated[HouseName, typer.Argument(metavar="HOUSE", help="Who tells again.")],
+    to: Annotated[int, typer.Option("--to", min=0, metavar="POSITION", help="0: from the first.")],
+    dry_run: options.DryRun = False,
+    as_json: options.Json = False,
+) -> None:
+    """Have a house publish again what follows POSITION of its log, by its worker's next turn.
+
+    Safe: whoever listens takes each position once. Stop the house's worker for the moment.
+
+    Example: cagette relay rewind billing --to 4711
+    """
+    with opened(Settings()) as home:
+        worker = home.workers[house.value]
+        before = rewound(worker, to, dry_run=dry_run)
+    if as_json:
+        shown({"house": house.value, "from": before, "to": to, "dry_run": dry_run})
+    else:
+        verb = "would be" if dry_run else "is"
+        out.print(f"{house.value} {verb} rewound from {before} to {to}: `cagette work` publishes.")
+
+
+@topics.command()
+def rebuild(dry_run: options.DryRun = False, as_json: options.Json = False) -> None:
+    """Make the topics that are missing and publish every fact again, from the logs.
+
+    After a broker was lost with its disks. Listeners take what they have heard already for heard.
+    Stop the workers for the moment.
+
+    Example: cagette topics rebuild
+    """
+    settings = Settings()
+    with opened(settings) as home:
+        if not dry_run:
+            make_topics(settings)
+        found = {name: rebuilt(home, name, dry_run=dry_run) for name in home.workers}
+    if as_json:
+        shown({"events": found, "dry_run": dry_run})
+    else:
+        verb = "would be published" if dry_run else "are published"
+        for name, events in found.items():
+            out.print(f"{name}: the facts of {events} events {verb} again")
+
+
+def rebuilt(home: Home, name: str, *, dry_run: bool) -> int:
+    """Publish all that a house tells again; of how many events."""
+    worker = home.workers[name]
+    rewound(worker, 0, dry_run=dry_run)
+    head = worker.house.log.head()
+    if not dry_run:
+        with worker.lease.held(), progress(f"publishing {name}", head, unit="events") as bar:
+            for published in worker.publish():
+                bar.advance(published)
+    return head
+
+
+def rewound(worker: Worker, to: int, *, dry_run: bool) -> int:
+    """Take a relay back to a position; where it was. Its worker must not be at work meanwhile."""
+    if worker.relay is None:
+        raise NotValid("There is no broker: with the embedded transport logs are read as they are.")
+    with worker.lease.held():
+        house: House[Any] = worker.house
+        before = house.relayed()
+        if to > before:
+            raise NotValid(f"{house.name} has published up to {before}: nothing follows {to} yet.")
+        if not dry_run:
+            house.mark_relayed(before, to)
+        return before

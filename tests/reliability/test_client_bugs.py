@@ -64,6 +64,10 @@ class Told:
             position = len(self._messages) + 1
             self._messages.append(Message(self.name, position, kind, "1606", at, value))
 
+    def head(self) -> int:
+        """The position of the last one."""
+        return len(self._messages)
+
     def told(self, after: int, limit: int) -> tuple[list[Message], int]:
         """The facts after a position."""
         page = Halting(self._messages[after : after + limit])

@@ -21,6 +21,9 @@ class Recorded:
             for position, minute in enumerate(minutes, start=1)
         ]
 
+    def head(self) -> int:
+        return len(self._messages)
+
     def told(self, after: int, limit: int) -> tuple[list[Message], int]:
         page = self._messages[after : after + limit]
         return page, page[-1].position if page else after

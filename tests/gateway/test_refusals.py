@@ -367,6 +367,7 @@ def test_on_a_full_disk_a_call_is_refused_whole_and_taken_once_there_is_room(doo
     ]
     door.told(PRODUCER, MARKET, SALE, notices.completion("2024-12-13"))
     home = door.world.home
+    home.caught_up()  # so that nothing but the calls needs room
     with full_disk(home.gateway.log), full_disk(home.training.log):
         for notice in (sale, long):
             for _ in range(2):

@@ -1,9 +1,12 @@
 """Settings, read from the environment with the prefix `CAGETTE_`."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import NonNegativeInt
+from pydantic import Field, NonNegativeInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
 class Settings(BaseSettings):
@@ -32,7 +35,7 @@ class Settings(BaseSettings):
     patience_seconds: int = 10
     """How long to wait for another writer on the same home."""
     host: str = "127.0.0.1"
-    port: int = 8080
+    port: Port = 8080
     maximum_body_bytes: int = 4 * 1024 * 1024
     requests_per_second: NonNegativeInt = 200
     """Of one key at one door, and twice as many at once after a rest; 0: as many as come."""

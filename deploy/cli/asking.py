@@ -74,6 +74,7 @@ def remind(
 
     Example: cagette remind 2024-10-07
     """
+    _check_day(day)
     with opened(Settings()) as home:
         answer = home.training_desk.remind(day, by=by, dry_run=dry_run)
         home.caught_up()
@@ -84,5 +85,9 @@ def _check(day: date, despite: bool, why: str | None) -> None:
     """Refuse a reason without a need for one, and a day that can only be a slip of the pen."""
     if despite != (why is not None):
         raise NotValid("--despite and --why go together: say why parked facts can wait.")
+    _check_day(day)
+
+
+def _check_day(day: date) -> None:
     if day > months_later(today(), 12):
         raise NotValid(f"{day} is more than a year ahead, and could not be undone: mind the year.")

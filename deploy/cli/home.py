@@ -203,7 +203,7 @@ def opened(settings: Settings, *, check: bool = True) -> Iterator[Home]:
     if check and not settings.home.is_dir():
         raise NotMigrated(f"There is no home at {settings.home}: run `cagette migrate` first.")
     settings.home.mkdir(parents=True, exist_ok=True)
-    if settings.database_url:
+    if settings.database_url or settings.kafka_bootstrap:
         from deploy.cli.deployed import deployed  # noqa: PLC0415 - imports that embedded ones save
 
         home = deployed(settings)

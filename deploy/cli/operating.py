@@ -126,5 +126,8 @@ def _views(home: Home) -> Iterator[str]:
         fresh = rebuilt(house.log, VIEWS[house.name], stood.positions)
         for t, rows in stood.rows.items():
             if rows != fresh.rows(t):
-                yield f"{house.name}: view table {t.name} differs from what the log says"
+                yield (
+                    f"{house.name}: view table {t.name} differs from what the log says: "
+                    f"see `cagette replay views {house.name} --diff`"
+                )
         fresh.engine.dispose()

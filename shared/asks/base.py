@@ -112,7 +112,9 @@ Instant = Annotated[
     PlainSerializer(_in_utc, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time", "pattern": f"^{INSTANT_SHAPE}$"}),
 ]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+WORDS = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=WORDS)]
+"""Words of people: no control character but line ends and tabs."""
 
 
 def plain(value: Decimal) -> str:

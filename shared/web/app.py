@@ -118,8 +118,9 @@ async def _refused(_: Request, refusal: Exception) -> Any:
 async def _not_valid(_: Request, reason: Exception) -> Any:
     assert isinstance(reason, RequestValidationError)
     errors = reason.errors()
-    if any(error["type"] == "json_invalid" for error in errors):
-        return problem(NotValid("The body is not JSON in UTF-8."))
+    for error in errors:
+        if error["type"] == "json_invalid":
+            return problem(NotValid(f"The body is not JSON in UTF-8: {error['ctx']['error']}."))
     inside = [{**error, "loc": _inside(error["loc"])} for error in errors]
     return problem(NotValid("What was sent is not in shape.", flaws_in(inside)))
 

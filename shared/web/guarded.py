@@ -24,6 +24,7 @@ from pydantic import BaseModel
 from starlette.types import Receive, Send
 from starlette.types import Scope as Connection
 
+from shared.asks.written import parsed
 from shared.kernel.errors import Flaw, NotFound, NotValid
 from shared.web.callers import Caller, Scope
 from shared.web.gate import CALLER
@@ -136,7 +137,7 @@ class _Utf8Request(Request):
     async def json(self) -> Any:
         body = await self.body()
         try:
-            return json.loads(body.decode("utf-8"))
+            return parsed(body)
         except (ValueError, RecursionError) as reason:
             raise json.JSONDecodeError(str(reason), "", 0) from reason
 

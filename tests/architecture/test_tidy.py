@@ -240,7 +240,7 @@ def test_the_domain_imports_nothing_strange() -> None:
     pure.remove("shared/kernel/aggregate.py")
     assert faults(pure, strangers) == {}
     found = strangers(content("shared/kernel/aggregate.py"))
-    assert found == ["inspect", "eventsourcing.domain"]
+    assert found == ["eventsourcing.domain"]
 
 
 def test_nothing_is_imported_by_name() -> None:

@@ -246,6 +246,8 @@ def test_the_runbook_takes_every_trouble_from_the_symptom_to_the_proof() -> None
         "Stop",
         "Upgrade",
         "The broker is away",
+        "A topic is lost",
+        "Is it what the log says?",
         "The database is away",
         "A fact is parked",
         "Rotate a key",

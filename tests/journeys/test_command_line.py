@@ -329,3 +329,11 @@ def test_on_a_full_disk_a_payout_settles_nothing_and_can_be_asked_again(cagette:
     assert cagette.payout("2024-10-07").figures["transfers"] == 100
     cagette.close("2024-10", on=date(2024, 11, 1))
     assert cagette.violations() == []
+
+
+def test_a_slip_of_the_pen_in_a_day_or_a_setting_is_refused_in_words(at: Stage) -> None:
+    home = at("migrated")
+    refused(run(home, "remind 2200-01-01"), "not-valid", "mind the year")
+    half = run(home, "status", CAGETTE_KAFKA_BOOTSTRAP="127.0.0.1:9092")
+    refused(half, "not-valid", "CAGETTE_DATABASE_URL", "set both")
+    refused(run(home, "serve", CAGETTE_PORT="99999"), "not-valid", "65535")

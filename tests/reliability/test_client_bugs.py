@@ -58,18 +58,15 @@ class Told:
         self.tell(*values)
 
     def tell(self, *values: bytes) -> None:
-        """Tell more."""
         kind, at = "cagette.gateway.MarketOpened.v1", datetime(2024, 10, 4, tzinfo=UTC)
         for value in values:
             position = len(self._messages) + 1
             self._messages.append(Message(self.name, position, kind, "1606", at, value))
 
     def head(self) -> int:
-        """The position of the last one."""
         return len(self._messages)
 
     def told(self, after: int, limit: int) -> tuple[list[Message], int]:
-        """The facts after a position."""
         page = Halting(self._messages[after : after + limit])
         page.go = self.go
         return page, after + len(page)
@@ -126,10 +123,7 @@ def still_there(bug: str, seen: bool) -> None:
 def plain_producer(at: Broker, **changes: Any) -> Iterator[Any]:
     """An idempotent producer as anybody would make it; it is closed by force (B4)."""
     plain = KafkaProducer(
-        bootstrap_servers=at.bootstrap,
-        acks="all",
-        enable_idempotence=True,
-        **changes,
+        bootstrap_servers=at.bootstrap, acks="all", enable_idempotence=True, **changes
     )
     try:
         yield plain

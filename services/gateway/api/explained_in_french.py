@@ -29,9 +29,10 @@ CHANGES = {
 def text(found: Grounds) -> str:
     """The whole explanation, a sentence a line."""
     fee, sale = found.fee, found.rating
+    market = " ".join(sale["market_name"].split())
     head = (
         f"{KINDS[fee['kind']]} : {euros(fee['amount_cents'])} HT, distribution "
-        f"{fee['distribution_id']} du {_day(sale['day'])} ({sale['market_name']})."
+        f"{fee['distribution_id']} du {_day(sale['day'])} ({market})."
     )
     lines = [head, _place(found), _sale(found), _formula(found), _tariff(found)]
     lines += [step_text(step, found) for step in found.explanation.steps]

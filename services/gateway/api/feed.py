@@ -67,7 +67,7 @@ def feed(log: EventLog, after: int, limit: int) -> FeedPage:
                 break
         if len(page) < wanted:
             break
-    return FeedPage(events=tuple(events), next=reached)
+    return FeedPage(events=tuple(events), next=min(reached, log.head()) if not events else reached)
 
 
 def _cloud_event(recorded: Recorded) -> CloudEvent | None:

@@ -1,6 +1,5 @@
 """Imports: one notice a line, in NDJSON; a bad line is reported and stops nothing."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any, Literal
@@ -13,6 +12,7 @@ from shared.asks import training
 from shared.asks.base import Body, Id
 from shared.asks.flaws import flaws_of
 from shared.asks.training import NeighbourAway
+from shared.asks.written import parsed
 from shared.eventstore.failures import (
     STORAGE_EXCEPTIONS,
     DiskFull,
@@ -144,14 +144,14 @@ def _parsed(raw: bytes) -> ImportLine:
     if len(raw.rstrip(b"\r\n")) > MAXIMUM_LINE_BYTES:
         raise LineTooLong(f"A line has {MAXIMUM_LINE_BYTES} bytes at most.")
     try:
-        content = json.loads(raw.decode("utf-8"), parse_constant=_no_constant)
-        line = ImportLine.model_validate(content)
+        line = ImportLine.model_validate(parsed(raw))
     except ValidationError as reason:
         raise NotValid("The line is not in shape.", flaws_of(reason)) from reason
     except (ValueError, RecursionError) as reason:
         raise NotValid(f"The line is not JSON in UTF-8: {reason}") from reason
     if (line.kind in IN_A_SESSION) != (line.session_id is not None):
-        raise NotValid(f"A line of kind {line.kind} has a session_id only if it is in a session.")
+        needs = "needs the" if line.kind in IN_A_SESSION else "has no"
+        raise NotValid(f"A line of kind {line.kind} {needs} session_id.")
     return line
 
 
@@ -160,7 +160,3 @@ def _body(line: ImportLine) -> Body:
         return BODIES[line.kind].model_validate(line.body)
     except ValidationError as reason:
         raise NotValid("The body is not in shape.", flaws_of(reason, ("body",))) from reason
-
-
-def _no_constant(word: str) -> None:
-    raise ValueError(f"{word} is not JSON")

@@ -96,7 +96,7 @@ def validation(body: bodies.Distribution) -> tuple[Validation, tuple[str, ...]]:
     if sum(len(basket.lines) for basket in baskets) > MAXIMUM_LINES:
         raise TooManyLines(f"A distribution has {MAXIMUM_LINES} lines at most.")
     domain.check_control(domain.Control(**vars(body.control)), baskets)
-    warnings = domain.checked_amounts(baskets)
+    warnings = (*domain.checked_amounts(baskets), *domain.repeated_lines(baskets))
     told = Validation(
         validation_no=body.validation_no,
         digest=body.digest(),

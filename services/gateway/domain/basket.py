@@ -1,6 +1,6 @@
 """What a distribution sold, as it is told: baskets, lines, payments and control totals."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -82,6 +82,16 @@ def checked_amounts(baskets: Sequence[Basket]) -> tuple[str, ...]:
     if flaws:
         raise AmountsDiffer(f"{len(flaws)} lines are not quantity × unit price.", flaws)
     return tuple(warnings)
+
+
+def repeated_lines(baskets: Sequence[Basket]) -> tuple[str, ...]:
+    """A warning for each line that comes more than once: it is billed as often as it is told."""
+    times = Counter(line.line_id for basket in baskets for line in basket.lines)
+    return tuple(
+        f"line {line_id} comes {count} times, and is billed as often"
+        for line_id, count in times.items()
+        if count > 1
+    )
 
 
 def check_control(control: Control, baskets: Sequence[Basket]) -> None:

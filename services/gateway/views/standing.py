@@ -50,8 +50,8 @@ def standing(views: Views, producer_id: str, on: date) -> Standing:
     spans = spans_of(views, producer_id)
     formula = formula_on(spans, on)
     since, until = around(spans, on)
-    days = _days(views, producer_id)
-    completed = [day for day in days[TrainingCompleted.type()].values() if day <= on]
+    days = _days(views, producer_id, on)
+    completed = days[TrainingCompleted.type()].values()
     due = until + timedelta(days=1) if until and formula is Formula.ENGAGEE else None
     return Standing(
         formula=formula,
@@ -95,13 +95,14 @@ DAY_FIELDS = {
 """The day that each fact about a training tells."""
 
 
-def _days(views: Views, producer_id: str) -> dict[str, dict[str, date]]:
-    """By type of fact and session, the day that it tells."""
+def _days(views: Views, producer_id: str, until: date) -> dict[str, dict[str, date]]:
+    """By type of fact and session, the day that it tells, as far as a day."""
     query = select(TRAININGS).where(TRAININGS.c.producer_id == producer_id)
     found: dict[str, dict[str, date]] = {name: {} for name in DAY_FIELDS}
     for row in views.found(query):
         day = date.fromisoformat(row["fact"][DAY_FIELDS[row["type"]]])
-        found[row["type"]][row["session_id"]] = day
+        if day <= until:
+            found[row["type"]][row["session_id"]] = day
     return found
 
 

@@ -1,0 +1,27 @@
+"""JSON as it is taken here: in UTF-8, no field twice, no number that JSON does not have."""
+
+import json
+from typing import Any
+
+
+def parsed(raw: bytes) -> Any:
+    """What some JSON says; raises ValueError or RecursionError saying what is wrong with it.
+
+    Of a field that comes twice a library keeps one, and does not say which: that could be money.
+    """
+    return json.loads(
+        raw.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_each_field_once
+    )
+
+
+def _no_constant(word: str) -> None:
+    raise ValueError(f"{word} is not JSON")
+
+
+def _each_field_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the field {twice!r} comes twice in one object")
+    return content

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Port = 8080
     maximum_body_bytes: int = 4 * 1024 * 1024
+    body_seconds: PositiveInt = 30
+    """How long a body may take to come."""
     requests_per_second: NonNegativeInt = 200
     """Of one key at one door, and twice as many at once after a rest; 0: as many as come."""
     requests_in_flight: NonNegativeInt = 100

@@ -66,6 +66,7 @@ def web_app(home: Home, settings: Settings, key: str | None, told: threading.Eve
         limits=Limits(
             body_bytes=min(settings.maximum_body_bytes, MAXIMUM_LINE_BYTES),
             requests_per_second=settings.requests_per_second,
+            body_seconds=settings.body_seconds,
             requests_in_flight=settings.requests_in_flight,
             unlimited=frozenset({"/v1/imports"}),
         ),
@@ -81,6 +82,7 @@ def training_app(home: Home, settings: Settings, key: str) -> FastAPI:
         keys=Keyring(key),
         limits=Limits(
             body_bytes=settings.maximum_body_bytes,
+            body_seconds=settings.body_seconds,
             requests_in_flight=settings.requests_in_flight,
         ),
     )

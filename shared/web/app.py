@@ -74,7 +74,7 @@ def create_app(
         app.include_router(router)
     for raised, answer in _ANSWERS:
         app.add_exception_handler(raised, answer)
-    app.add_middleware(BodyLimit, body_bytes=limits.body_bytes, unlimited=limits.unlimited)
+    app.add_middleware(BodyLimit, limits=limits)
     app.add_middleware(Gate, keys=keys, limits=limits, open_to_all=(HEALTH, *DOCUMENTATION))
     document_with(app, examples or {})
     return app

@@ -1,15 +1,17 @@
-"""How much a door takes: bytes in a body, requests a second of a key, requests at once."""
+"""How much a door takes: bytes in a body and seconds for it, requests a second and at once."""
 
 import math
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.kernel.errors import Refusal
 from shared.web.media import header
 from shared.web.problems import problem
-from shared.web.refusals import TooLarge, TooManyRequests
+from shared.web.refusals import TooLarge, TooManyRequests, TooSlow
 
 BURST = 2
 """A key that has rested may be used for so many seconds' worth of requests at once."""
@@ -20,6 +22,7 @@ class Limits:
     """What a door takes at most; 0 is no limit. Paths in `unlimited` take bodies of any size."""
 
     body_bytes: int
+    body_seconds: int = 30
     requests_per_second: int = 0
     requests_in_flight: int = 0
     unlimited: frozenset[str] = frozenset()
@@ -50,41 +53,50 @@ class Pace:
 
 
 class BodyLimit:
-    """Refuses a body above the limit: by its Content-Length, or as soon as it has passed it."""
+    """Refuses a body above the limit, as soon as that is known, and one that comes too slowly."""
 
-    def __init__(self, app: ASGIApp, body_bytes: int, unlimited: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self._app = app
-        self._body_bytes = body_bytes
-        self._unlimited = unlimited
-        self._too_large = TooLarge(f"A body has {body_bytes} bytes at most.")
+        self._limits = limits
+        self._too_large = TooLarge(f"A body has {limits.body_bytes} bytes at most.")
+        self._too_slow = TooSlow(f"A body comes within {limits.body_seconds} s.")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on; one that does not say how long its body is, counting."""
-        if scope["type"] != "http" or scope["path"] in self._unlimited:
+        """Pass a request on, watching its body come."""
+        if scope["type"] != "http" or scope["path"] in self._limits.unlimited:
             await self._app(scope, receive, send)
             return
         said = header(scope, b"content-length")
-        if said is None or not said.isdigit():
-            await self._counting(scope, receive, send)
-        elif int(said) > self._body_bytes:
+        if said is not None and said.isdigit() and int(said) > self._limits.body_bytes:
             await problem(self._too_large)(scope, receive, send)
         else:
-            await self._app(scope, receive, send)
+            await self._watching(scope, receive, send)
 
-    async def _counting(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count what is read. Once it is too much, the app is told that the client went away."""
-        read = 0
+    async def _watching(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count what is read, and how long that takes; past a limit the app sees nobody there."""
+        read, is_whole = 0, False
+        refusal: Refusal | None = None
+        give_up = anyio.current_time() + self._limits.body_seconds
 
-        async def counted() -> Message:
-            nonlocal read
-            message = await receive()
+        async def watched() -> Message:
+            nonlocal read, refusal, is_whole
+            if is_whole:
+                return await receive()
+            message: Message = {"type": "http.disconnect"}
+            with anyio.move_on_after(give_up - anyio.current_time()) as waiting:
+                message = await receive()
             read += len(message.get("body", b""))
-            return message if read <= self._body_bytes else {"type": "http.disconnect"}
+            is_whole = not message.get("more_body", False)
+            if waiting.cancelled_caught:
+                refusal = self._too_slow
+            elif read > self._limits.body_bytes:
+                refusal = self._too_large
+            return {"type": "http.disconnect"} if refusal else message
 
         async def answered(message: Message) -> None:
-            if read <= self._body_bytes:
+            if refusal is None:
                 await send(message)
             elif message["type"] == "http.response.start":
-                await problem(self._too_large)(scope, receive, send)
+                await problem(refusal)(scope, receive, send)
 
-        await self._app(scope, counted, answered)
+        await self._app(scope, watched, answered)

@@ -31,7 +31,7 @@ PROBLEM_SCHEMA: dict[str, Any] = {
         },
     },
 }
-UNUSUAL = (400, 405, 431)
+UNUSUAL = (400, 405, 408, 431)
 """Statuses that no call has by its own doing."""
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {

@@ -37,6 +37,12 @@ class NotAcceptable(Refusal):
     name = "not-acceptable"
 
 
+class TooSlow(Refusal):
+    """A body that does not come to its end."""
+
+    name = "too-slow"
+
+
 class TooLarge(Refusal):
     """A body above the limit."""
 

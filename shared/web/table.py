@@ -39,6 +39,11 @@ AT_THE_DOOR: dict[str, Row] = {
         "`Accept` excludes what is given here.",
         "Leave `Accept` out, or allow what the sentence names.",
     ),
+    "too-slow": Row(
+        408,
+        "The body did not come to its end in time.",
+        "Send it whole, over a better line; nothing of it was read.",
+    ),
     "number-reused": Row(
         409,
         "A number that was used came back with other content.",

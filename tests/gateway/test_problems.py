@@ -4,6 +4,7 @@
 """
 
 import json
+import socket
 import sqlite3
 import threading
 import time
@@ -88,6 +89,18 @@ def raw(content: bytes) -> Provoke:
         return problem
 
     return provoke
+
+
+def too_slow(door: Door) -> Problem:
+    """A body that begins, and does not go on."""
+    app = web_app(door.world.home, Settings(body_seconds=1), KEY, door.woken)
+    head = f"PUT /v1/markets/1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n"
+    head += "Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+    with served(app) as port, socket.create_connection(("127.0.0.1", port), 10) as connection:
+        connection.sendall(head.encode())
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+    problem: Problem = json.loads(answer.partition(b"\r\n\r\n")[2])
+    return problem
 
 
 def without_scope(door: Door) -> Response:
@@ -231,6 +244,7 @@ def damaged(door: Door) -> Response:
 PROVOKED: dict[str, Provoke] = {
     **{name: of_rule(name) for name in REFUSED},
     "bad-request": raw(b"this is no HTTP\r\n\r\n"),
+    "too-slow": too_slow,
     "headers-too-large": raw(b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 70_000),
     "unauthorized": asked("GET", "/v1/held", headers={"Authorization": "Bearer wrong"}),
     "scope-missing": without_scope,

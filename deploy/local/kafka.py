@@ -165,7 +165,7 @@ class LocalKafka:
     def freeze(self) -> None:
         """Let it hang: connections stay, nothing answers."""
         if self._server:
-            self._server.signal(signal.SIGSTOP)
+            self._server.freeze()
 
     def thaw(self) -> None:
         """Let it go on."""

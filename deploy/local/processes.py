@@ -128,6 +128,11 @@ class Server:
         if self.is_running:
             self._process.send_signal(number)
 
+    def freeze(self) -> None:
+        """Halt it where it is; when this returns, it does nothing more."""
+        self.signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
     def kill(self) -> None:
         """End it at once, as a crash does."""
         self.signal(signal.SIGKILL)

@@ -42,7 +42,7 @@ CREATE OR REPLACE FUNCTION {s}.append(
 DECLARE
     link bytea;
     links bytea[];
-    event record;
+    words bytea;
 BEGIN
     PERFORM pg_advisory_xact_lock({key});
     FOR i IN 1..cardinality(names) LOOP
@@ -60,9 +60,13 @@ BEGIN
     link := coalesce(
         (SELECT chain FROM {s}.stored_events ORDER BY position DESC LIMIT 1),
         decode(repeat('00', 32), 'hex'));
-    FOR event IN SELECT * FROM unnest(streams, versions, topics, states) AS t (a, b, c, d) LOOP
-        link := sha256(link || uuid_send(event.a) || int8send(event.b)
-            || int4send(octet_length(event.c)) || convert_to(event.c, 'UTF8') || event.d);
+    FOR words IN
+        SELECT uuid_send(a) || int8send(b)
+            || int4send(octet_length(c)) || convert_to(c, 'UTF8') || d
+        FROM unnest(streams, versions, topics, states)
+            WITH ORDINALITY AS t (a, b, c, d, n) ORDER BY n
+    LOOP
+        link := sha256(link || words);
         links := links || link;
     END LOOP;
     RETURN QUERY

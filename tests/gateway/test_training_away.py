@@ -79,7 +79,8 @@ def imported(http: httpx.Client, *lines: Notice) -> list[int]:
 def state(http: httpx.Client) -> str:
     """How far the producer came, as the gateway's door says it."""
     answer = http.get("/v1/training-sessions/INT-1")
-    return str(answer.json()["enrolments"][0]["state"]) if answer.is_success else "NOTHING"
+    enrolments = answer.json()["enrolments"] if answer.is_success else []
+    return str(enrolments[0]["state"]) if enrolments else "NOTHING"
 
 
 def away(response: httpx.Response) -> Any:

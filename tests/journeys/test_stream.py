@@ -1,8 +1,6 @@
 """`cagette stream`: what happened to one thing, as a person reads it."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,17 +11,14 @@ from sqlalchemy import text
 
 from deploy.cli.streams import KINDS
 from shared.eventstore.streams import happened
-from tests.support import notices
+from tests.support import commands, notices
+from tests.support.commands import Run
 from tests.support.world import World, world
 
-CAGETTE = str(Path(sys.executable).with_name("cagette"))
-Done = subprocess.CompletedProcess[bytes]
 
-
-def run(cagette: World, *words: str) -> Done:
+def run(cagette: World, *words: str) -> Run:
     """Runs `cagette stream`."""
-    env = {"CAGETTE_HOME": str(cagette.home.folder), "COLUMNS": "200", "PATH": ""}
-    return subprocess.run([CAGETTE, "stream", *words], env=env, capture_output=True, check=False)
+    return commands.run(cagette.home.folder, " ".join(("stream", *words)))
 
 
 def told(cagette: World, *words: str) -> Any:

@@ -206,7 +206,8 @@ def tell(deployment: Deployment, steps: Sequence[Step]) -> None:
         told = client.post("/imports", content=lines.encode())
     answers = [json.loads(line) for line in told.text.splitlines()]
     assert len(answers) == len(steps)
-    assert [answer for answer in answers if "result" not in answer] == []
+    refused = [answer for answer in answers if "result" not in answer]
+    assert refused == [], refused
 
 
 def ask(deployment: Deployment, step: Step) -> None:

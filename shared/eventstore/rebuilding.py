@@ -1,7 +1,7 @@
 """A view made again beside the live one while writers go on, and put in its place.
 
-It is made in memory, never further than the live one has read. To switch, one transaction locks
-the view's tables, reads the little that came meanwhile, and writes the rows that differ. How far
+It is made in memory, never further than the live one has read. To switch, one transaction keeps
+writers out, reads the little that came meanwhile, and writes the rows that differ. How far
 the view has read stays as it is, so its worker goes on as if nothing had been.
 """
 
@@ -11,7 +11,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, create_engine, delete, select
 
-from shared.eventstore.views import ONE_MOMENT, PAGE, POSITIONS, View, Views, rows_of, write_rows
+from shared.eventstore.views import (
+    ONE_MOMENT,
+    PAGE,
+    POSITIONS,
+    TAKE_TURNS_TO_WRITE,
+    View,
+    Views,
+    rows_of,
+    write_rows,
+)
 
 Values = tuple[Any, ...]
 
@@ -89,12 +98,11 @@ class Rebuild:
         self._fresh.engine.dispose()
 
     def _lock(self, connection: Connection) -> None:
-        """Keep writers of this view out, before any row is looked at: else two wait for ever."""
+        """Keep writers of views out, before any row is looked at."""
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             return
-        names = ", ".join(f'"{table.name}"' for table in self._view.tables)
-        connection.exec_driver_sql(f"LOCK TABLE {names} IN EXCLUSIVE MODE")
+        connection.execute(TAKE_TURNS_TO_WRITE)
 
     def _changes(self, connection: Connection) -> list[Change]:
         name = self._view.name

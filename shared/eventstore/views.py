@@ -115,6 +115,7 @@ class Views:
         ends = until or dict.fromkeys(positions, MAXIMUM)
         while positions and (page := self._log.read(min(positions.values()), PAGE)):
             with self.engine.begin() as connection:
+                connection.execute(TAKE_TURNS_TO_WRITE)
                 for view in self._views:
                     first, last = positions[view.name] + 1, ends[view.name]
                     events = [event for position, event in page if first <= position <= last]
@@ -139,6 +140,9 @@ class Views:
             positions = self._positions(connection)
             return Snapshot(positions, {table: rows_of(connection, table) for table in self.tables})
 
+
+TAKE_TURNS_TO_WRITE = select(POSITIONS.c.view).order_by(POSITIONS.c.view).with_for_update()
+"""What a transaction that writes to views begins with: two never wait for each other in a ring."""
 
 ONE_MOMENT = {
     "sqlite": "BEGIN",

@@ -6,7 +6,6 @@ Nothing of it is ever kept in a home. Both store the same seven fields an event.
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import cast
 from uuid import UUID, uuid4
 
 from shared.eventstore.log import EventLog
@@ -79,5 +78,4 @@ def keep(log: EventLog, accounts: Iterable[Account]) -> None:
 
 def rows(log: EventLog) -> list[tuple[UUID, int, str, bytes]]:
     """What a log holds, as it is stored: stream, version, topic, state."""
-    kept = log.recorder.select_notifications(None, log.head())
-    return [(cast("UUID", n.originator_id), n.originator_version, n.topic, n.state) for n in kept]
+    return [row[1:] for row in log.rows()]

@@ -4,12 +4,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
-from eventsourcing.persistence import Notification
 
 from shared.eventstore.asks import Asked
-from shared.eventstore.log import PAGE, EventLog
+from shared.eventstore.log import EventLog
+from shared.eventstore.recorder import MAXIMUM
 
 NATURAL = (
     "producer_id", "distribution_id", "party_id", "market_id", "session_id", "month", "channel",
@@ -22,7 +23,7 @@ OF_ITS_TIME = {"": ("timestamp",), Asked.Made.TOPIC: ("timestamp", "heard")}
 were heard that led to nothing."""
 
 Content = dict[str, Any]
-Key = tuple[Any, int]
+Key = tuple[UUID, int]
 """What names an event: its stream and its version in it."""
 ABSENT = "(nothing)"
 
@@ -52,7 +53,7 @@ def differences(
 
     The same are stream, version, topic and content, whatever `ignored` fields say.
     """
-    left = {key: (topic, content) for _, key, topic, content in _contents(again, None)}
+    left = {key: (topic, content) for _, key, topic, content in _contents(again, MAXIMUM)}
     for position, key, topic, content in _contents(lived, until):
         other_topic, other = left.pop(key, (ABSENT, {}))
         if topic != other_topic:
@@ -65,25 +66,16 @@ def differences(
         yield Difference(None, topic, about(again, key, content), fields)
 
 
-def _contents(log: EventLog, until: int | None) -> Iterator[tuple[int, Key, str, Content]]:
+def _contents(log: EventLog, until: int) -> Iterator[tuple[int, Key, str, Content]]:
     """Every event: position, what names it, topic, and what it says by the code of today."""
-    reached = 0
-    while page := log.recorder.select_notifications(reached, PAGE, inclusive_of_start=False):
-        for stored in page:
-            reached = stored.id
-            if until is not None and reached > until:
-                return
-            content = _content(log, stored)
-            yield reached, (stored.originator_id, stored.originator_version), stored.topic, content
-
-
-def _content(log: EventLog, stored: Notification) -> Content:
-    state = stored.state
-    if b'"class_version"' in state:  # it may be older than what is made again
-        state = log.mapper.to_stored_event(log.mapper.to_domain_event(stored)).state
-    content: Content = msgspec.json.decode(state)
-    out = OF_ITS_TIME[stored.topic] if stored.topic in OF_ITS_TIME else OF_ITS_TIME[""]
-    return {name: value for name, value in content.items() if name not in out}
+    for position, stream, version, topic, stored in log.rows(until):
+        state = stored
+        if b'"class_version"' in stored:  # it may be older than what is made again
+            state = log.mapper.written(log.mapper.event(stream, version, topic, stored)).state
+        content: Content = msgspec.json.decode(state)
+        out = OF_ITS_TIME.get(topic, OF_ITS_TIME[""])
+        kept = {name: value for name, value in content.items() if name not in out}
+        yield position, (stream, version), topic, kept
 
 
 def _fields(
@@ -111,8 +103,8 @@ def _is_same_moment(here: Any, there: Any) -> bool:
 
 def about(log: EventLog, key: Key, content: Content) -> str:
     """What an event is about, in the words that people use; some of them stand in its first."""
-    begun = log.recorder.select_events(key[0], limit=1)
-    first = msgspec.json.decode(begun[0].state) if begun else {}
+    begun = log.recorder.stream(key[0], 0, 1)
+    first = msgspec.json.decode(begun[0][-1]) if begun else {}
     flat = dict(_words(first))
     for said in (*content.values(), content):
         flat |= dict(_words(said))

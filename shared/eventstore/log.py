@@ -114,12 +114,12 @@ class EventLog(Application[UUID]):
     def history(self) -> Iterator[Remembered]:
         """Every event, decoded, in order; none is held longer than its reader holds it."""
         event = self.mapper.event
-        for _, stream, version, topic, state in self._rows():
+        for _, stream, version, topic, state in self.rows():
             yield event(stream, version, topic, state)
 
     def unreadable(self) -> Iterator[str]:
         """A sentence for every event that the code of today cannot read."""
-        for position, stream, version, topic, state in self._rows():
+        for position, stream, version, topic, state in self.rows():
             try:
                 self.mapper.event(stream, version, topic, state)
             except MapperDeserialisationError as reason:
@@ -141,13 +141,13 @@ class EventLog(Application[UUID]):
 
     def matches(self, pattern: re.Pattern[bytes]) -> Iterator[bytes]:
         """The first group of every match of a pattern in the stored events, as they stand."""
-        for *_, state in self._rows():
+        for *_, state in self.rows():
             yield from pattern.findall(state)
 
-    def _rows(self) -> Iterator[LogRow]:
-        """Every row, in order."""
+    def rows(self, until: int = MAXIMUM) -> Iterator[LogRow]:
+        """Every row as far as a position, in order."""
         position = 0
-        while page := self.recorder.page(position + 1, MAXIMUM, PAGE):
+        while page := self.recorder.page(position + 1, until, PAGE):
             yield from page
             position = page[-1][0]
 

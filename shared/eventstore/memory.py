@@ -8,8 +8,8 @@ from uuid import UUID
 
 import msgspec
 
-from shared.eventstore.log import PAGE, EventLog, Work
-from shared.eventstore.recorder import Step
+from shared.eventstore.log import EventLog, Work
+from shared.eventstore.recorder import LogRow, Step
 from shared.eventstore.sqlite import SQLiteLogRecorder
 from shared.kernel.aggregate import Aggregate, Remembered
 
@@ -85,14 +85,23 @@ class MemoryWork(Work):
 class Stored(NamedTuple):
     """An event as it is stored, with what led to it, and not yet read."""
 
-    position: int
-    topic: str
+    row: LogRow
     cause: str
     log: EventLog
 
+    @property
+    def position(self) -> int:
+        """Where it stands in its log."""
+        return self.row[0]
+
+    @property
+    def topic(self) -> str:
+        """What names its class."""
+        return self.row[3]
+
     def read(self) -> Remembered:
         """The event itself."""
-        return self.log.read(self.position - 1, 1)[0].event
+        return self.log.mapper.event(*self.row[1:])
 
 
 class _Caused(msgspec.Struct):
@@ -104,13 +113,8 @@ _cause_of = msgspec.json.Decoder(_Caused).decode
 
 def stored(log: EventLog, until: int) -> Iterator[Stored]:
     """The events of a log as far as a position, in order, without reading more than their cause."""
-    reached = 0
-    while page := log.recorder.select_notifications(reached, PAGE, inclusive_of_start=False):
-        for event in page:
-            reached = event.id
-            if reached > until:
-                return
-            yield Stored(reached, event.topic, _cause_of(event.state).cause, log)
+    for row in log.rows(until):
+        yield Stored(row, _cause_of(row[-1]).cause, log)
 
 
 @contextmanager

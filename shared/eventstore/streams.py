@@ -11,7 +11,8 @@ from sqlalchemy import Engine, column, select, table
 
 from shared.eventstore.asks import Asked
 from shared.eventstore.log import EventLog
-from shared.kernel.aggregate import Aggregate, Remembered
+from shared.eventstore.recorder import MAXIMUM
+from shared.kernel.aggregate import Aggregate
 
 EVENTS = table("stored_events", *map(column, ("position", "originator_id", "originator_version")))
 
@@ -36,20 +37,20 @@ def happened(log: EventLog, engine: Engine, stream: UUID) -> Iterator[Happened]:
     """The events of a stream, in order; `engine` is that of the log's own database."""
     positions = _positions(engine, stream)
     aggregate: Aggregate | None = None
-    for stored in log.recorder.select_events(stream):
-        event = cast("Remembered", log.mapper.to_domain_event(stored))
+    for version, topic, state in log.recorder.stream(stream, 0, MAXIMUM):
+        event = log.mapper.event(stream, version, topic, state)
         aggregate = cast("Aggregate", event.mutate(aggregate))
         said = {name: plain(value) for name, value in vars(event).items() if name not in STAMPS}
-        state = {n: plain(value) for n, value in vars(aggregate).items() if not n.startswith("_")}
+        left = {n: plain(value) for n, value in vars(aggregate).items() if not n.startswith("_")}
         yield Happened(
-            position=positions[stored.originator_version],
-            version=stored.originator_version,
+            position=positions[version],
+            version=version,
             at=event.timestamp,
-            topic=stored.topic,
+            topic=topic,
             what=_meaning(type(event)),
             cause=_cause(log, event.cause),
             fields=said,
-            state=state,
+            state=left,
         )
 
 
@@ -97,8 +98,8 @@ def _cause(log: EventLog, cause: str) -> str:
     kind, _, name = cause.partition(":")
     if kind != "ask":
         return f"fact {name} of {kind.partition('/')[0]}"
-    for stored in log.recorder.select_events(UUID(name), limit=1):
-        made = log.mapper.to_domain_event(stored)
+    for row in log.recorder.stream(UUID(name), 0, 1):
+        made = log.mapper.event(UUID(name), *row)
         if isinstance(made, Asked.Made):
             return f"{made.use_case}, asked by {made.by}"
     return cause

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 from deploy.cli.clock import now
-from deploy.cli.standing import standing, wrong
+from deploy.cli.status import status_of, wrong
 from services.gateway.api.imports import import_lines
 from shared.eventstore.recorder import SCHEMA_VERSION
 from shared.facts.envelope import Message
@@ -19,38 +19,38 @@ def test_what_was_told_and_not_heard_shows_as_a_lag_in_events_and_in_seconds(
     cagette: World,
 ) -> None:
     cagette.told(notices.market())
-    stood = standing(cagette.home)["billing"]
+    stood = status_of(cagette.home)["billing"]
     assert (stood["lag"], stood["lag_seconds"]) == ({}, 0)
     line = json.dumps(notices.producer()).encode()
     list(import_lines(cagette.home.gateway_desk, [line], by="test"))
     time.sleep(1.1)
-    stood = standing(cagette.home)["billing"]
+    stood = status_of(cagette.home)["billing"]
     assert list(stood["lag"]) == ["gateway/0"]
     assert 1 <= stood["lag_seconds"] < 60
     cagette.home.caught_up()
-    assert standing(cagette.home)["billing"]["lag_seconds"] == 0
+    assert status_of(cagette.home)["billing"]["lag_seconds"] == 0
 
 
 def test_what_is_settled_and_closed_is_said_with_the_versions(cagette: World) -> None:
-    fresh = standing(cagette.home)["billing"]
+    fresh = status_of(cagette.home)["billing"]
     assert (fresh["settled_until"], fresh["closed_until"]) == (None, None)
     assert (fresh["schema"], fresh["schema_of_code"]) == (SCHEMA_VERSION, SCHEMA_VERSION)
     cagette.told(notices.market(), notices.producer(), notices.distribution())
     cagette.payout("2024-10-07")
     cagette.close("2024-10")
-    stood = standing(cagette.home)["billing"]
+    stood = status_of(cagette.home)["billing"]
     assert (stood["settled_until"], stood["closed_until"]) == ("2024-10-07", "2024-10")
     assert stood["version"]
-    assert wrong(standing(cagette.home)) == []
+    assert wrong(status_of(cagette.home)) == []
 
 
 def test_a_parked_fact_or_a_lost_broker_is_wrong_and_ends_in_exit_code_1(cagette: World) -> None:
     stranger = Message("stranger-on-gateway", 1, "x", "2045", now(), b"{}")
     cagette.home.billing.hear([stranger])
-    assert wrong(standing(cagette.home)) == ["billing has parked facts: see `cagette parked list`"]
+    assert wrong(status_of(cagette.home)) == ["billing has parked facts: see `cagette parked list`"]
     done = run(cagette.home.folder, "status")
     assert (done.returncode, b"parked list" in done.stdout) == (1, True)
-    away = standing(cagette.home) | {"training": {"lag": None, "parked": {}}}
+    away = status_of(cagette.home) | {"training": {"lag": None, "parked": {}}}
     assert "training cannot reach Kafka" in wrong(away)
 
 

@@ -2,8 +2,6 @@
 
 import csv
 import json
-import subprocess
-import sys
 from collections import defaultdict
 from dataclasses import replace
 from datetime import date
@@ -16,12 +14,11 @@ from services.billing.domain.tariff import Rates, Tariff
 from services.billing.main import REFERENCE_TARIFF, tariff_from
 from services.billing.views.compared import COLUMNS
 from shared.kernel.errors import NotFound, NotValid
-from tests.support import notices
+from tests.support import commands, notices
 from tests.support.hard_season import hard_season
 from tests.support.recount import Bills, nonzero, recount
 from tests.support.world import World
 
-CAGETTE = str(Path(sys.executable).with_name("cagette"))
 FEE = ("producer_id", "distribution_id", "kind")
 
 
@@ -166,11 +163,9 @@ def test_other_conditions_move_the_formula_and_say_so(cagette: World) -> None:
     assert {m["difference_cents"] for m in fees} == {400}
 
 
-def run(home: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
+def run(home: Path, *words: str) -> commands.Run:
     """Runs `cagette replay branch`."""
-    env = {"CAGETTE_HOME": str(home), "COLUMNS": "200", "PATH": ""}
-    command = [CAGETTE, "replay", "branch", *words]
-    return subprocess.run(command, env=env, capture_output=True, check=False)
+    return commands.run(home, " ".join(("replay branch", *words)))
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 from deploy.local.processes import NotToBeHad
 from tests.support.processes import Servers, servers_of_its_own
 from tests.support.services import missing
+from tests.support.world import World, world
 
 
 @pytest.fixture
@@ -18,3 +19,17 @@ def servers(tmp_path: Path) -> Iterator[Servers]:
             yield its_own
     except NotToBeHad as reason:
         missing(reason)
+
+
+@pytest.fixture(params=["embedded", "deployed"])
+def in_each_world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """A fresh home: in one process, then on PostgreSQL and Kafka."""
+    settings = {}
+    if request.param == "deployed":
+        settings = {
+            "database_url": request.getfixturevalue("database_url"),
+            "patience_seconds": 30,
+            **request.getfixturevalue("broker"),
+        }
+    with world(tmp_path / "home", **settings) as cagette:
+        yield cagette

@@ -1,6 +1,5 @@
 """A house whose database is lost hears the topics again, with its asks: the same documents."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -20,26 +19,18 @@ from shared.eventstore.views import Views
 from shared.facts.envelope import Message
 from shared.messaging.source import FactSource
 from tests.support.hard_season import hard_season
-from tests.support.world import World, world
+from tests.support.world import World
 
 EVERYTHING = 1_000_000
 
 
-@pytest.fixture(params=["embedded", "deployed"])
-def lived(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+@pytest.fixture
+def lived(in_each_world: World) -> World:
     """A home in which a season was told, settled and closed, in each world."""
-    settings = {}
-    if request.param == "deployed":
-        settings = {
-            "database_url": request.getfixturevalue("database_url"),
-            "patience_seconds": 30,
-            **request.getfixturevalue("broker"),
-        }
-    with world(tmp_path / "home", **settings) as cagette:
-        steps = hard_season(3)
-        asks = [number for number, step in enumerate(steps) if step[0] != "tell"]
-        cagette.do(steps[: asks[14] + 1])
-        yield cagette
+    steps = hard_season(3)
+    asks = [number for number, step in enumerate(steps) if step[0] != "tell"]
+    in_each_world.do(steps[: asks[14] + 1])
+    return in_each_world
 
 
 def told(source: FactSource) -> dict[str, Message]:

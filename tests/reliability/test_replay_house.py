@@ -1,10 +1,6 @@
 """`cagette replay house`: each house comes out of what led to it, or the command says where not."""
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,26 +11,16 @@ from deploy.cli.reliving import Relived, relived
 from services.gateway.api.again import use_case_of as at_gateway
 from shared.eventstore.asks import Asked
 from shared.messaging.replaying import CauseMissing
-from tests.support import notices
+from tests.support import commands, notices
 from tests.support.hard_season import hard_season
-from tests.support.world import World, world
-
-CAGETTE = str(Path(sys.executable).with_name("cagette"))
+from tests.support.world import World
 
 
-@pytest.fixture(params=["embedded", "deployed"])
-def lived(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+@pytest.fixture
+def lived(in_each_world: World) -> World:
     """A home in which a season was told, settled and closed, in each world."""
-    settings = {}
-    if request.param == "deployed":
-        settings = {
-            "database_url": request.getfixturevalue("database_url"),
-            "patience_seconds": 30,
-            **request.getfixturevalue("broker"),
-        }
-    with world(tmp_path / "home", **settings) as cagette:
-        cagette.do(hard_season(6))
-        yield cagette
+    in_each_world.do(hard_season(6))
+    return in_each_world
 
 
 def made_again(cagette: World) -> dict[str, Relived]:
@@ -157,9 +143,8 @@ def test_an_ask_that_nobody_knows_how_to_ask_is_no_silence() -> None:
 
 def test_the_command_ends_well_only_when_all_is_the_same(cagette: World) -> None:
     a_month(cagette)
-    env = {"CAGETTE_HOME": str(cagette.home.folder), "COLUMNS": "200", "PATH": ""}
-    command = [CAGETTE, "replay", "house", "billing"]
-    done = subprocess.run(command, env=env, capture_output=True, check=False)
+    home = cagette.home.folder
+    done = commands.run(home, "replay house billing")
     assert (done.returncode, b"the same" in done.stdout) == (0, True), done
     change(
         cagette,
@@ -168,9 +153,9 @@ def test_the_command_ends_well_only_when_all_is_the_same(cagette: World) -> None
         '"amount_cents":600',
         '"amount_cents":601',
     )
-    done = subprocess.run([*command, "--json"], env=env, capture_output=True, check=False)
+    done = commands.run(home, "replay house billing --json")
     found = json.loads(done.stdout)
     assert (done.returncode, found["same"]) == (1, False)
     assert found["differences"][0]["fields"] == {"line.amount_cents": [601, 600]}
-    done = subprocess.run(command, env=env, capture_output=True, check=False)
+    done = commands.run(home, "replay house billing")
     assert (done.returncode, b"601, not 600" in done.stdout) == (1, True)

@@ -1,8 +1,6 @@
 """`cagette replay views`: a view made again beside the live one, while writers go on."""
 
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,10 +15,9 @@ from services.billing.views.fees import VIEW as FEE_VIEW
 from shared.eventstore.rebuilding import Rebuild
 from shared.eventstore.views import rebuilt
 from shared.kernel.errors import NotFound
-from tests.support import notices
+from tests.support import commands, notices
 from tests.support.world import World, world
 
-CAGETTE = str(Path(sys.executable).with_name("cagette"))
 DAYS = 40
 
 
@@ -129,9 +126,9 @@ def test_the_command_says_what_would_change_and_then_changes_it(cagette: World) 
     spoil(cagette)
 
     def run(*words: str) -> bytes:
-        env = {"CAGETTE_HOME": str(cagette.home.folder), "COLUMNS": "200", "PATH": ""}
-        command = [CAGETTE, "replay", "views", *words]
-        return subprocess.run(command, env=env, capture_output=True, check=True).stdout
+        done = commands.run(cagette.home.folder, " ".join(("replay views", *words)))
+        assert done.returncode == 0, done
+        return done.stdout
 
     (diff,) = json.loads(run("billing.fees", "--diff", "--json"))
     assert (diff["switched"], len(diff["changes"])) == (False, 4)

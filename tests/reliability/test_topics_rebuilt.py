@@ -9,7 +9,7 @@ from kafka import KafkaAdminClient
 
 from deploy.cli.deployed import make_topics
 from deploy.cli.houses import HOUSES
-from deploy.cli.publishing import rebuilt, rewound
+from deploy.cli.relaying import rebuilt, rewound
 from deploy.cli.reliving import relived
 from shared.kernel.errors import NotValid
 from shared.messaging.source import BrokerAway

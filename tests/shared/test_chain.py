@@ -12,6 +12,7 @@ from shared.eventstore.log import EventLog, NotMigrated
 from shared.eventstore.postgres import PostgresLogRecorder
 from shared.eventstore.recorder import LogRecorder, Row
 from shared.eventstore.sqlite import SQLiteLogRecorder
+from tests.support.recorders import by_hand
 
 TOPIC = "gateway.distribution.opened"
 
@@ -38,18 +39,6 @@ def remember(log: EventLog, *distributions: str) -> None:
     work = log.begin()
     work.keep([Distribution(each) for each in distributions], "test")
     work.commit()
-
-
-def by_hand(log: EventLog, *statements: LiteralString) -> None:
-    """Do to the rows what no code of ours does."""
-    for statement in statements:
-        if isinstance(log.recorder, SQLiteLogRecorder):
-            with log.recorder.datastore.transaction(commit=True) as cursor:
-                cursor.execute(statement)
-        elif isinstance(log.recorder, PostgresLogRecorder):
-            with log.recorder.connection() as connection:
-                connection.execute("SET search_path TO house")
-                connection.execute(statement)
 
 
 def found(log: EventLog) -> list[tuple[str, str]]:

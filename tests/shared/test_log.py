@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import LiteralString
 
 import pytest
 from eventsourcing.persistence import Tracking
@@ -28,6 +27,7 @@ from shared.eventstore.recorder import (
     StreamConflict,
 )
 from shared.eventstore.sqlite import SQLiteLogRecorder
+from tests.support.recorders import by_hand
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -133,20 +133,9 @@ def test_a_rule_that_became_stricter_leaves_the_past_alone() -> None:
 def test_positions_are_never_used_again(log: EventLog) -> None:
     opened(log, "D1")
     opened(log, "D2")
-    run(log, "DELETE FROM stored_events WHERE position = 2")
+    by_hand(log, "DELETE FROM stored_events WHERE position = 2")
     opened(log, "D3")
     assert log.head() == 3
-
-
-def run(log: EventLog, statement: LiteralString) -> None:
-    """Do to the tables what only a hand could."""
-    if isinstance(log.recorder, SQLiteLogRecorder):
-        with log.recorder.datastore.transaction(commit=True) as cursor:
-            cursor.execute(statement)
-    elif isinstance(log.recorder, PostgresLogRecorder):
-        with log.recorder.connection() as connection:
-            connection.execute("SET search_path TO house")
-            connection.execute(statement)
 
 
 def test_a_stream_is_found_by_its_tags_even_before_it_is_written(log: EventLog) -> None:
@@ -173,9 +162,9 @@ def test_every_event_remembers_its_cause(log: EventLog) -> None:
 
 def test_tables_of_a_newer_version_are_refused(log: EventLog) -> None:
     if isinstance(log.recorder, SQLiteLogRecorder):
-        run(log, "PRAGMA user_version = 99")
+        by_hand(log, "PRAGMA user_version = 99")
     else:
-        run(log, "UPDATE schema_version SET version = 99")
+        by_hand(log, "UPDATE schema_version SET version = 99")
     with pytest.raises(WrittenByNewer, match="newer version"):
         log.check()
     with pytest.raises(WrittenByNewer):

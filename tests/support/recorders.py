@@ -11,7 +11,9 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresDatastore, PostgresProcessRecorder
 from psycopg.conninfo import conninfo_to_dict
 
+from shared.eventstore.log import EventLog
 from shared.eventstore.postgres import PostgresLogRecorder
+from shared.eventstore.sqlite import SQLiteLogRecorder
 
 Database = psycopg.Connection[tuple[Any, ...]]
 
@@ -52,3 +54,15 @@ def one(database: Database, query: LiteralString) -> Any:
     """The first value that a query finds, if any."""
     row = database.execute(query).fetchone()
     return row[0] if row else None
+
+
+def by_hand(log: EventLog, *statements: LiteralString) -> None:
+    """Do to the tables what no code of ours does."""
+    for statement in statements:
+        if isinstance(log.recorder, SQLiteLogRecorder):
+            with log.recorder.datastore.transaction(commit=True) as cursor:
+                cursor.execute(statement)
+        elif isinstance(log.recorder, PostgresLogRecorder):
+            with log.recorder.connection() as connection:
+                connection.execute("SET search_path TO house")
+                connection.execute(statement)

@@ -47,7 +47,7 @@ def status(
     """
     while True:
         with opened(Settings()) as home:
-            found = standing(home)
+            found = status_of(home)
         if as_json:
             shown(found)
         else:
@@ -61,9 +61,9 @@ def status(
         raise typer.Exit(1)
 
 
-def standing(home: Home) -> dict[str, dict[str, Any]]:
+def status_of(home: Home) -> dict[str, dict[str, Any]]:
     """How every house stands, by its name."""
-    found = {house.name: _standing(home, house) for house in home.houses}
+    found = {house.name: _status(home, house) for house in home.houses}
     found["gateway"]["webhooks"] = webhooks_status(home)
     books = Billing(home.billing.log.begin(), "").books()
     settled, closed = books.settled_until, books.closed_until
@@ -86,7 +86,7 @@ def wrong(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return words
 
 
-def _standing(home: Home, house: House[Any]) -> dict[str, Any]:
+def _status(home: Home, house: House[Any]) -> dict[str, Any]:
     worker = home.workers.get(house.name)
     heard = house.heard()
     try:

@@ -107,7 +107,9 @@ def test_a_standing_that_did_not_change_is_304(cagette: World) -> None:
     client = web_client(cagette)
     first = client.get("/producers/2045/standing", params=ON)
     again = {"If-None-Match": first.headers["ETag"]}
-    assert client.get("/producers/2045/standing", headers=again, params=ON).status_code == 304
+    for given in (first.headers["ETag"], f'"other", W/{first.headers["ETag"]}', "*"):
+        same = {"If-None-Match": given}
+        assert client.get("/producers/2045/standing", headers=same, params=ON).status_code == 304
     cagette.told(notices.session(), notices.enrolment("2024-08-01"))
     changed = client.get("/producers/2045/standing", headers=again, params=ON)
     assert (changed.status_code, changed.headers["ETag"] != first.headers["ETag"]) == (200, True)
@@ -178,6 +180,18 @@ def test_a_put_answers_what_it_is_expected_to_be_billed_then_what_it_was(cagette
     cagette.home.caught_up()
     again = client.put("/distributions/D1", json=body).json()
     assert again == {"result": "unchanged", "producers": [{**expected, "provisional": False}]}
+
+
+def test_figures_of_a_validation_that_was_superseded_stay_provisional(cagette: World) -> None:
+    cagette.told(notices.producer(), notices.market())
+    first, second = (notices.distribution(sales={"2045": 100 * n}, validation_no=n) for n in (1, 2))
+    cagette.told(first)
+    cagette.told(second)
+    client = web_client(cagette)
+    [old] = client.put("/distributions/D1", json=first["body"]).json()["producers"]
+    [new] = client.put("/distributions/D1", json=second["body"]).json()["producers"]
+    assert (old["provisional"], new["provisional"]) == (True, False)
+    assert old["warnings"] == ["validation 2 stands instead"]
 
 
 def test_a_preview_charges_what_a_sale_would_be(cagette: World) -> None:

@@ -37,6 +37,8 @@ START_SECONDS = 60
 """A Python that imports all this, on a busy machine."""
 WRITE_SECONDS = 6
 """For 12 MB, which take half a second."""
+TRIES = 5
+"""Nearly every large batch hangs, not each."""
 
 Opened = Callable[[str], AbstractContextManager[ApplicationRecorder]]
 
@@ -101,14 +103,17 @@ def writing(url: str, of: Opened) -> Iterator[ForkServerProcess]:
 def test_the_library_hangs_over_a_batch_of_some_mb_and_locks_everybody_out(
     database_url: str, library: PostgresProcessRecorder, database: Database
 ) -> None:
-    with writing(database_url, stock) as process:
-        if process.exitcode == 0:
-            mended("1 (a batch of some MB hangs)")
-        assert process.exitcode is None
-        database.execute("SET lock_timeout = '500ms'")
-        with pytest.raises(psycopg.errors.LockNotAvailable):
-            database.execute("DELETE FROM stored_events")
-    assert one(database, "SELECT count(*) FROM stored_events") == 0
+    for tries in range(TRIES):
+        with writing(database_url, stock) as process:
+            if process.exitcode == 0:
+                continue
+            assert process.exitcode is None
+            database.execute("SET lock_timeout = '500ms'")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                database.execute("DELETE FROM stored_events")
+        assert one(database, "SELECT count(*) FROM stored_events") == 2_000 * tries
+        return
+    mended("1 (a batch of some MB hangs)")
 
 
 def test_ours_writes_a_batch_of_some_mb_in_seconds(

@@ -113,6 +113,12 @@ def season(told: Callable[[Tell], Season], request: pytest.FixtureRequest) -> Se
     return told(request.param)
 
 
+@pytest.fixture
+def hard_season(told: Callable[[Tell], Season]) -> Season:
+    """The hard season alone, where a season more would show nothing more."""
+    return told(tell_hard)
+
+
 PYTHON = [sys.executable, "-m", "deploy.subscriber.fees_by_month"]
 
 
@@ -186,41 +192,43 @@ runpy.run_module("deploy.subscriber.fees_by_month", run_name="__main__")
 
 
 def test_killed_within_its_transactions_it_counts_each_fact_once(
-    season: Season, tmp_path: Path
+    hard_season: Season, tmp_path: Path
 ) -> None:
     database, stops = tmp_path / "fees.sqlite", []
     for statements in (0, 1, 2, 3, 70, 141, 142, 143, 144, 145, 300):
         start = [sys.executable, "-c", DYING, str(statements)]
-        killed = fees_by_month(season.broker, database, "--once", "--batch=20", start=start)
+        killed = fees_by_month(hard_season.broker, database, "--once", "--batch=20", start=start)
         killed.communicate(timeout=SECONDS)
         assert killed.returncode == -signal.SIGKILL
         stops.append(heard(database))
-    count_once(season, database)
+    count_once(hard_season, database)
     assert stops == sorted(stops)
     assert 0 == stops[0] < stops[4] < stops[-1] < heard(database)
-    assert counted(database) == season.fees
+    assert counted(database) == hard_season.fees
 
 
 def test_what_is_read_or_published_again_is_not_counted_again(
-    season: Season, tmp_path: Path
+    hard_season: Season, tmp_path: Path
 ) -> None:
     database = tmp_path / "fees.sqlite"
-    count_once(season, database)
-    count_once(season, database)
-    season.publish_again()
-    count_once(season, database)
-    assert counted(database) == season.fees
-    count_once(season, tmp_path / "late.sqlite", "--batch=7")
-    assert counted(tmp_path / "late.sqlite") == season.fees
+    count_once(hard_season, database)
+    count_once(hard_season, database)
+    hard_season.publish_again()
+    count_once(hard_season, database)
+    assert counted(database) == hard_season.fees
+    count_once(hard_season, tmp_path / "late.sqlite", "--batch=7")
+    assert counted(tmp_path / "late.sqlite") == hard_season.fees
 
 
-def test_two_at_once_on_one_database_count_each_fact_once(season: Season, tmp_path: Path) -> None:
+def test_two_at_once_on_one_database_count_each_fact_once(
+    hard_season: Season, tmp_path: Path
+) -> None:
     database = tmp_path / "fees.sqlite"
-    both = [fees_by_month(season.broker, database, "--once", "--batch=20") for _ in range(2)]
+    both = [fees_by_month(hard_season.broker, database, "--once", "--batch=20") for _ in range(2)]
     for process in both:
         process.communicate(timeout=SECONDS)
     assert [process.returncode for process in both] == [0, 0]
-    assert counted(database) == season.fees
+    assert counted(database) == hard_season.fees
 
 
 def test_it_waits_for_facts_that_are_told_later(kafka: str, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Engine,
+    Insert,
     MetaData,
     Select,
     String,
@@ -24,7 +25,8 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from shared.eventstore.log import EventLog, NotMigrated
 from shared.eventstore.postgres import CONNECT_SECONDS
@@ -198,14 +200,25 @@ def write_rows(connection: Connection, rows: Iterable[Row]) -> None:
         key = tuple(row[column.name] for column in table.primary_key)
         by_table.setdefault(table, {})[key] = row
     for table, latest in by_table.items():
-        on_postgres = connection.dialect.name == "postgresql"
-        statement = postgresql.insert(table) if on_postgres else sqlite.insert(table)
-        replaced = {column.name: statement.excluded[column.name] for column in table.columns}
-        keys = list(table.primary_key)
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=keys, set_=replaced),
-            list(latest.values()),
-        )
+        connection.execute(Upsert(table), list(latest.values()))
+
+
+class Upsert(Insert):
+    """Inserts a row in the place of the one with its primary key, in the words of both databases.
+
+    The dialects' own are compiled anew at every use, which takes longer than to write a few rows.
+    """
+
+    inherit_cache = True
+
+
+@compiles(Upsert)
+def _upsert(insert: Upsert, compiler: SQLCompiler, **how: Any) -> str:
+    quote, table = compiler.preparer.quote, insert.table
+    keys = ", ".join(quote(column.name) for column in table.primary_key)
+    replaced = ", ".join(f"{quote(c.name)} = excluded.{quote(c.name)}" for c in table.columns)
+    written = compiler.visit_insert(insert, **how)  # type: ignore[no-untyped-call]
+    return f"{written} ON CONFLICT ({keys}) DO UPDATE SET {replaced}"
 
 
 def _move(connection: Connection, view: str, positions: Mapping[str, int], position: int) -> int:

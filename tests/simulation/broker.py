@@ -68,6 +68,7 @@ class SimulatedBroker:
         records = self.records[sent.to]
         record = Record(len(records), sent.key, sent.headers, sent.value, *sent.to)
         records.append(record)
+        self.fate.changes += 1
 
     def take(self, batch: Sequence[Sent]) -> bool:
         """Take what was sent together; whether all of it is acknowledged.

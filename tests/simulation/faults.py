@@ -57,6 +57,8 @@ class Fate:
     time: datetime = BEGINNING
     merciful: bool = False
     said: list[str] = field(default_factory=list)
+    changes: int = 0
+    """How often anything was stored or sent: whoever found nothing to do finds nothing till then."""
     others: Callable[[], None] = lambda: None
     """Lets somebody else work meanwhile."""
 
@@ -78,6 +80,7 @@ class Fate:
 
     def commit(self, what: str, moment: str) -> None:
         """A moment of a commit: somebody works, dies, or cannot write, or none of it."""
+        self.changes += 1
         if moment == MOMENTS[0] and self.strikes(self.rates.meanwhile):
             self.others()
         if self.strikes(self.rates.crash):

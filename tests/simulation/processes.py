@@ -3,10 +3,12 @@
 All that a process knows is in its own objects, made anew at every start over stores that last.
 """
 
-from collections.abc import Callable, Iterator
+import inspect
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +114,7 @@ class Process:
 
 
 class WorkerProcess(Process):
-    """Keeps one house going, a step a turn."""
+    """Keeps one house going, a few steps a turn."""
 
     def __init__(self, name: str, house: str, world: World) -> None:
         self.house = house
@@ -122,13 +124,21 @@ class WorkerProcess(Process):
         """Begin, with nothing under way."""
         super().start()
         self.worker = self.worker_of(self.house)
-        self._steps: Iterator[int] | None = None
+        self._steps: Generator[int, None, None] | None = None
         self.is_busy = False
+        self._idle_at = -1
+
+    @property
+    def was_idle(self) -> bool:
+        """Whether it found nothing to do, and nothing has changed."""
+        return self._idle_at == self.world.fate.changes
 
     def turn(self) -> None:
-        """One step; a worker that is in the middle of one has no turn."""
+        """Some steps; none where it had nothing to do and nothing has changed."""
+        if self.was_idle:
+            return
         self.is_busy = True
-        if not self.survives(self._step):
+        if not self.survives(self._some_steps):
             self._steps = None
         self.is_busy = False
 
@@ -136,18 +146,20 @@ class WorkerProcess(Process):
         """End in the middle of its steps; its lease ends with it."""
         steps, self._steps = self._steps, None
         if steps and not self.is_busy:
-            steps.close()  # type: ignore[attr-defined]
+            steps.close()
         super().die(how)
 
-    def _step(self) -> None:
+    def _some_steps(self) -> None:
+        is_new, changes = self._steps is None, self.world.fate.changes
         self._steps = self._steps or self._work()
-        count = next(self._steps, None)
-        if count is None:
+        for done in islice(self._steps, self.world.fate.chance.choice((1, 2, 8))):
+            is_new = False
+            self.world.fate.say(f"{self.name} did {done}")
+        if inspect.getgeneratorstate(self._steps) == inspect.GEN_CLOSED:
             self._steps = None
-        else:
-            self.world.fate.say(f"{self.name} did {count}")
+            self._idle_at = changes if is_new else -1
 
-    def _work(self) -> Iterator[int]:
+    def _work(self) -> Generator[int, None, None]:
         with self.worker.lease.held():
             yield from self.worker.steps()
 

@@ -46,7 +46,7 @@ class Outcome:
 
 
 class Simulation:
-    """The three houses, their workers (each house has two) and an office, under one fate.
+    """The three houses, their workers (one house has two) and an office, under one fate.
 
     `is_eager`: asks are made without waiting for what was told. Then where an amount stands
     depends on what was heard, but what is owed in all does not.
@@ -57,6 +57,7 @@ class Simulation:
         chance = Random(f"simulation {seed}")
         self.fate = Fate(chance, Rates.drawn(chance), others=self._somebody_works)
         self.season: Season = season(seed)
+        self.doubled = chance.choice(HOUSES)
         self.is_eager = chance.random() < 0.2
         self.world = World(*self.made(chance), self.fate)
         self.closes = self.tries = self._depth = 0
@@ -78,23 +79,20 @@ class Simulation:
             except NeverDone as reason:
                 flaws = [f"never done: {reason}"]
             seals = {house.name: house.log.seal() for house in self.office.houses.values()}
-            self.world.stores.close()
         return Outcome(self.seed, flaws, self.fate.said, seals)
 
     def _begin(self) -> None:
-        for recorder in self.world.stores.recorders.values():
-            recorder.create_table()
         self.office = Office("the office", self.world)
         self.workers = [
             WorkerProcess(f"worker {number} of {house}", house, self.world)
             for house in HOUSES
-            for number in (1, 2)
+            for number in ((1, 2) if house == self.doubled else (1,))
         ]
         desk = lambda: self.office.home.billing_desk  # noqa: E731 - the office may be another then
         self._until_done("publish", lambda: desk().publish(TARIFF, by="simulation"))
 
-    def _somebody_works(self) -> None:
-        """Some seconds pass, and a worker has a turn; but not while a worker works meanwhile."""
+    def _somebody_works(self, worker: WorkerProcess | None = None) -> None:
+        """Some seconds pass, and a worker has a turn; while he works, others may, one deep."""
         if self._depth == 2:
             return
         self._depth += 1
@@ -106,7 +104,7 @@ class Simulation:
             house = fate.chance.choice(HOUSES)
             fate.say(f"the lease of the worker of {house} is lost")
             self.world.stores.working[house].lose()
-        worker = fate.chance.choice([w for w in self.workers if not w.is_busy])
+        worker = worker or fate.chance.choice([w for w in self.workers if not w.is_busy])
         if fate.strikes(fate.rates.crash):
             worker.die("is killed")
         else:
@@ -182,10 +180,10 @@ class Simulation:
     def _come_to_rest(self) -> None:
         """Let all work until nothing is left to do."""
         for _ in range(PATIENCE):
-            if self.office.survives(self._refuse_unrest):
+            for worker in self.fate.chance.sample(self.workers, len(self.workers)):
+                self._somebody_works(worker)
+            if all(w.was_idle for w in self.workers) and self.office.survives(self._refuse_unrest):
                 return
-            for _ in self.workers:
-                self._somebody_works()
         raise NeverDone("the workers do not come to rest")
 
     def _refuse_unrest(self) -> None:

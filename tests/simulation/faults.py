@@ -58,7 +58,7 @@ class Fate:
     merciful: bool = False
     said: list[str] = field(default_factory=list)
     changes: int = 0
-    """How often anything was stored or sent: whoever found nothing to do finds nothing till then."""
+    """How often anything was stored or sent; meanwhile who found nothing to do finds nothing."""
     others: Callable[[], None] = lambda: None
     """Lets somebody else work meanwhile."""
 

@@ -36,7 +36,7 @@ def inspected(home: Home, broker: SimulatedBroker | None) -> Iterator[str]:
         yield from _missent(home, broker)
 
 
-def _stale_views(home: Home, house: House) -> Iterator[str]:
+def _stale_views(home: Home, house: House[Any]) -> Iterator[str]:
     views = home.views[house.name]
     fresh = Views(house.log, VIEWS[house.name], scratch(house.name))
     for _ in fresh.catch_up():

@@ -4,9 +4,9 @@ All that a process knows is in its own objects, made anew at every start over st
 """
 
 import inspect
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -49,11 +49,15 @@ class ShortPages(EmbeddedSource):
 
 @dataclass
 class World:
-    """What all processes share: the stores, the transport, and fate. No broker: embedded."""
+    """What all processes share: the stores, the transport, and fate. No broker: embedded.
+
+    Houses that are not in `shown` show nothing before fate is merciful: views cost most of a run.
+    """
 
     stores: Stores
     broker: SimulatedBroker | None
     fate: Fate
+    shown: Collection[str]
 
 
 class Process:
@@ -123,7 +127,9 @@ class WorkerProcess(Process):
     def start(self) -> None:
         """Begin, with nothing under way."""
         super().start()
-        self.worker = self.worker_of(self.house)
+        worker = self.worker_of(self.house)
+        is_shown = self.house in self.world.shown or self.world.fate.merciful
+        self.worker = worker if is_shown else replace(worker, views=None)
         self._steps: Generator[int, None, None] | None = None
         self.is_busy = False
         self._idle_at = -1
@@ -183,7 +189,9 @@ class Office(Process):
         """The home as commands have it."""
         stores, houses = self.world.stores, self.houses
         workers = {name: self.worker_of(name) for name in HOUSES}
-        views = {name: Views(houses[name].log, VIEWS[name], stores.engines[name]) for name in HOUSES}
+        views = {
+            name: Views(houses[name].log, VIEWS[name], stores.engines[name]) for name in HOUSES
+        }
         vault = Vault(Keys(stores.engines["vault"]), clock=self.world.fate.seconds)
         training_desk = training.desk(houses["training"], views["training"])
         return Home(

@@ -66,7 +66,7 @@ def season(seed: int) -> Season:
     _markets(draft)
     _producers(draft)
     _trainings(draft)
-    for number in range(draft.rng.randint(5, 9)):
+    for number in range(draft.rng.randint(4, 8)):
         _distribution(draft, f"D{number}")
     _repeats(draft)
     books = Recount()

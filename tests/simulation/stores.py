@@ -104,6 +104,10 @@ class FallibleRecorder(LogRecorder):
         first, end = (bisect_left(self._tags, word, key=itemgetter(0)) for word in (low, below))
         return self._tags[first:end]
 
+    def seal(self) -> str:
+        """The last link, which stands for the whole log."""
+        return (self._log[-1][-1] or b"").hex() if self._log else ""
+
     def create_table(self) -> None:
         """There is nothing to create."""
 

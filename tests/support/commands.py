@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from multiprocessing.forkserver import set_forkserver_preload
 from pathlib import Path
 from typing import Any
@@ -76,3 +77,12 @@ def refused(done: Run, name: str, *words: str) -> None:
     assert b"Traceback" not in done.stderr
     for word in words:
         assert word in said, said
+
+
+def in_a_process(work: Callable[..., None], *arguments: Any) -> int:
+    """Do some work in a process of its own; how that ended: 0, or the signal that killed it."""
+    process = _context.Process(target=work, args=arguments)
+    process.start()
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from deploy.cli import (
     asking,
+    backups,
     bench,
     demo,
     exporting,
@@ -45,6 +46,7 @@ for commands in (
     exporting,
     forgetting,
     operating,
+    backups,
     status,
     parked,
     relaying,

@@ -94,11 +94,14 @@ def received(
     try:
         position, time = int(words["ce_sequence"]), datetime.fromisoformat(words["ce_time"])
     except (KeyError, ValueError):
-        stranger = f"stranger-on-{speaker}"
+        stranger = f"{STRANGER}{speaker}"
         kind = words.get("ce_type", "")
         return Message(stranger, offset + 1, kind, name, EPOCH, value or b"", partition)
     return Message(speaker, position, words.get("ce_type", ""), name, time, value or b"", partition)
 
+
+STRANGER = "stranger-on-"
+"""Before the name of a speaker: who told something on its topic, and is not the speaker."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -5,6 +5,7 @@ positions heard are written together or not at all.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Generic, Protocol, TypeVar
 
 from shared.eventstore.asks import Ask, Asked
@@ -77,6 +78,10 @@ class House(Generic[App]):
                 _remember(ask, answer, work)
                 work.commit()
             return answer, False
+
+    def still(self) -> AbstractContextManager[None]:
+        """Hold every writer of this house meanwhile; raises HomeBusy when patience ends."""
+        return self._lease.held()
 
     def answered(self, ask: Ask) -> Answer | None:
         """What an ask with this key was answered before, if any; refuses one of other content."""

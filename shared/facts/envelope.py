@@ -112,9 +112,12 @@ def opened(message: Message) -> Fact:
     if fact is None or fact.speaker != message.speaker:
         raise UnknownFact(f"{message.speaker} tells no fact {message.type!r}.")
     try:
-        return fact.model_validate_json(message.value)
+        found = fact.model_validate_json(message.value)
     except ValidationError as reason:
         raise MalformedFact(f"Not a {message.type}: {_named(reason)}.") from reason
+    if found.key != message.key:
+        raise MalformedFact(f"It came under the key {message.key!r}, and is not of that key.")
+    return found
 
 
 def _named(reason: ValidationError) -> str:

@@ -27,11 +27,10 @@ from services.billing.main import tariff_from
 from shared.eventstore.log import EventLog, Work
 from shared.eventstore.mapper import TypedMapper, class_version, stored_shape
 from shared.eventstore.sqlite import SQLiteLogRecorder
-from shared.facts.envelope import EPOCH, Message
 from shared.kernel.aggregate import Aggregate, Created, Remembered, event
-from shared.messaging.releasing import ParkedDesk
 from tests.support import notices as n
 from tests.support.hard_season import hard_season
+from tests.support.poison import parked_dropped_and_fixed
 from tests.support.recount import steps_of
 from tests.support.world import World, world
 
@@ -92,15 +91,7 @@ def rare_things(told: World) -> None:
     conditions = dataclasses.replace(tariff.conditions, completed_months=12)
     later = dataclasses.replace(tariff, from_on=date(2026, 1, 1), conditions=conditions)
     told.home.billing_desk.publish(later, by="test")
-    position = told.home.gateway.log.head() + 1
-    sales = "cagette.gateway.SalesValidated.v1"
-    told.home.billing.hear([Message("gateway", position, sales, "2045", EPOCH, b"{}")])
-    desk = ParkedDesk(told.home.billing)
-    desk.release("gateway", "2045", by="test", why="a test", drop=True)
-    poison = [Message("gateway", position + n, sales, "2045", EPOCH, b"{}") for n in (1, 2)]
-    told.home.billing.hear(poison)
-    (fact, *_) = (m for m in told.home.gateway.told(0, 1_000)[0] if m.type == sales)
-    desk.fix("gateway", "2045", fact.value.decode(), by="test", why="a test")
+    parked_dropped_and_fixed(told)
     told.home.gateway_desk.forget("2045", by="test", why="a test")
     told.home.caught_up()
 

@@ -23,6 +23,7 @@ from deploy.cli import (
     streams,
     telling,
     treaty,
+    verifying,
     webhooks,
 )
 from deploy.cli.output import refused
@@ -46,6 +47,7 @@ for commands in (
     exporting,
     forgetting,
     operating,
+    verifying,
     backups,
     status,
     parked,

@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from shared.eventstore.chain import START, ChainedRow, link
 from shared.eventstore.failures import StorageDamaged
-from shared.eventstore.recorder import Row
+from shared.eventstore.recorder import MAXIMUM, Row
 from shared.eventstore.views import ONE_MOMENT
 
 PAGE = 1_000
@@ -153,11 +153,11 @@ def _in_one_transaction(engines: Mapping[str, Engine], stack: ExitStack) -> At:
     return at
 
 
-def head_of(connection: Connection) -> Head:
-    """The end of the log of a house."""
+def head_of(connection: Connection, until: int = MAXIMUM) -> Head:
+    """The end of the log of a house, or where it ended at a position."""
     events, _, _ = log_tables(connection.dialect.name)
-    last = select(events.c.position, events.c.chain).order_by(events.c.position.desc()).limit(1)
-    row = connection.execute(last).first()
+    rows = select(events.c.position, events.c.chain).where(events.c.position <= until)
+    row = connection.execute(rows.order_by(events.c.position.desc()).limit(1)).first()
     return Head(row.position, (row.chain or b"").hex()) if row else Head()
 
 

@@ -24,7 +24,8 @@ from shared.web.refusals import BadRequest, InternalError, MethodNotAllowed
 from shared.web.table import AT_THE_DOOR, markdown
 
 HEALTH = "/livez"
-DOCUMENTATION = ("/docs", "/openapi.json", "/static-offline-docs")
+SCHEMAS = "/schemas"
+DOCUMENTATION = ("/docs", "/openapi.json", "/static-offline-docs", SCHEMAS)
 
 TELLS, READS, TRAININGS = "what the marketplace tells", "what the marketplace reads", "trainings"
 TAGS = {

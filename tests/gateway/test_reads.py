@@ -317,6 +317,9 @@ def test_the_feed_tells_all_three_houses_in_the_order_in_which_the_gateway_heard
         "/cagette/training",
         "/cagette/billing",
     }
+    for schema in {event["dataschema"] for event in events}:
+        answer = web_client(cagette).get(f"http://testserver{schema}")
+        assert answer.json()["$id"] == schema
     ids = [event["id"] for event in events]
     assert len(ids) == len(set(ids))
     for house in ("gateway", "training", "billing"):

@@ -5,6 +5,8 @@ VENV = .venv
 BIN = $(VENV)/bin
 export VIRTUAL_ENV = $(CURDIR)/$(VENV)
 export UV_PYTHON_DOWNLOADS = never
+# Where the environment forbids to keep what was compiled, every process compiles everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo test chaos simulate fuzz check lock clean
 

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from deploy.cli import (
     asking,
+    backups,
     bench,
     demo,
     exporting,
@@ -22,6 +23,7 @@ from deploy.cli import (
     streams,
     telling,
     treaty,
+    verifying,
     webhooks,
 )
 from deploy.cli.output import refused
@@ -45,6 +47,8 @@ for commands in (
     exporting,
     forgetting,
     operating,
+    verifying,
+    backups,
     status,
     parked,
     relaying,

@@ -16,12 +16,14 @@ from sqlalchemy import (
     Connection,
     Engine,
     Insert,
+    Integer,
     MetaData,
     Select,
     String,
     Table,
     create_engine,
     insert,
+    inspect,
     select,
     update,
 )
@@ -48,6 +50,13 @@ POSITIONS = Table(
     Column("view", String, primary_key=True),
     Column("position", BigInteger, nullable=False),
 )
+VERSIONS = Table(
+    "view_versions",
+    METADATA,
+    Column("view", String, primary_key=True),
+    Column("version", Integer, nullable=False),
+)
+"""By which version of its code each view was made from the beginning of the log."""
 
 
 class Snapshot(NamedTuple):
@@ -59,11 +68,15 @@ class Snapshot(NamedTuple):
 
 @dataclass(frozen=True)
 class View:
-    """One read model: its tables, and the rows that an event writes in them."""
+    """One read model: its tables, and the rows that an event writes in them.
+
+    Who changes what its rows mean raises its `version`: then it has to be made again.
+    """
 
     name: str
     tables: tuple[Table, ...]
     rows: Callable[[Remembered], Iterable[Row]]
+    version: int = 1
 
 
 class Views:
@@ -92,12 +105,24 @@ class Views:
     def migrate(self) -> None:
         """Create the tables that are missing; two that migrate at once wait for each other."""
         with migrating(self.engine) as connection:
-            for table in (POSITIONS, *self.tables):
+            for table in (POSITIONS, VERSIONS, *self.tables):
                 table.create(connection, checkfirst=True)
             known = set(connection.scalars(select(POSITIONS.c.view)))
+            made = set(connection.scalars(select(VERSIONS.c.view)))
             for view in self._views:
                 if view.name not in known:
                     connection.execute(insert(POSITIONS), {"view": view.name, "position": 0})
+                if view.name not in made:  # one that is older than this table was made by the first
+                    version = 1 if view.name in known else view.version
+                    row = {"view": view.name, "version": version}
+                    connection.execute(insert(VERSIONS), row)
+
+    def versions(self) -> dict[str, int]:
+        """By which version of its code each view was made; raises NotMigrated."""
+        with self.engine.connect() as connection:
+            if not inspect(connection).has_table(VERSIONS.name):
+                raise NotMigrated("Views have no versions yet: run `cagette migrate` first.")
+            return {row.view: row.version for row in connection.execute(select(VERSIONS))}
 
     def positions(self) -> dict[str, int]:
         """How far each view has read the log."""

@@ -67,10 +67,14 @@ ReadingAll = Annotated[Caller, Security(_of_all, scopes=[Scope.READ])]
 Operating = Annotated[Caller, Security(key, scopes=[Scope.OPERATE])]
 """Who operates."""
 
+SHOWN_OF_A_PATH = 200
+"""Characters."""
+
 
 def nowhere(path: str) -> NotFound:
     """The refusal of a path that is not there, or not for this caller."""
-    return NotFound(f"There is nothing at {path}: see /docs.")
+    shown = path if len(path) <= SHOWN_OF_A_PATH else f"{path[:SHOWN_OF_A_PATH]}…"
+    return NotFound(f"There is nothing at {shown}: see /docs.")
 
 
 class Guarded(APIRoute):

@@ -196,6 +196,12 @@ ON_THE_COMMAND_LINE: dict[str, Row] = {
     "vault-missing": Row(
         503, "The keys of sealed persons are gone.", "Restore the vault from its last copy."
     ),
+    "not-empty": Row(
+        409, "Something stands already where a whole is put.", "Take the new place it names."
+    ),
+    "backup-damaged": Row(
+        422, "A backup is not the one that was written.", "Take another copy of it, or one before."
+    ),
     "file-refused": Row(422, "A file cannot be read or written.", "Mind its name and its owner."),
     "file-damaged": Row(
         422, "A packed file breaks off.", "Fetch it again; what was told twice counts once."

@@ -25,7 +25,7 @@ PURE_LIBRARY = {
 
 LAYOUT = re.compile(
     r"""
-    deploy/(__init__|(bench|cli|client|local|sandbox|subscriber)/\w+)
+    deploy/(__init__|(backup|bench|cli|client|local|sandbox|subscriber)/\w+)
     | services/(__init__|(billing|gateway|training)/(
           __init__ | main | application | publishing
         | (domain|use_cases|views|adapters|api)/\w+

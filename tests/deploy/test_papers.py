@@ -245,6 +245,8 @@ def test_the_runbook_takes_every_trouble_from_the_symptom_to_the_proof() -> None
         "Start",
         "Stop",
         "Upgrade",
+        "Back up",
+        "Restore",
         "The broker is away",
         "A topic is lost",
         "Is it what the log says?",

@@ -10,8 +10,6 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import httpx2 as httpx
-import uvicorn
-from fastapi import FastAPI
 
 from deploy.cli.web import training_app, web_app
 from deploy.local.processes import answers, free_port
@@ -19,6 +17,7 @@ from services.gateway.adapters.training import HttpTraining
 from services.gateway.api.desk import GatewayDesk
 from shared.settings import Settings
 from tests.support.processes import CAGETTE, KEY, wait_until
+from tests.support.served import served
 from tests.support.world import World, world
 
 
@@ -42,8 +41,13 @@ def two_doors(folder: Path) -> Iterator[TwoDoors]:
     """Both doors open."""
     with world(folder / "training") as training, world(folder / "gateway") as gateway:
         app = training_app(training.home, Settings(home=training.home.folder), KEY)
-        with served(app) as url, asked_at(url) as asked, behind(gateway, asked) as http:
-            yield TwoDoors(gateway, training, asked, url, http)
+        with served(app) as port, asked_at(at(port)) as asked, behind(gateway, asked) as http:
+            yield TwoDoors(gateway, training, asked, at(port), http)
+
+
+def at(port: int) -> str:
+    """The URL of what is served at a port."""
+    return f"http://127.0.0.1:{port}"
 
 
 @contextmanager
@@ -61,23 +65,11 @@ def behind(gateway: World, training: HttpTraining) -> Iterator[httpx.Client]:
     )
     app = web_app(home, Settings(home=home.folder), KEY, threading.Event())
     headers = {"Authorization": f"Bearer {KEY}"}
-    with served(app) as url, httpx.Client(base_url=url, headers=headers, timeout=30) as client:
+    with (
+        served(app) as port,
+        httpx.Client(base_url=at(port), headers=headers, timeout=30) as client,
+    ):
         yield client
-
-
-@contextmanager
-def served(app: FastAPI) -> Iterator[str]:
-    """The URL of an app."""
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        wait_until(lambda: server.started)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 @contextmanager

@@ -62,12 +62,6 @@ class BillingDesk:
         """Publish a version of the tariff."""
         return self._ask("publish", {"tariff": tariff}, lambda b: publish(b, tariff), by)
 
-    def release(self, speaker: str, key: str, *, by: str, why: str, drop: bool) -> Answer:
-        """Take parked facts in again, or drop them."""
-        arguments = {"speaker": speaker, "key": key, "why": why, "drop": drop}
-        ask = Ask("release", arguments, by=by, nonce=uuid4())
-        return self._house.release(ask, speaker, key, why=why, drop=drop)
-
     def refuse_unfinished(self, producer_id: str) -> None:
         """Refuse to forget a producer of whom something is still to be settled or documented."""
         refuse_unfinished(Billing(self._house.log.begin(), ""), producer_id)

@@ -15,7 +15,6 @@ from sqlalchemy import (
     Column,
     Connection,
     Engine,
-    Insert,
     Integer,
     MetaData,
     Select,
@@ -27,13 +26,12 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
 
 from shared.eventstore.log import EventLog, NotMigrated
 from shared.eventstore.postgres import CONNECT_SECONDS
 from shared.eventstore.postgres_schema import TAKE_TURNS
 from shared.eventstore.recorder import MAXIMUM
+from shared.eventstore.upsert import Upsert
 from shared.kernel.aggregate import Remembered
 
 PAGE = 1_000
@@ -226,24 +224,6 @@ def write_rows(connection: Connection, rows: Iterable[Row]) -> None:
         by_table.setdefault(table, {})[key] = row
     for table, latest in by_table.items():
         connection.execute(Upsert(table), list(latest.values()))
-
-
-class Upsert(Insert):
-    """Inserts a row in the place of the one with its primary key, in the words of both databases.
-
-    The dialects' own are compiled anew at every use, which takes longer than to write a few rows.
-    """
-
-    inherit_cache = True
-
-
-@compiles(Upsert)
-def _upsert(insert: Upsert, compiler: SQLCompiler, **how: Any) -> str:
-    quote, table = compiler.preparer.quote, insert.table
-    keys = ", ".join(quote(column.name) for column in table.primary_key)
-    replaced = ", ".join(f"{quote(c.name)} = excluded.{quote(c.name)}" for c in table.columns)
-    written = compiler.visit_insert(insert, **how)  # type: ignore[no-untyped-call]
-    return f"{written} ON CONFLICT ({keys}) DO UPDATE SET {replaced}"
 
 
 def _move(connection: Connection, view: str, positions: Mapping[str, int], position: int) -> int:

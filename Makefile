@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS = never
 # Where the environment forbids to keep what was compiled, every process compiles everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test chaos simulate fuzz check lock clean
+.PHONY: help setup demo test chaos soak simulate fuzz check lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -23,6 +23,9 @@ test: $(VENV)/.ready  ## every test, four at a time, for most of them wait; ARGS
 
 chaos: $(VENV)/.ready  ## 200 kills of everything, then a recount; ARGS="--kills 50 --seed 7"
 	@$(BIN)/python -m tests.reliability.chaos $(ARGS)
+
+soak: $(VENV)/.ready  ## a steady load, then four times what the door can take; ARGS="--minutes 60"
+	@$(BIN)/python -m tests.reliability.soak $(ARGS)
 
 simulate: $(VENV)/.ready  ## 20 000 seasons under seeded faults, in memory; ARGS="--seeds 500 --first 7", or "--seed 7" to replay one
 	@$(BIN)/python -m tests.simulation $(ARGS)

@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
 
 import httpx2 as httpx
@@ -26,7 +27,9 @@ from tests.reliability.chaos import verified
 from tests.support.notices import Notice, distribution, market, producer
 from tests.support.processes import ALL, KEY, Deployment, Servers, servers_of_its_own, tell
 
-PRODUCERS = [str(number) for number in range(1, 11)]
+PRODUCERS = [str(number) for number in range(1, 1_001)]
+SELLERS, DAYS = 10, 300
+"""Of a distribution, and on which they are: so that no statement grows as nobody's does."""
 STEADY_PER_SECOND = 10
 EVERY_SECONDS = 5
 OVERLOAD_SECONDS, CAPACITY_SECONDS = 20, 10
@@ -48,8 +51,11 @@ class Crowd:
 
     async def tell(self) -> None:
         """One distribution; 0 stands for no answer at all."""
-        name = f"D{next(self.numbers)}"
-        body = distribution(name, dict.fromkeys(PRODUCERS, 1_234))["body"]
+        number = next(self.numbers)
+        name, first = f"D{number}", number * SELLERS % len(PRODUCERS)
+        at = f"{date(2024, 1, 1) + timedelta(days=number % DAYS)}T21:00:00+01:00"
+        sales = dict.fromkeys(PRODUCERS[first : first + SELLERS], 1_234)
+        body = distribution(name, sales, validated_at=at)["body"]
         began = time.monotonic()
         try:
             answer = await self.http.put(f"/distributions/{name}", json=body)

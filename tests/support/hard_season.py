@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from functools import cache
 from random import Random
 
 from tests.support import hard_notices as notices
@@ -40,8 +41,12 @@ from tests.support.recount import Recount, Step
 from tests.support.recount_told import Notice
 
 
+@cache
 def hard_season(seed: int) -> list[Step]:
-    """A season of its own for every seed: tells, payouts and closes, all of them legal."""
+    """A season of its own for every seed: tells, payouts and closes, all of them legal.
+
+    Made once in a process, for that takes seconds: whoever wants another makes a copy.
+    """
     season = Season(seed)
     tell_markets(season)
     tell_producers(season)

@@ -7,6 +7,7 @@ The process is forked from one that has imported everything: a second of every c
 import json
 import multiprocessing
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,7 @@ def environment(home: Path, **settings: str) -> dict[str, str]:
 
 def run(home: Path, command: str, stdin: bytes = b"", **settings: str) -> Run:
     """Runs `cagette COMMAND` on a home."""
-    words = ["cagette", *command.split()]
+    words = ["cagette", *shlex.split(command)]
     with tempfile.TemporaryDirectory() as folder:
         streams = [Path(folder, name) for name in ("stdin", "stdout", "stderr")]
         streams[0].write_bytes(stdin)

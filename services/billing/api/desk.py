@@ -58,9 +58,13 @@ class BillingDesk:
             dry_run,
         )
 
-    def publish(self, tariff: Tariff, *, by: str) -> Answer:
+    def publish(self, tariff: Tariff, *, by: str, dry_run: bool = False) -> Answer:
         """Publish a version of the tariff."""
-        return self._ask("publish", {"tariff": tariff}, lambda b: publish(b, tariff), by)
+        return self._ask("publish", {"tariff": tariff}, lambda b: publish(b, tariff), by, dry_run)
+
+    def tariffs(self) -> list[Tariff]:
+        """Every version ever published."""
+        return Billing(self._house.log.begin(), "").tariffs().versions
 
     def refuse_unfinished(self, producer_id: str) -> None:
         """Refuse to forget a producer of whom something is still to be settled or documented."""
@@ -68,7 +72,7 @@ class BillingDesk:
 
     def has_tariff(self) -> bool:
         """Whether a tariff was ever published."""
-        return bool(Billing(self._house.log.begin(), "").tariffs().versions)
+        return bool(self.tariffs())
 
     def document(self, number: str) -> Issue:
         """What a document says; raises NotFound for a number that was never drawn."""

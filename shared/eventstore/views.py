@@ -26,12 +26,12 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from shared.eventstore.log import EventLog, NotMigrated
 from shared.eventstore.postgres import CONNECT_SECONDS
 from shared.eventstore.postgres_schema import TAKE_TURNS
 from shared.eventstore.recorder import MAXIMUM
+from shared.eventstore.upsert import Upsert
 from shared.kernel.aggregate import Remembered
 
 PAGE = 1_000
@@ -223,14 +223,7 @@ def write_rows(connection: Connection, rows: Iterable[Row]) -> None:
         key = tuple(row[column.name] for column in table.primary_key)
         by_table.setdefault(table, {})[key] = row
     for table, latest in by_table.items():
-        on_postgres = connection.dialect.name == "postgresql"
-        statement = postgresql.insert(table) if on_postgres else sqlite.insert(table)
-        replaced = {column.name: statement.excluded[column.name] for column in table.columns}
-        keys = list(table.primary_key)
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=keys, set_=replaced),
-            list(latest.values()),
-        )
+        connection.execute(Upsert(table), list(latest.values()))
 
 
 def _move(connection: Connection, view: str, positions: Mapping[str, int], position: int) -> int:

@@ -11,7 +11,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.forkserver import set_forkserver_preload
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,12 @@ class Started:
             target=_command, args=(self._words, env, streams), daemon=True
         )
         self._process.start()
+
+    @property
+    def pid(self) -> int:
+        """By which the machine knows it."""
+        assert self._process.pid is not None
+        return self._process.pid
 
     def poll(self) -> int | None:
         """Its exit code, negative where a signal ended it; None while it goes on."""
@@ -115,3 +121,12 @@ def refused(done: Run, name: str, *words: str) -> None:
     assert b"Traceback" not in done.stderr
     for word in words:
         assert word in said, said
+
+
+def in_a_process(work: Callable[..., None], *arguments: Any) -> int:
+    """Do some work in a process of its own; how that ended: 0, or the signal that killed it."""
+    process = _context.Process(target=work, args=arguments)
+    process.start()
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode

@@ -42,7 +42,7 @@ def trials(scale: float) -> Iterator[Trial]:
             unit="documents",
             database=database,
             prepare=_prepared(max(1, int(PRODUCERS * scale)), max(1, int(SALES * scale))),
-            goal=Goal(ratio=6, ours=370),
+            goal=Goal(ratio=6, at_least=370),
         )
 
 

@@ -2,7 +2,8 @@
 
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -135,6 +136,24 @@ def dropped(url: str, schemas: Sequence[str]) -> None:
         for schema in schemas:
             drop = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema))
             connection.execute(drop)
+
+
+@contextmanager
+def fresh_database(url: str, name: str) -> Iterator[str]:
+    """The URL of a database that is there meanwhile."""
+    place = sql.Identifier(name)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(place))
+        try:
+            yield psycopg.conninfo.make_conninfo(url, dbname=name)
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(place))
+
+
+def backend(url: str) -> int:
+    """The process of PostgreSQL that answers this."""
+    with psycopg.connect(url) as connection:
+        return connection.info.backend_pid
 
 
 def library_settings(url: str, schema: str) -> dict[str, str]:

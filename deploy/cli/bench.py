@@ -1,6 +1,5 @@
 """`cagette bench`: how fast, beside plain eventsourcing on the same machine."""
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Annotated
 
@@ -8,13 +7,14 @@ import typer
 
 from deploy.bench.catalogue import BENCHES
 from deploy.bench.grounds import Grounds
-from deploy.bench.measure import ROUNDS, Figure, measured
+from deploy.bench.measure import ROUNDS, Figure
 from deploy.cli import options
-from deploy.cli.output import Bar, progress, shown, table
+from deploy.cli.output import progress, shown, table
 from shared.kernel.errors import NotFound
 from shared.settings import Settings
 
 QUICK_SCALE, QUICK_ROUNDS = 0.05, 1
+FULL_SCALE = 10
 NAMES = ", ".join(BENCHES)
 
 
@@ -28,22 +28,35 @@ def bench(
     quick: Annotated[
         bool, typer.Option("--quick", help="A little of it: no true figures.")
     ] = False,
+    full: Annotated[bool, typer.Option("--full", help="Ten times of it: for minutes.")] = False,
     as_json: options.Json = False,
 ) -> None:
     """How fast, as ratios to plain eventsourcing and to raw SQL that run in turns with it.
 
-    On SQLite, and on the PostgreSQL of CAGETTE_DATABASE_URL (in schemas of its own, which are
-    dropped) or one that is started for it. Exit code 0 when all of it ran: `met` says whether a
-    goal was reached. Figures are true on a machine that does nothing else.
+    On SQLite, and on the PostgreSQL of CAGETTE_DATABASE_URL (in schemas and databases of its own,
+    which are dropped) and the Kafka of CAGETTE_KAFKA_BOOTSTRAP, or on ones that are started for it.
+    Exit code 0 when all of it ran: `met` says whether a goal was reached. Figures are true on a
+    machine that does nothing else.
 
     Example: cagette bench read-log --json
     """
     if name is not None and name not in BENCHES:
         raise NotFound(f"There is no bench {name!r}: take one of {NAMES}.")
-    chosen = [name] if name else list(BENCHES)
+    scale = QUICK_SCALE if quick else FULL_SCALE if full else 1
+    chosen = [trial for each in ([name] if name else BENCHES) for trial in BENCHES[each](scale)]
+    rounds = QUICK_ROUNDS if quick else ROUNDS
+    settings = Settings()
+    figures: list[Figure] = []
     with ExitStack() as stack, progress("measuring") as bar:
-        grounds = Grounds(stack, Settings().database_url)
-        figures = [f for each in chosen for f in _figures(each, grounds, bar, quick=quick)]
+        grounds = Grounds(stack, settings.database_url, settings.kafka_bootstrap)
+        for trial in chosen:
+            for figure in trial.measured(grounds, rounds):
+                bar.advance()
+                figures += [figure] if figure else []
+    _show(figures, as_json=as_json)
+
+
+def _show(figures: list[Figure], *, as_json: bool) -> None:
     if as_json:
         shown([figure.as_json() for figure in figures])
         return
@@ -53,11 +66,3 @@ def bench(
         name, unit, *cells = figure.as_json().values()
         rows.append([f"{name}, {unit}", *("-" if cell is None else cell for cell in cells)])
     table("Medians", header, rows)
-
-
-def _figures(name: str, grounds: Grounds, bar: Bar, *, quick: bool) -> Iterator[Figure]:
-    for trial in BENCHES[name](QUICK_SCALE if quick else 1):
-        for figure in measured(trial, grounds, QUICK_ROUNDS if quick else ROUNDS):
-            bar.advance()
-            if figure:
-                yield figure

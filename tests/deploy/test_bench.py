@@ -23,9 +23,10 @@ def bench(home: Path, *arguments: str, **settings: str) -> "subprocess.Completed
 
 @pytest.mark.parametrize("name", BENCHES)
 def test_a_bench_says_of_every_figure_what_it_is_a_ratio_of(
-    tmp_path: Path, name: str, database_url: str
+    tmp_path: Path, name: str, postgres: str, kafka: str
 ) -> None:
-    done = bench(tmp_path, name, "--quick", "--json", CAGETTE_DATABASE_URL=database_url)
+    servers = {"CAGETTE_DATABASE_URL": postgres, "CAGETTE_KAFKA_BOOTSTRAP": kafka}
+    done = bench(tmp_path, name, "--quick", "--json", **servers)
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)
     assert figures
@@ -49,13 +50,15 @@ def test_a_bench_that_there_is_not_is_refused_with_the_names_of_those_there_are(
     [
         (Goal(ratio=4), True),
         (Goal(ratio=4.1), False),
-        (Goal(ours=400), True),
-        (Goal(ours=401), False),
-        (Goal(ratio=2, ours=401), False),
+        (Goal(at_least=400), True),
+        (Goal(at_least=401), False),
+        (Goal(ratio=2, at_least=401), False),
+        (Goal(at_most=400), True),
+        (Goal(at_most=399), False),
     ],
 )
 def test_a_goal_is_met_when_all_of_it_is(goal: Goal, *, met: bool) -> None:
-    assert Figure("a", "events", 400, 100, 800, goal).as_json() == {
+    assert Figure("a", "events/s", 400, 100, 800, goal).as_json() == {
         "name": "a",
         "unit": "events/s",
         "ours": 400,
@@ -66,3 +69,8 @@ def test_a_goal_is_met_when_all_of_it_is(goal: Goal, *, met: bool) -> None:
         "goal": str(goal),
         "met": met,
     }
+
+
+def test_of_a_cost_less_is_better() -> None:
+    figure = Figure("a", "ms", 20, 100, 10, Goal(ratio=5, at_most=30), is_cost=True)
+    assert (figure.ratio, figure.of_limit, figure.goal.met(figure)) == (5, 0.5, True)

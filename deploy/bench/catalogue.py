@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from deploy.bench import append, append_batch, close, ingest, read_log, replay
+from deploy.bench import append, append_batch, close, consume, ingest, read_log, replay, sale_to_fee
 from deploy.bench.measure import Probe, Trial
 
 BENCHES: dict[str, Callable[[float], Iterator[Trial | Probe]]] = {
@@ -12,6 +12,8 @@ BENCHES: dict[str, Callable[[float], Iterator[Trial | Probe]]] = {
     "read-log": read_log.trials,
     "ingest": ingest.trials,
     "ingest-latency": ingest.latencies,
+    "sale-to-fee": sale_to_fee.trials,
+    "consume": consume.trials,
     "close": close.trials,
 }
 """`trials(scale)`: what is done; a scale below 1 does less of it, one above does more."""

@@ -40,13 +40,17 @@ class Line:
 
     async def made(self, call: Call) -> bytes:
         """Make a call; the body of its answer. Raises RuntimeError for a refusal."""
+        status, body = await self.answered(call)
+        if status >= 300:
+            raise RuntimeError(f"{call.method} {call.path} was refused: {body.decode()}")
+        return body
+
+    async def answered(self, call: Call) -> tuple[int, bytes]:
+        """Make a call; the status and the body of its answer, whatever it is."""
         self._writer.write(call.bytes)
         head = await self._reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
-        body = await self._reader.readexactly(length)
-        if head[9:10] != b"2":
-            raise RuntimeError(f"{call.method} {call.path} was refused: {body.decode()}")
-        return body
+        return int(head.split(b" ", 2)[1]), await self._reader.readexactly(length)
 
     def close(self) -> None:
         """Hang up."""

@@ -2,7 +2,20 @@
 
 from collections.abc import Callable, Iterator
 
-from deploy.bench import append, append_batch, close, consume, ingest, read_log, replay, sale_to_fee
+from deploy.bench import (
+    append,
+    append_batch,
+    close,
+    consume,
+    growth,
+    importing,
+    ingest,
+    memory,
+    read_log,
+    rebuild,
+    replay,
+    sale_to_fee,
+)
 from deploy.bench.measure import Probe, Trial
 
 BENCHES: dict[str, Callable[[float], Iterator[Trial | Probe]]] = {
@@ -15,5 +28,9 @@ BENCHES: dict[str, Callable[[float], Iterator[Trial | Probe]]] = {
     "sale-to-fee": sale_to_fee.trials,
     "consume": consume.trials,
     "close": close.trials,
+    "rebuild": rebuild.trials,
+    "import": importing.trials,
+    "memory": memory.trials,
+    "growth": growth.trials,
 }
 """`trials(scale)`: what is done; a scale below 1 does less of it, one above does more."""

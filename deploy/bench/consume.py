@@ -6,7 +6,7 @@ library's defaults. Neither publishes nor shows what came of it.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 from deploy.bench.deployment import Deployment, deployment
@@ -32,7 +32,7 @@ class Backlog:
     def __init__(self, count: int) -> None:
         self._messages = [enveloped(_sale(n), n + 1, AT) for n in range(count)]
 
-    def told(self, after: int, limit: int) -> tuple[Sequence[Message], int]:
+    def told(self, after: int, limit: int) -> tuple[list[Message], int]:
         """The next of them."""
         page = self._messages[after : after + limit]
         return page, after + len(page)

@@ -30,20 +30,23 @@ class Ground:
         self._schema = f"bench_{uuid.uuid4().hex[:8]}"
         self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         if url:
-            schemas = [f"{self._schema}_{who}" for who in ("ours", "plain", "raw")]
+            schemas = [f"{self._schema}_{who}" for who in ("plain", "raw")]
             stack.callback(dropped, url, schemas)
 
     def enter(self, held: AbstractContextManager[T]) -> T:
         """Something that is closed with this ground."""
         return self._stack.enter_context(held)
 
-    def log(self) -> EventLog:
-        """Ours."""
+    def log(self, name: str = "ours") -> EventLog:
+        """Ours, one of each name."""
+        schema = f"{self._schema}_{name}"
         recorder: LogRecorder = (
-            PostgresLogRecorder(self._url, f"{self._schema}_ours")
+            PostgresLogRecorder(self._url, schema)
             if self._url
-            else SQLiteLogRecorder(self.folder / "ours.sqlite")
+            else SQLiteLogRecorder(self.folder / f"{name}.sqlite")
         )
+        if self._url:
+            self._stack.callback(dropped, self._url, [schema])
         log = EventLog(recorder)
         self._stack.callback(log.close)
         log.migrate()

@@ -5,6 +5,7 @@ checks the same notices in this process and saves one aggregate a line with the 
 Memory is the peak of the command beside that of a tenth of the file.
 """
 
+import json
 import os
 import subprocess
 import tempfile
@@ -15,10 +16,11 @@ from pathlib import Path
 from deploy.bench.deployment import CAGETTE
 from deploy.bench.grounds import SQLITE, Grounds
 from deploy.bench.measure import Figure, Goal, Measuring, Probe
-from deploy.bench.plain_door import Distribution, SoldLine, sold
+from deploy.bench.plain_door import Distribution, sold
 from deploy.bench.season import lines_of, season
 
-TIMES = 2
+TIMES, PLAIN = 2, 30
+"""The season so many times; distributions that the baseline saves."""
 
 
 def trials(scale: float) -> Iterator[Probe]:
@@ -33,7 +35,7 @@ def _imported(grounds: Grounds, times: float) -> Measuring:
     lines = sum(map(lines_of, notices))
     seconds, large = _told(notices)
     yield None
-    baseline = _saved(grounds, notices[: len(notices) // 10])
+    baseline = _saved(grounds, [n for n in notices if lines_of(n)][:PLAIN])
     yield Figure(f"import/{SQLITE}", "lines/s", lines / seconds, baseline)
     goal = Goal(at_most=1.1)
     name = f"import/{SQLITE}/memory"
@@ -49,11 +51,23 @@ def _told(notices: list[bytes]) -> tuple[float, int]:
         ours = {name: value for name, value in os.environ.items() if "CAGETTE" not in name}
         environment = {**ours, "CAGETTE_HOME": str(Path(folder, "home"))}
         began = time.perf_counter()
-        process = subprocess.Popen(
-            [*CAGETTE, "import", str(file)], env=environment, stdout=subprocess.DEVNULL
-        )
+        command, quiet = [*CAGETTE, "import", str(file)], subprocess.DEVNULL
+        process = subprocess.Popen(command, env=environment, stdout=quiet)  # noqa: S603 - our own
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             raise RuntimeError("the season was not taken")
         return time.perf_counter() - began, used.ru_maxrss * 1024
+
+
+def _saved(grounds: Grounds, notices: list[bytes]) -> float:
+    """Lines a second of the baseline."""
+    with grounds.on(SQLITE) as ground:
+        application = ground.plain()
+        began = time.perf_counter()
+        told = [json.loads(notice) for notice in notices]
+        lines = sum(
+            sold(application, notice["id"], Distribution.model_validate(notice["body"]))
+            for notice in told
+        )
+        return lines / (time.perf_counter() - began)

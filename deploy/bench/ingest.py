@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from deploy.bench import notices
 from deploy.bench.crowd import Call, percentile, rush, stream
@@ -19,7 +20,7 @@ from deploy.bench.deployment import KEY, START_SECONDS, deployment
 from deploy.bench.grounds import POSTGRES, Grounds
 from deploy.bench.measure import Figure, Goal, Measuring, Probe
 from deploy.bench.raw import backend
-from deploy.bench.usage import cpu_seconds, family, parent
+from deploy.bench.usage import TICK, cpu_seconds, family, parent
 from deploy.local.processes import answers, free_port, start
 
 CONNECTIONS, DOORS = 64, 2
@@ -42,22 +43,34 @@ def latencies(scale: float) -> Iterator[Probe]:
 
 
 def _ingested(grounds: Grounds, scale: float) -> Measuring:
-    costs: list[float] = []
-    rates: list[float] = []
-    for doors, count in ((_ours, OURS), (_plain, PLAIN)):
-        with doors(grounds) as (ports, pids):
-            calls = _calls(max(DOORS, int(count * scale)))
-            asyncio.run(rush(ports, _calls(DOORS, first=1_000_000), DOORS))
-            everybody = [*pids, *family(parent(backend(grounds.database_url)))]
-            used, took = cpu_seconds(everybody), asyncio.run(_timed(ports, calls))
-            lines = len(calls) * notices.LINES
-            rates.append(lines / took)
-            costs.append((cpu_seconds(everybody) - used) * 1e6 / lines)
-            yield None
-    name = f"ingest/{POSTGRES}"
-    yield Figure(name, "lines/s", *rates, goal=Goal(ratio=8))
-    goal = Goal(at_most=25)
-    yield Figure(f"{name}/cpu", "µs CPU a line", *costs, goal=goal, is_cost=True)
+    with _ours(grounds) as doors:
+        ours = _rushed(grounds, doors, int(OURS * scale))
+        yield None
+    with _plain(grounds) as doors:
+        plain = _rushed(grounds, doors, int(PLAIN * scale))
+        yield None
+    name, goal = f"ingest/{POSTGRES}", Goal(ratio=8)
+    yield Figure(name, "lines/s", ours.rate, plain.rate, goal=goal)
+    name, goal = f"{name}/cpu", Goal(at_most=25)
+    yield Figure(name, "µs CPU a line", ours.cpu_us, plain.cpu_us, goal=goal, is_cost=True)
+
+
+class Rush(NamedTuple):
+    """Lines a second, and CPU microseconds of doors and database a line."""
+
+    rate: float
+    cpu_us: float
+
+
+def _rushed(grounds: Grounds, doors: Doors, count: int) -> Rush:
+    ports, pids = doors
+    calls = _calls(max(DOORS, count))
+    lines = len(calls) * notices.LINES
+    asyncio.run(rush(ports, _calls(DOORS, first=1_000_000), DOORS))
+    everybody = [*pids, *family(parent(backend(grounds.database_url)))]
+    used, took = cpu_seconds(everybody), asyncio.run(_timed(ports, calls))
+    cpu = max(cpu_seconds(everybody) - used, TICK)
+    return Rush(lines / took, cpu * 1e6 / lines)
 
 
 def _late(grounds: Grounds, scale: float) -> Measuring:

@@ -6,7 +6,7 @@ from typing import Any
 from deploy.bench.crowd import Call
 
 MARKET = "1606"
-PRODUCERS, LINES = 200, 25
+PRODUCERS, LINES = 50, 25
 """Producers who sell; lines of a distribution."""
 
 

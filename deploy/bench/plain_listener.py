@@ -64,8 +64,9 @@ class PlainBilling(ProcessApplication[UUID]):
         day = datetime.fromisoformat(fact["validated_at"])
         sale = PlainSale(f"{producer_id}/{distribution_id}", fact["sales_cents"], day, fee)
         month = fact["day"][:7]
+        stream = PlainStatement.create_id(producer_id, month)
         try:
-            statement = self.repository.get(PlainStatement.create_id(producer_id, month))
+            statement: PlainStatement = self.repository.get(stream)
         except AggregateNotFoundError:
             statement = PlainStatement(producer_id, month)
         statement.charge(distribution_id, fee)

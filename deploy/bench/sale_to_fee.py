@@ -8,6 +8,7 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator
+from functools import partial
 
 from deploy.bench import notices
 from deploy.bench.crowd import Call, Line, percentile, rush
@@ -25,7 +26,7 @@ GOALS = {0.5: Goal(at_most=50), 0.99: Goal(at_most=250)}
 def trials(scale: float) -> Iterator[Probe]:
     """In both worlds."""
     for world in ("embedded", "kafka"):
-        yield Probe(lambda grounds, world=world: _followed(grounds, world, scale))
+        yield Probe(partial(_followed, world=world, scale=scale))
 
 
 def _followed(grounds: Grounds, world: str, scale: float) -> Measuring:

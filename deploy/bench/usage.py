@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
+TICK = 1 / TICKS
+"""Seconds: what is less is not seen."""
 PROC = Path("/proc")
 
 

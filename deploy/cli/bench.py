@@ -1,30 +1,32 @@
 """`cagette bench`: how fast, beside plain eventsourcing on the same machine."""
 
 from contextlib import ExitStack
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.bench.catalogue import BENCHES
-from deploy.bench.grounds import Grounds
-from deploy.bench.measure import ROUNDS, Figure
+from deploy.bench import NAMES
 from deploy.cli import options
 from deploy.cli.output import progress, shown, table
 from shared.kernel.errors import NotFound
 from shared.settings import Settings
 
+if TYPE_CHECKING:
+    from deploy.bench.measure import Figure
+
 QUICK_SCALE, QUICK_ROUNDS = 0.05, 1
 FULL_SCALE = 10
-NAMES = ", ".join(BENCHES)
 
 
 def register(app: typer.Typer) -> None:
     """Add the command of this module."""
-    app.command(help=f"{bench.__doc__}\n\nNames: {NAMES}.")(bench)
+    app.command(help=f"{bench.__doc__}\n\nNames: {', '.join(NAMES)}.")(bench)
 
 
 def bench(
-    name: Annotated[str | None, typer.Argument(help="One of the names above; all without.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME", help="Of those above; all without.")
+    ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="A little of it: no true figures.")
     ] = False,
@@ -40,10 +42,15 @@ def bench(
 
     Example: cagette bench read-log --json
     """
-    if name is not None and name not in BENCHES:
-        raise NotFound(f"There is no bench {name!r}: take one of {NAMES}.")
+    unknown = [name for name in names or () if name not in NAMES]
+    if unknown:
+        raise NotFound(f"There is no bench {unknown[0]!r}: take one of {', '.join(NAMES)}.")
+    from deploy.bench.catalogue import BENCHES  # noqa: PLC0415 - a second that others save
+    from deploy.bench.grounds import Grounds  # noqa: PLC0415 - as above
+    from deploy.bench.measure import ROUNDS  # noqa: PLC0415 - as above
+
     scale = QUICK_SCALE if quick else FULL_SCALE if full else 1
-    chosen = [trial for each in ([name] if name else BENCHES) for trial in BENCHES[each](scale)]
+    chosen = [trial for each in names or NAMES for trial in BENCHES[each](scale)]
     rounds = QUICK_ROUNDS if quick else ROUNDS
     settings = Settings()
     figures: list[Figure] = []
@@ -56,7 +63,7 @@ def bench(
     _show(figures, as_json=as_json)
 
 
-def _show(figures: list[Figure], *, as_json: bool) -> None:
+def _show(figures: "list[Figure]", *, as_json: bool) -> None:
     if as_json:
         shown([figure.as_json() for figure in figures])
         return

@@ -6,9 +6,8 @@ lose events for tailing readers (design.md §3, traps 1 and 2). Here a plpgsql f
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from typing import Any, LiteralString, cast
 from uuid import UUID
 
@@ -19,8 +18,10 @@ from psycopg.rows import tuple_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from shared.eventstore.chain import CHAINED_SINCE, PAGE, unlinked
+from shared.eventstore.postgres_calls import APPEND, columns, portions
 from shared.eventstore.postgres_schema import POSITION_CONFLICT, SCHEMA, TAKE_TURNS
 from shared.eventstore.recorder import (
+    MAXIMUM,
     SCHEMA_VERSION,
     LogRecorder,
     LogRow,
@@ -36,14 +37,6 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 POOL_SIZE = 6
 CONNECT_SECONDS = 3
 LOCK_TIMEOUT = "2s"
-MAXIMUM_EVENTS = 1_000
-MAXIMUM_BYTES = 4 * 1024 * 1024
-"""Caps of one call; a larger transaction makes several calls."""
-
-APPEND: LiteralString = (
-    "SELECT * FROM {s}.append(%b::uuid[], %b::bigint[], %b::text[], %b::bytea[], "
-    "%b::text[], %b::bigint[], %b::bigint[], %b::text[], %b::uuid[])"
-)
 
 
 class PostgresLogRecorder(LogRecorder):
@@ -132,7 +125,7 @@ class PostgresLogRecorder(LogRecorder):
         tags: Sequence[tuple[str, UUID]] = (),
     ) -> list[int]:
         """Write events, positions and tags in one transaction; the positions of the events."""
-        chunks = list(_chunks(rows)) or [[]]
+        chunks = list(portions(rows)) or [[]]
         with self.connection() as connection:
             if len(chunks) == 1:
                 return self._append(connection, chunks[0], steps, tags)
@@ -149,8 +142,8 @@ class PostgresLogRecorder(LogRecorder):
         steps: Sequence[Step],
         tags: Sequence[tuple[str, UUID]],
     ) -> list[int]:
-        columns = (*_columns(rows, 4), *_columns(steps, 3), *_columns(tags, 2))
-        return [row[0] for row in connection.execute(self._sql(APPEND), columns).fetchall()]
+        given = (*columns(rows, 4), *columns(steps, 3), *columns(tags, 2))
+        return [row[0] for row in connection.execute(self._sql(APPEND), given).fetchall()]
 
     def stream(self, stream: UUID, after: int, last: int) -> Sequence[StreamRow]:
         """The rows of a stream with after < version ≤ last, in order."""
@@ -160,6 +153,22 @@ class PostgresLogRecorder(LogRecorder):
             "ORDER BY originator_version",
             (stream, after, last),
         )
+
+    def streams(
+        self, streams: Sequence[UUID], last: int = MAXIMUM
+    ) -> Sequence[Sequence[StreamRow]]:
+        """The rows of each of many streams with version ≤ last, in order: with one query."""
+        found: list[list[StreamRow]] = [[] for _ in streams]
+        rows = self._rows(
+            "SELECT n, originator_version, topic, state "
+            "FROM unnest(%b::uuid[]) WITH ORDINALITY AS wanted (originator_id, n) "
+            "JOIN {s}.stored_events USING (originator_id) "
+            "WHERE originator_version <= %b ORDER BY n, originator_version",
+            (list(streams), last),
+        )
+        for number, version, topic, state in rows:
+            found[number - 1].append((version, topic, state))
+        return found
 
     def page(self, first: int, last: int, limit: int) -> Sequence[LogRow]:
         """Up to `limit` rows with first ≤ position ≤ last, in order."""
@@ -226,23 +235,3 @@ class PostgresLogRecorder(LogRecorder):
             composed = sql.SQL(statement).format(s=sql.Identifier(self.schema), **parts)
             known = self._statements[statement] = composed.as_bytes(None)
         return known
-
-
-def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> Iterable[Sequence[Any]]:
-    """Rows turned into arrays, one a column."""
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * count
-
-
-def _chunks(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    """Rows in portions within the caps of one call."""
-    remaining = iter(rows)
-    while portion := list(islice(remaining, MAXIMUM_EVENTS)):
-        chunk: list[Row] = []
-        size = 0
-        for row in portion:
-            if chunk and size + len(row.state) > MAXIMUM_BYTES:
-                yield chunk
-                chunk, size = [], 0
-            chunk.append(row)
-            size += len(row.state)
-        yield chunk

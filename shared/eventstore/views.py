@@ -26,7 +26,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from shared.eventstore.log import EventLog, NotMigrated
+from shared.eventstore.failures import NotMigrated
+from shared.eventstore.log import EventLog
 from shared.eventstore.postgres import CONNECT_SECONDS
 from shared.eventstore.postgres_schema import TAKE_TURNS
 from shared.eventstore.recorder import MAXIMUM

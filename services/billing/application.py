@@ -114,7 +114,7 @@ class Billing:
         """Some statements and the contracts of their parties, loaded at once."""
         named = [(key.party_id, key.month, key.channel) for key in keys]
         self._work.fetch(Statement.create_id(*name) for name in named)
-        self._work.fetch({Contract.create_id(key.party_id): None for key in keys})
+        self._work.fetch(Contract.create_id(key.party_id) for key in keys)
         return [self.statement(*name) for name in named]
 
     def held(self, books: Books) -> list[Statement]:

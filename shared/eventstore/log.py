@@ -173,7 +173,7 @@ class Work:
 
     def fetch(self, streams: Iterable[UUID]) -> None:
         """Load many streams at once, that are found one by one next."""
-        wanted = [stream for stream in streams if stream not in self._in_hand]
+        wanted = [stream for stream in dict.fromkeys(streams) if stream not in self._in_hand]
         for stream, rows in zip(wanted, self._log.recorder.streams(wanted), strict=True):
             self._in_hand[stream] = self._replayed(stream, rows)
 

@@ -5,6 +5,7 @@ batch of some MB hangs for ever with the lock held, and its database functions d
 lose events for tailing readers (design.md §3, traps 1 and 2). Here a plpgsql function does it all.
 """
 
+import select
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -53,7 +54,7 @@ class PostgresLogRecorder(LogRecorder):
             timeout=CONNECT_SECONDS,
             reconnect_timeout=CONNECT_SECONDS,  # else its pauses double, up to minutes
             open=False,
-            check=ConnectionPool.check_connection,
+            check=_asked_if_in_doubt,
             kwargs={
                 "autocommit": True,
                 "connect_timeout": CONNECT_SECONDS,
@@ -235,3 +236,15 @@ class PostgresLogRecorder(LogRecorder):
             composed = sql.SQL(statement).format(s=sql.Identifier(self.schema), **parts)
             known = self._statements[statement] = composed.as_bytes(None)
         return known
+
+
+def _asked_if_in_doubt(connection: Connection) -> None:
+    """Ask a connection of the pool whether it stands, if anything has arrived at it at rest.
+
+    What a server that ended leaves is the end of the stream; nothing else comes unasked, but
+    notices. To ask always is a round trip a transaction. Raises OperationalError.
+    """
+    arrived = select.poll()
+    arrived.register(connection.fileno(), select.POLLIN)
+    if arrived.poll(0):
+        ConnectionPool.check_connection(connection)

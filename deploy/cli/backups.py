@@ -22,6 +22,9 @@ from deploy.cli.output import out, progress, shown
 from shared.settings import Settings
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of the backup.")]
+Check = Annotated[
+    bool, typer.Option("--check", help="Copy nothing: every file of DIR is as it was written.")
+]
 VaultFile = Annotated[
     Path | None,
     typer.Option("--vault", help="The newest vault.keys.ndjson.gz, where it is kept apart."),
@@ -34,25 +37,33 @@ def register(app: typer.Typer) -> None:
     app.command()(restore)
 
 
-def backup(folder: Folder, as_json: options.Json = False) -> None:
+def backup(folder: Folder, check: Check = False, as_json: options.Json = False) -> None:
     """Copy the three houses and the vault into DIR, as of one moment, while all go on.
 
     What is copied: every event, how far each house had heard, the keys of the HTTP API (as digests)
     and the webhooks (with their secrets). Keep vault.keys.ndjson.gz apart, and a month at most: it
-    opens persons. Views are not copied: the logs make them again.
+    opens persons. Views are not copied: the logs make them again. --check proves one taken before.
 
     Example: cagette backup /srv/backups/2024-11-02
     """
-    with opened(Settings()) as home:
-        events = sum(house.log.head() for house in home.houses)
-        with progress("copying", events, unit="events") as bar:
-            manifest = taken(home, folder, bar.advance)
+    if check:
+        with progress("proving the files"):
+            manifest, _ = proved_backup(folder, None)
+    else:
+        manifest = _taken(folder)
     if as_json:
         shown({"folder": folder, **_said(manifest)})
         return
     out.print(f"{folder}: {_sized(manifest)}")
     for name, house in manifest.houses.items():
         out.print(f"  {name}: up to {house.head}, seal {house.seal or 'of nothing'}")
+
+
+def _taken(folder: Path) -> Manifest:
+    with opened(Settings()) as home:
+        events = sum(house.log.head() for house in home.houses)
+        with progress("copying", events, unit="events") as bar:
+            return taken(home, folder, bar.advance)
 
 
 def restore(

@@ -17,8 +17,8 @@ from services.gateway.api.desk import GatewayDesk
 from services.gateway.application import Gateway
 from services.training.api.desk import TrainingDesk
 from services.training.application import Training
+from shared.eventstore.failures import NotMigrated
 from shared.eventstore.lease import HomeBusy, Lease
-from shared.eventstore.log import NotMigrated
 from shared.eventstore.views import Views
 from shared.kernel.errors import Refusal
 from shared.messaging.house import House
@@ -133,7 +133,8 @@ class Home:
         self.keys.migrate()
         self.endpoints.migrate()
         self._migrate_vault()
-        self.billing_desk.publish(billing.tariff_from(), by=by)
+        if not self.billing_desk.has_tariff():
+            self.billing_desk.publish(billing.tariff_from(), by=by)
         self.api_key()
         self.caught_up()
 

@@ -8,6 +8,24 @@ import sqlalchemy.exc
 from shared.kernel.errors import Refusal
 
 
+class NotMigrated(Refusal):
+    """The tables of a house are missing or older than the code."""
+
+    name = "not-migrated"
+
+
+class WrittenByNewer(Refusal):
+    """The tables of a house were made by a newer version of the product."""
+
+    name = "written-by-newer-version"
+
+
+class UnsafeSetting(Refusal):
+    """A setting of the library under which events would be lost."""
+
+    name = "unsafe-setting"
+
+
 class DiskFull(Refusal):
     """There is no room left to write."""
 

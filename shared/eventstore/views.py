@@ -27,7 +27,8 @@ from sqlalchemy import (
     update,
 )
 
-from shared.eventstore.log import EventLog, NotMigrated
+from shared.eventstore.failures import NotMigrated
+from shared.eventstore.log import EventLog
 from shared.eventstore.postgres import CONNECT_SECONDS
 from shared.eventstore.postgres_schema import TAKE_TURNS
 from shared.eventstore.recorder import MAXIMUM
@@ -84,6 +85,8 @@ class Views:
         self._log = log
         self._views = views
         self.engine = engine
+        # one statement needs no transaction around it: on PostgreSQL that is two round trips
+        self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @property
     def log(self) -> EventLog:
@@ -150,7 +153,7 @@ class Views:
 
     def found(self, statement: Select[Any]) -> list[dict[str, Any]]:
         """What a query finds, a dict a row."""
-        with self.engine.connect() as connection:
+        with self._reads.connect() as connection:
             return [dict(row) for row in connection.execute(statement).mappings()]
 
     def rows(self, table: Table) -> list[tuple[Any, ...]]:

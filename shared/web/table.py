@@ -164,7 +164,7 @@ ON_THE_COMMAND_LINE: dict[str, Row] = {
     ),
     "no-tariff": Row(409, "No tariff is in force on that day.", "Publish one, or mind the day."),
     "tariff-rewritten": Row(
-        409, "A tariff in force does not change.", "Publish one from a later day."
+        409, "A tariff begins before the latest one.", "Let it begin on that day or later."
     ),
     "two-keys-already": Row(
         409, "A holder has two keys at most.", "Revoke the one not used any more."

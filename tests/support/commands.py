@@ -7,6 +7,7 @@ The process is forked from one that has imported everything: a second of every c
 import json
 import multiprocessing
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -32,7 +33,7 @@ def environment(home: Path, **settings: str) -> dict[str, str]:
 
 def run(home: Path, command: str, stdin: bytes = b"", **settings: str) -> Run:
     """Runs `cagette COMMAND` on a home."""
-    return ran(command.split(), environment(home, **settings), stdin)
+    return ran(shlex.split(command), environment(home, **settings), stdin)
 
 
 def ran(words: Sequence[str], env: dict[str, str], stdin: bytes = b"") -> Run:

@@ -41,7 +41,7 @@ def small_disk(server: LocalPostgres, megabytes: int) -> Iterator[Path]:
 
 
 def mounted(folder: Path, options: str) -> None:
-    """Mount it, or give it another size; only root may."""
+    """Mount it, or give it another size. Only root may, and not in every container."""
     done = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", options, "cagette", str(folder)],
         check=False,
@@ -49,7 +49,7 @@ def mounted(folder: Path, options: str) -> None:
         text=True,
     )
     if done.returncode:
-        missing(NotToBeHad(f"no small disk: run as root ({done.stderr.strip()})."))
+        pytest.skip(f"no small disk to be had here ({done.stderr.strip()})")
 
 
 @pytest.fixture

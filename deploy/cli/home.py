@@ -133,7 +133,8 @@ class Home:
         self.keys.migrate()
         self.endpoints.migrate()
         self._migrate_vault()
-        self.billing_desk.publish(billing.tariff_from(), by=by)
+        if not self.billing_desk.has_tariff():
+            self.billing_desk.publish(billing.tariff_from(), by=by)
         self.api_key()
         self.caught_up()
 

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from deploy.cli import (
     asking,
+    backups,
     bench,
     demo,
     exporting,
@@ -20,8 +21,10 @@ from deploy.cli import (
     serving,
     status,
     streams,
+    tariffs,
     telling,
     treaty,
+    verifying,
     webhooks,
 )
 from deploy.cli.output import refused
@@ -44,7 +47,10 @@ for commands in (
     asking,
     exporting,
     forgetting,
+    tariffs,
     operating,
+    verifying,
+    backups,
     status,
     parked,
     relaying,

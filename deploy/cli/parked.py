@@ -1,15 +1,29 @@
 """`cagette parked`: facts that a house could not take, and what waits behind them."""
 
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any
+
 import typer
 
 from deploy.cli import options
-from deploy.cli.home import opened
-from deploy.cli.output import answered, shown, table
-from shared.kernel.errors import NotValid
-from shared.messaging.parking import parked_facts
+from deploy.cli.home import Home, opened
+from deploy.cli.output import answered, out, shown, table
+from deploy.cli.serving import HouseName
+from shared.facts.envelope import Message
+from shared.kernel.errors import NotFound, NotValid
+from shared.messaging.house import House
+from shared.messaging.parking import ParkedFacts, done_about, parked_facts, parked_id
+from shared.messaging.releasing import ParkedDesk
 from shared.settings import Settings
 
-parked = typer.Typer(help="Facts that billing could not take, and what waits behind them.")
+parked = typer.Typer(help="Facts that a house could not take, and what waits behind them.")
+Key = Annotated[str, typer.Argument(metavar="SPEAKER/KEY", help="Like gateway/2045.")]
+At = Annotated[
+    HouseName | None, typer.Option("--house", help="Where it is parked, if in more than one.")
+]
+FactFile = Annotated[Path, typer.Option("--fact", help="Its value as it should have been: JSON.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -19,23 +33,78 @@ def register(app: typer.Typer) -> None:
 
 @parked.command("list")
 def list_(as_json: options.Json = False) -> None:
-    """List what is parked, by speaker and key, in the order in which it was told.
+    """List what is parked, by house, speaker and key, in the order in which it was told.
 
     Example: cagette parked list
     """
     with opened(Settings()) as home:
-        found = parked_facts(home.billing.log.begin())
+        found = [
+            {"house": house.name, **vars(fact)}
+            for house in home.houses
+            for fact in parked_facts(house.log.begin())
+        ]
     if as_json:
-        shown([vars(fact) for fact in found])
+        shown(found)
         return
-    header = ("speaker/key", "position", "type", "reason", "what is wrong")
-    table("parked", header, [tuple(vars(fact).values()) for fact in found])
+    header = ("house", "speaker/key", "position", "type", "reason", "what is wrong")
+    table("parked", header, [tuple(fact.values()) for fact in found])
+
+
+@parked.command()
+def show(key: Key, house: At = None, as_json: options.Json = False) -> None:
+    """Show what is parked of SPEAKER/KEY whole: values, reasons, what waits, what was done before.
+
+    Persons stay sealed.
+
+    Example: cagette parked show gateway/2045
+    """
+    with opened(Settings()) as home:
+        at = _house(home, key, house)
+        stream = parked_id(*_parts(key))
+        facts = at.log.begin().find(ParkedFacts, stream)
+        found = {
+            "house": at.name,
+            "key": key,
+            "stream": stream,
+            "waiting": [_whole(*each) for each in (facts.waiting.values() if facts else ())],
+            "done": [done._asdict() for done in done_about(at.log, stream)],
+        }
+    if as_json:
+        shown(found)
+    else:
+        _show(found)
+
+
+@parked.command()
+def fix(
+    key: Key,
+    fact: FactFile,
+    why: options.Why = None,
+    house: At = None,
+    by: options.By = options.SYSTEM,
+    dry_run: options.DryRun = False,
+    as_json: options.Json = False,
+) -> None:
+    """Take in the first fact of SPEAKER/KEY with the value in a file, and what waits behind it.
+
+    What cannot be taken in then is the first of what stays. The value as it came stays on record.
+
+    Example: cagette parked fix gateway/2045 --fact mended.json --why "baskets were missing"
+    """
+    speaker, name = _parts(key)
+    value, reason = fact.read_text("utf-8"), _said(why)
+    with opened(Settings()) as home:
+        desk = ParkedDesk(_house(home, key, house))
+        answer = desk.fix(speaker, name, value, by=by, why=reason, dry_run=dry_run)
+        home.caught_up()
+    answered(answer, f"{key} fixed and taken in", as_json=as_json, dry_run=dry_run)
 
 
 @parked.command()
 def replay(
-    key: str,
+    key: Key,
     why: options.Why = None,
+    house: At = None,
     by: options.By = options.SYSTEM,
     as_json: options.Json = False,
 ) -> None:
@@ -43,13 +112,14 @@ def replay(
 
     Example: cagette parked replay gateway/2045 --why "mended by 1.4"
     """
-    _release(key, by, why, drop=False, as_json=as_json)
+    _release(key, by, _said(why), house, drop=False, as_json=as_json)
 
 
 @parked.command()
 def drop(
-    key: str,
+    key: Key,
     why: options.Why = None,
+    house: At = None,
     by: options.By = options.SYSTEM,
     as_json: options.Json = False,
 ) -> None:
@@ -57,14 +127,72 @@ def drop(
 
     Example: cagette parked drop gateway/2045 --why "sent by mistake"
     """
-    _release(key, by, why, drop=True, as_json=as_json)
+    _release(key, by, _said(why), house, drop=True, as_json=as_json)
 
 
-def _release(key: str, by: str, why: str | None, *, drop: bool, as_json: bool) -> None:
-    speaker, _, name = key.partition("/")
-    if not why:
-        raise NotValid("Say --why: it is remembered.")
+def _release(
+    key: str, by: str, why: str, house: HouseName | None, *, drop: bool, as_json: bool
+) -> None:
+    speaker, name = _parts(key)
     with opened(Settings()) as home:
-        answer = home.billing_desk.release(speaker, name, by=by, why=why, drop=drop)
+        desk = ParkedDesk(_house(home, key, house))
+        answer = desk.release(speaker, name, by=by, why=why, drop=drop)
         home.caught_up()
     answered(answer, f"{key} {'dropped' if drop else 'taken in'}", as_json=as_json)
+
+
+def _parts(key: str) -> tuple[str, str]:
+    speaker, _, name = key.partition("/")
+    return speaker, name
+
+
+def _said(why: str | None) -> str:
+    if not why:
+        raise NotValid("Say --why: it is remembered.")
+    return why
+
+
+def _house(home: Home, key: str, chosen: HouseName | None) -> House[Any]:
+    """Where a key is parked; raises NotFound where nowhere, NotValid where it has to be said."""
+    found = [
+        house
+        for house in home.houses
+        if chosen in (None, house.name)
+        and any(fact.key == key for fact in parked_facts(house.log.begin()))
+    ]
+    if not found:
+        raise NotFound(f"Nothing of {key} is parked: see `cagette parked list`.")
+    if len(found) > 1:
+        names = " and ".join(house.name for house in found)
+        raise NotValid(f"{key} is parked at {names}: say --house.")
+    return found[0]
+
+
+def _whole(message: Message, reason: str, sentence: str) -> dict[str, Any]:
+    """A fact as it came, its value read as far as it can be."""
+    value: Any = message.value.decode("utf-8", "backslashreplace")
+    with suppress(ValueError):
+        value = json.loads(value)
+    return {
+        "position": message.position,
+        "type": message.type,
+        "told_at": message.time,
+        "reason": reason,
+        "sentence": sentence,
+        "value": value,
+    }
+
+
+def _show(found: dict[str, Any]) -> None:
+    out.print(f"[bold]{found['key']}[/] at {found['house']}, stream {found['stream']}")
+    for number, fact in enumerate(found["waiting"]):
+        place = f"{number} behind it" if number else "first"
+        for line in (
+            f"{place}: position {fact['position']}, {fact['type']}, told {fact['told_at']}",
+            f"  {fact['reason']}: {fact['sentence']}",
+            f"  {json.dumps(fact['value'], ensure_ascii=False)}",
+        ):
+            out.print(f"  {line}", highlight=False, markup=False)
+    for done in found["done"]:
+        line = f"{done['at']:%Y-%m-%d %H:%M} UTC, {done['what']} by {done['by']}: {done['why']}"
+        out.print(f"  {line}", highlight=False, markup=False)

@@ -40,8 +40,11 @@ def status(
     """Heads, positions heard, lag, what is parked, what is settled and closed; and webhooks.
 
     A house's lag in seconds is the age of the oldest fact that it did not hear yet. Exit code 1 if
-    anything is parked, Kafka away, or a webhook's endpoint gone or given up on; --watch never ends
-    by itself.
+    anything is parked, Kafka away, a view made by older code, or a webhook's endpoint gone or given
+    up on; --watch never ends by itself.
+
+    With --json also the versions: of the program, of each schema and of each view, as they are made
+    and as the code has them.
 
     Example: cagette status --watch
     """
@@ -63,7 +66,10 @@ def status(
 
 def status_of(home: Home) -> dict[str, dict[str, Any]]:
     """How every house stands, by its name."""
-    found = {house.name: _status(home, house) for house in home.houses}
+    found = {
+        house.name: _status(home, house) | {"views": _views(home, house.name)}
+        for house in home.houses
+    }
     found["gateway"]["webhooks"] = webhooks_status(home)
     books = Billing(home.billing.log.begin(), "").books()
     settled, closed = books.settled_until, books.closed_until
@@ -80,6 +86,12 @@ def wrong(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
             words.append(f"{name} cannot reach Kafka")
         if house["parked"]:
             words.append(f"{name} has parked facts: see `cagette parked list`")
+        words += [
+            f"view {name}.{view} was made by version {of['version']} of its code, this is "
+            f"{of['version_of_code']}: run `cagette replay views {name}.{view}`"
+            for view, of in house.get("views", {}).items()
+            if of["version"] != of["version_of_code"]
+        ]
     webhooks = found["gateway"]["webhooks"]
     if webhooks["gone"] or webhooks["given_up"]:
         words.append("webhooks are gone or given up: see `cagette webhooks list`")
@@ -106,6 +118,20 @@ def _status(home: Home, house: House[Any]) -> dict[str, Any]:
         "schema": house.log.recorder.schema_version(),
         "schema_of_code": SCHEMA_VERSION,
         "version": version("cagette-billing"),
+    }
+
+
+def _views(home: Home, house: str) -> dict[str, dict[str, int]]:
+    """Of each view how far it has read, and by which version of its code it was made."""
+    views = home.views[house]
+    made, positions = views.versions(), views.positions()
+    return {
+        name: {
+            "position": positions[name],
+            "version": made[name],
+            "version_of_code": view.version,
+        }
+        for name, view in views.by_name.items()
     }
 
 

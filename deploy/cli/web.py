@@ -3,12 +3,14 @@
 Apart from the commands, for it is half a second of imports that only `serve` and `demo` need.
 """
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
 import uvicorn
 from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
 
 from deploy.cli.clock import today
 from deploy.cli.delivering import delivering
@@ -20,8 +22,10 @@ from services.gateway.api.reads import EXAMPLES, reads
 from services.gateway.api.routes import routes
 from services.gateway.api.shown import Shown
 from services.training.api.routes import routes as training_routes
+from shared.facts import documents
+from shared.kernel.errors import NotValid
 from shared.settings import Settings
-from shared.web.app import create_app
+from shared.web.app import SCHEMAS, create_app
 from shared.web.keyring import Keyring
 from shared.web.limits import Limits
 from shared.web.server import ProblemProtocol
@@ -41,15 +45,28 @@ def run(home: Home, settings: Settings, *, training: bool = False, as_json: bool
         app = training_app(home, settings, key)
     else:
         app = web_app(home, settings, settings.key, told)
+    door = _bound(settings.host, settings.port)
     server = uvicorn.Server(configured(app, settings))
-    where = f"http://{settings.host}:{settings.port}"
+    where = f"http://{settings.host}:{door.getsockname()[1]}"
     source = "CAGETTE_KEY" if settings.key else str(home.folder / KEY_FILE)
     if as_json:
         shown({"url": where, "key_in": source})
     else:
         out.print(f"API and its page: [bold]{where}/docs[/] (key in {source}; Ctrl-C ends)")
     with _listening(home, told, server) if home.is_embedded else nullcontext():
-        server.run()
+        server.run(sockets=[door])
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """The socket to serve at. Raises NotValid where it cannot be had."""
+    try:
+        [family, *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server((host, port), family=family)
+    except OSError as reason:
+        raise NotValid(
+            f"Nothing can be served at {host}, port {port} ({reason.strerror}): "
+            "set CAGETTE_HOST and CAGETTE_PORT to what is free on this machine."
+        ) from reason
 
 
 def configured(app: FastAPI, settings: Settings) -> uvicorn.Config:
@@ -62,7 +79,7 @@ def configured(app: FastAPI, settings: Settings) -> uvicorn.Config:
 def web_app(home: Home, settings: Settings, key: str | None, told: threading.Event) -> FastAPI:
     """The gateway's HTTP app over a home: for the deployment's own `key`, and all given out."""
     shown = Shown(home.gateway, home.views["gateway"], home.gateway_desk.training, today)
-    return create_app(
+    app = create_app(
         "Cagette billing",
         [routes(home.gateway_desk, shown, told.set), reads(shown)],
         keys=Keyring(key, home.keys),
@@ -75,6 +92,8 @@ def web_app(home: Home, settings: Settings, key: str | None, told: threading.Eve
         ),
         examples=EXAMPLES,
     )
+    app.mount(SCHEMAS, StaticFiles(directory=documents.FOLDER / "schemas"))
+    return app
 
 
 def training_app(home: Home, settings: Settings, key: str) -> FastAPI:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from shared.eventstore.log import Work
 from shared.kernel.aggregate import Aggregate, Created, event
 from shared.kernel.answers import Answer
 from shared.kernel.ids import stable_id
@@ -87,3 +88,16 @@ class Ask:
     def cause(self) -> str:
         """What the events that it leads to carry as their cause."""
         return f"ask:{self.id}"
+
+
+def remember(ask: Ask, answer: Answer, work: Work) -> None:
+    """Write an ask down, in front of what it caused."""
+    made = Asked(
+        ask_id=ask.id,
+        use_case=ask.use_case,
+        arguments=ask.arguments,
+        by=ask.by,
+        heard=work.heard(),
+        answer=answer,
+    )
+    work.keep_first(made, ask.cause)

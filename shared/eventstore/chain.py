@@ -73,12 +73,13 @@ def unlinked(
         before, position = links[-1], found[-1][0]
 
 
-def broken(rows: Iterable[ChainedRow]) -> Iterator[str]:
-    """A sentence for every row at which the chain of a whole log breaks, in order.
+def broken(rows: Iterable[ChainedRow], before: bytes = START, position: int = 0) -> Iterator[str]:
+    """A sentence for every row at which the chain breaks behind a link, in order.
+
+    The rows are all that follow a position, at which the row with that link stands.
 
     What is cut off at the end breaks no chain: `verify` compares the end with what was read of it.
     """
-    before, position = START, 0
     following: Iterator[ChainedRow | None] = iter(joined(rows, (None,)))
     row = next(following)
     while row is not None:

@@ -47,6 +47,9 @@ class StorageDamaged(Refusal):
 OURS = (sqlite3.IntegrityError, eventsourcing.persistence.IntegrityError)
 """Conflicts, and errors of our own code: nothing that waiting would mend."""
 
+DISK_FULL = "53100"
+"""How PostgreSQL says it, in whatever language it speaks."""
+
 STORAGE_EXCEPTIONS: tuple[type[Exception], ...] = (
     sqlite3.DatabaseError,
     eventsourcing.persistence.DatabaseError,
@@ -67,6 +70,6 @@ def storage_refusal(error: Exception) -> Refusal | None:
         return StorageDamaged(f"The database is damaged ({what}): restore it from a backup.")
     if "readonly" in what or "unable to open" in what:
         return StorageAway(f"The database cannot be written ({what}): mind its folder's owner.")
-    if "disk is full" in what:
+    if "disk is full" in what or getattr(error.__cause__, "sqlstate", None) == DISK_FULL:
         return DiskFull("The disk is full: free some room and try again; nothing was half done.")
     return StorageAway(f"The database cannot be used ({what}): nothing was half done, try again.")

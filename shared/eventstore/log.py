@@ -9,7 +9,7 @@ from uuid import UUID
 from eventsourcing.application import Application
 from eventsourcing.persistence import JSONTranscoder, Mapper, MapperDeserialisationError
 
-from shared.eventstore.chain import ChainedRow, broken
+from shared.eventstore.chain import START, ChainedRow, broken
 from shared.eventstore.failures import NotMigrated, UnsafeSetting, WrittenByNewer
 from shared.eventstore.mapper import TypedMapper
 from shared.eventstore.recorder import MAXIMUM, SCHEMA_VERSION, LogRecorder, LogRow, Step, StreamRow
@@ -99,24 +99,23 @@ class EventLog(Application[UUID]):
         for _, stream, version, topic, state in self.rows():
             yield event(stream, version, topic, state)
 
-    def unreadable(self) -> Iterator[str]:
-        """A sentence for every event that the code of today cannot read."""
-        for position, stream, version, topic, state in self.rows():
+    def unreadable(self, after: int = 0) -> Iterator[str]:
+        """A sentence for every event after a position that the code of today cannot read."""
+        for position, stream, version, topic, state in self.rows(after=after):
             try:
                 self.mapper.event(stream, version, topic, state)
             except MapperDeserialisationError as reason:
                 yield f"event {position}: {reason}"
 
-    def broken(self) -> Iterator[str]:
-        """A sentence for every row at which the hash chain breaks."""
-        return broken(self._chained())
+    def broken(self, after: int = 0, link: bytes = START) -> Iterator[str]:
+        """A sentence for every row after a position, and its link, at which the chain breaks."""
+        return broken(self._chained(after), link, after)
 
     def seal(self) -> str:
         """The last link, in hexadecimal: it stands for the whole log. Empty for an empty one."""
         return "".join((row[-1] or b"").hex() for row in self.recorder.chained(self.head(), 1))
 
-    def _chained(self) -> Iterator[ChainedRow]:
-        position = 0
+    def _chained(self, position: int) -> Iterator[ChainedRow]:
         while page := self.recorder.chained(position + 1, PAGE):
             yield from (ChainedRow(*row) for row in page)
             position = page[-1][0]
@@ -126,12 +125,11 @@ class EventLog(Application[UUID]):
         for *_, state in self.rows():
             yield from pattern.findall(state)
 
-    def rows(self, until: int = MAXIMUM) -> Iterator[LogRow]:
-        """Every row as far as a position, in order."""
-        position = 0
-        while page := self.recorder.page(position + 1, until, PAGE):
+    def rows(self, until: int = MAXIMUM, after: int = 0) -> Iterator[LogRow]:
+        """Every row that follows a position, as far as another, in order."""
+        while page := self.recorder.page(after + 1, until, PAGE):
             yield from page
-            position = page[-1][0]
+            after = page[-1][0]
 
     def begin(self) -> "Work":
         """Start one transaction."""

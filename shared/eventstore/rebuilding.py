@@ -16,6 +16,7 @@ from shared.eventstore.views import (
     PAGE,
     POSITIONS,
     TAKE_TURNS_TO_WRITE,
+    VERSIONS,
     View,
     Views,
     rows_of,
@@ -90,6 +91,8 @@ class Rebuild:
                     connection.execute(delete(table).where(*same))
             rows = [(c.table, _named(c.table, c.should)) for c in changes if c.should]
             write_rows(connection, rows)
+            made = {"view": self._view.name, "version": self._view.version}
+            write_rows(connection, [(VERSIONS, made)])
             connection.commit()
             return changes
 

@@ -15,22 +15,24 @@ from sqlalchemy import (
     Column,
     Connection,
     Engine,
+    Integer,
     MetaData,
     Select,
     String,
     Table,
     create_engine,
     insert,
+    inspect,
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from shared.eventstore.failures import NotMigrated
 from shared.eventstore.log import EventLog
 from shared.eventstore.postgres import CONNECT_SECONDS
 from shared.eventstore.postgres_schema import TAKE_TURNS
 from shared.eventstore.recorder import MAXIMUM
+from shared.eventstore.upsert import Upsert
 from shared.kernel.aggregate import Remembered
 
 PAGE = 1_000
@@ -47,6 +49,13 @@ POSITIONS = Table(
     Column("view", String, primary_key=True),
     Column("position", BigInteger, nullable=False),
 )
+VERSIONS = Table(
+    "view_versions",
+    METADATA,
+    Column("view", String, primary_key=True),
+    Column("version", Integer, nullable=False),
+)
+"""By which version of its code each view was made from the beginning of the log."""
 
 
 class Snapshot(NamedTuple):
@@ -58,11 +67,15 @@ class Snapshot(NamedTuple):
 
 @dataclass(frozen=True)
 class View:
-    """One read model: its tables, and the rows that an event writes in them."""
+    """One read model: its tables, and the rows that an event writes in them.
+
+    Who changes what its rows mean raises its `version`: then it has to be made again.
+    """
 
     name: str
     tables: tuple[Table, ...]
     rows: Callable[[Remembered], Iterable[Row]]
+    version: int = 1
 
 
 class Views:
@@ -93,12 +106,24 @@ class Views:
     def migrate(self) -> None:
         """Create the tables that are missing; two that migrate at once wait for each other."""
         with migrating(self.engine) as connection:
-            for table in (POSITIONS, *self.tables):
+            for table in (POSITIONS, VERSIONS, *self.tables):
                 table.create(connection, checkfirst=True)
             known = set(connection.scalars(select(POSITIONS.c.view)))
+            made = set(connection.scalars(select(VERSIONS.c.view)))
             for view in self._views:
                 if view.name not in known:
                     connection.execute(insert(POSITIONS), {"view": view.name, "position": 0})
+                if view.name not in made:  # one that is older than this table was made by the first
+                    version = 1 if view.name in known else view.version
+                    row = {"view": view.name, "version": version}
+                    connection.execute(insert(VERSIONS), row)
+
+    def versions(self) -> dict[str, int]:
+        """By which version of its code each view was made; raises NotMigrated."""
+        with self.engine.connect() as connection:
+            if not inspect(connection).has_table(VERSIONS.name):
+                raise NotMigrated("Views have no versions yet: run `cagette migrate` first.")
+            return {row.view: row.version for row in connection.execute(select(VERSIONS))}
 
     def positions(self) -> dict[str, int]:
         """How far each view has read the log."""
@@ -201,14 +226,7 @@ def write_rows(connection: Connection, rows: Iterable[Row]) -> None:
         key = tuple(row[column.name] for column in table.primary_key)
         by_table.setdefault(table, {})[key] = row
     for table, latest in by_table.items():
-        on_postgres = connection.dialect.name == "postgresql"
-        statement = postgresql.insert(table) if on_postgres else sqlite.insert(table)
-        replaced = {column.name: statement.excluded[column.name] for column in table.columns}
-        keys = list(table.primary_key)
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=keys, set_=replaced),
-            list(latest.values()),
-        )
+        connection.execute(Upsert(table), list(latest.values()))
 
 
 def _move(connection: Connection, view: str, positions: Mapping[str, int], position: int) -> int:

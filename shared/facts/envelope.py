@@ -94,11 +94,14 @@ def received(
     try:
         position, time = int(words["ce_sequence"]), datetime.fromisoformat(words["ce_time"])
     except (KeyError, ValueError):
-        stranger = f"stranger-on-{speaker}"
+        stranger = f"{STRANGER}{speaker}"
         kind = words.get("ce_type", "")
         return Message(stranger, offset + 1, kind, name, EPOCH, value or b"", partition)
     return Message(speaker, position, words.get("ce_type", ""), name, time, value or b"", partition)
 
+
+STRANGER = "stranger-on-"
+"""Before the name of a speaker: who told something on its topic, and is not the speaker."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -109,9 +112,12 @@ def opened(message: Message) -> Fact:
     if fact is None or fact.speaker != message.speaker:
         raise UnknownFact(f"{message.speaker} tells no fact {message.type!r}.")
     try:
-        return fact.model_validate_json(message.value)
+        found = fact.model_validate_json(message.value)
     except ValidationError as reason:
         raise MalformedFact(f"Not a {message.type}: {_named(reason)}.") from reason
+    if found.key != message.key:
+        raise MalformedFact(f"It came under the key {message.key!r}, and is not of that key.")
+    return found
 
 
 def _named(reason: ValidationError) -> str:

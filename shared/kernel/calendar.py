@@ -49,6 +49,12 @@ def monday_on_or_after(day: date) -> date:
     return day + timedelta(days=-day.weekday() % 7)
 
 
+def first_open_monday(settled_until: date, closed_until: Month) -> date:
+    """The first Monday after those settled that is not in a month closed."""
+    opens = monday_on_or_after(first_day(next_month(closed_until)))
+    return max(opens, settled_until + timedelta(days=7))
+
+
 def months_later(day: date, months: int) -> date:
     """The same day some months later; a day that month lacks becomes its last one.
 

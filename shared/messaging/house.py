@@ -5,17 +5,18 @@ positions heard are written together or not at all.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
-from shared.eventstore.asks import Ask, Asked
+from shared.eventstore.asks import Ask, Asked, remember
 from shared.eventstore.lease import Lease
 from shared.eventstore.log import EventLog, Work
 from shared.eventstore.recorder import Step
 from shared.facts.envelope import Message, Poison, enveloped, opened
 from shared.kernel.aggregate import Aggregate
-from shared.kernel.answers import Answer, Result
-from shared.kernel.errors import KeyReused, NotFound
+from shared.kernel.answers import Answer
+from shared.kernel.errors import KeyReused
 from shared.messaging.chronicle import kept
 from shared.messaging.parking import ParkedFacts, parked_id, parked_keys
 from shared.messaging.rules import Policies, Publishing
@@ -75,9 +76,13 @@ class House(Generic[App]):
                 return _same_again(earlier, ask), True
             answer = use_case(self._application(work, ask.cause))
             if not dry_run and (work.kept or ask.key):
-                _remember(ask, answer, work)
+                remember(ask, answer, work)
                 work.commit()
             return answer, False
+
+    def still(self) -> AbstractContextManager[None]:
+        """Hold every writer of this house meanwhile; raises HomeBusy when patience ends."""
+        return self._lease.held()
 
     def answered(self, ask: Ask) -> Answer | None:
         """What an ask with this key was answered before, if any; refuses one of other content."""
@@ -102,26 +107,6 @@ class House(Generic[App]):
         except Poison as reason:
             poison = reason
             self._hear([message], lambda work, m, _: _park(work, m, poison))
-
-    def release(self, ask: Ask, speaker: str, key: str, *, why: str, drop: bool) -> Answer:
-        """Take what is parked of a speaker and key in again, in order, or `drop` it.
-
-        Raises NotFound, and Poison if one still cannot be taken: then all of them stay parked.
-        """
-        with self._lease.held():
-            work = self.log.begin()
-            parked = work.find(ParkedFacts, parked_id(speaker, key))
-            if parked is None or not parked.waiting:
-                raise NotFound(f"Nothing of {speaker}/{key} is parked at {self.name}.")
-            messages = [message for message, _, _ in parked.waiting.values()]
-            parked.release(by=ask.by, why=why, dropped=drop)
-            work.keep((parked,), ask.cause)
-            for message in () if drop else messages:
-                self._follow(work, message)
-            answer = Answer(Result.UPDATED, figures={"facts": len(messages)})
-            _remember(ask, answer, work)
-            work.commit()
-            return answer
 
     def _hear(
         self, messages: Sequence[Message], take: Callable[[Work, Message, set[str]], None]
@@ -156,9 +141,10 @@ class House(Generic[App]):
         if f"{message.speaker}/{message.key}" in parked:
             _park(work, message, None)
         else:
-            self._follow(work, message)
+            self.follow(work, message)
 
-    def _follow(self, work: Work, message: Message) -> None:
+    def follow(self, work: Work, message: Message) -> None:
+        """Do what follows from a fact; raises Poison for what is none."""
         fact = opened(message)
         if self._chronicles:
             work.keep((kept(message),), message.cause)
@@ -196,19 +182,6 @@ class House(Generic[App]):
             if fact:
                 messages.append(enveloped(fact, reached, event.timestamp))
         return messages, reached
-
-
-def _remember(ask: Ask, answer: Answer, work: Work) -> None:
-    """Write an ask down, in front of what it caused."""
-    made = Asked(
-        ask_id=ask.id,
-        use_case=ask.use_case,
-        arguments=ask.arguments,
-        by=ask.by,
-        heard=work.heard(),
-        answer=answer,
-    )
-    work.keep_first(made, ask.cause)
 
 
 def _same_again(earlier: Asked, ask: Ask) -> Answer:

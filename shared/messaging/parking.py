@@ -4,10 +4,14 @@ Later facts of the same key wait behind a parked one, so that their order holds.
 logged and skipped.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
-from shared.eventstore.log import Work
+from shared.eventstore.log import EventLog, Work
+from shared.eventstore.recorder import MAXIMUM
 from shared.facts.envelope import Message, Poison
 from shared.kernel.aggregate import Aggregate, Created, event
 from shared.kernel.ids import stable_id
@@ -53,6 +57,27 @@ class ParkedFacts(Aggregate):
         why: str
         dropped: bool
 
+    class Fixed(Aggregate.Event):
+        """Somebody gave the first of them another content and said why; so it could be taken in.
+
+        `message` is as it was taken in; as it came, it stands where it was parked. `taken` are the
+        positions that were taken in: its own, and those of what waited behind it.
+        """
+
+        TOPIC = "parked.fixed"
+        by: str
+        why: str
+        message: Message
+        taken: tuple[int, ...]
+
+    class Refused(Aggregate.Event):
+        """What had waited is the first now, and cannot be taken in itself."""
+
+        TOPIC = "parked.refused"
+        position: int
+        reason: str
+        sentence: str
+
     @event(Opened)
     def __init__(self, speaker: str, key: str) -> None:
         self.speaker = speaker
@@ -74,6 +99,14 @@ class ParkedFacts(Aggregate):
         """Let all of them go, to be taken in again or dropped."""
         self._released(by, why, dropped)
 
+    def fix(self, message: Message, taken: tuple[int, ...], *, by: str, why: str) -> None:
+        """Let the first go with another content, and so many that waited behind it."""
+        self._fixed(by, why, message, taken)
+
+    def refuse(self, position: int, poison: Poison) -> None:
+        """Say why what waited cannot be taken in itself."""
+        self._refused(position, poison.name, poison.sentence)
+
     @event(Parked)
     def _parked(self, message: Message, reason: str, sentence: str) -> None:
         self.waiting[message.position] = (message, reason, sentence)
@@ -81,6 +114,14 @@ class ParkedFacts(Aggregate):
     @event(Released)
     def _released(self, by: str, why: str, dropped: bool) -> None:
         self.waiting = {}
+
+    @event(Fixed)
+    def _fixed(self, by: str, why: str, message: Message, taken: tuple[int, ...]) -> None:
+        self.waiting = {at: each for at, each in self.waiting.items() if at not in taken}
+
+    @event(Refused)
+    def _refused(self, position: int, reason: str, sentence: str) -> None:
+        self.waiting[position] = (self.waiting[position][0], reason, sentence)
 
 
 def parked_keys(work: Work) -> dict[str, int]:
@@ -113,3 +154,30 @@ def parked_facts(work: Work) -> list[ParkedFact]:
         for position, (message, reason, sentence) in (facts.waiting if facts else {}).items():
             found.append(ParkedFact(name, position, message.type, reason, sentence))
     return found
+
+
+class Done(NamedTuple):
+    """What somebody did about what was parked of a key, and to which positions."""
+
+    at: datetime
+    what: str
+    by: str
+    why: str
+    positions: tuple[int, ...]
+
+
+def done_about(log: EventLog, stream: UUID) -> Iterator[Done]:
+    """What was done about one speaker and key by now, in order."""
+    waiting: list[int] = []
+    for row in log.recorder.stream(stream, 0, MAXIMUM):
+        happened = log.mapper.event(stream, *row)
+        at = happened.timestamp
+        if isinstance(happened, ParkedFacts.Parked):
+            waiting.append(happened.message.position)
+        elif isinstance(happened, ParkedFacts.Released):
+            what = "dropped" if happened.dropped else "taken in"
+            yield Done(at, what, happened.by, happened.why, tuple(waiting))
+            waiting = []
+        elif isinstance(happened, ParkedFacts.Fixed):
+            yield Done(at, "fixed", happened.by, happened.why, happened.taken)
+            waiting = [position for position in waiting if position not in happened.taken]

@@ -4,7 +4,8 @@ A destroyed key leaves its name, when, by whom and why; the name is never given 
 """
 
 import secrets
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,10 @@ class Keys:
 
         A name that never had a key will never get one.
         """
-        insert = self._insert(name=name, key=None, destroyed_at=at, destroyed_by=by, why=why)
+        return self._destroyed(name=name, destroyed_at=at, destroyed_by=by, why=why)
+
+    def _destroyed(self, **who_and_why: Any) -> bool:
+        insert = self._insert(key=None, **who_and_why)
         fields = ("key", "destroyed_at", "destroyed_by", "why")
         statement = insert.on_conflict_do_update(
             index_elements=[KEYS.c.name],
@@ -99,6 +103,26 @@ class Keys:
         if self._is_postgres:
             self._leave_no_old_row()
         return changed
+
+    def copied(self) -> list[tuple[Any, ...]]:
+        """Every row, for a copy that is kept apart; instants in UTC."""
+        with self._engine.begin() as connection:
+            rows = [row._asdict() for row in connection.execute(select(KEYS).order_by(KEYS.c.name))]
+        for row in rows:
+            at: datetime | None = row["destroyed_at"]
+            row["destroyed_at"] = at and at.replace(tzinfo=at.tzinfo or UTC)
+        return [tuple(row.values()) for row in rows]
+
+    def take_in(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Take in the rows of a copy. A known key stays; one destroyed here or there is gone."""
+        for row in rows:
+            named = dict(zip(KEYS.columns.keys(), row, strict=True))
+            if named["key"] is None:
+                del named["key"]
+                self._destroyed(**named)
+                continue
+            with self._engine.begin() as connection:
+                connection.execute(self._insert(**named).on_conflict_do_nothing())
 
     def _insert(self, **values: Any) -> postgresql.Insert | sqlite.Insert:
         insert = postgresql.insert if self._is_postgres else sqlite.insert

@@ -24,7 +24,8 @@ from shared.web.refusals import BadRequest, InternalError, MethodNotAllowed
 from shared.web.table import AT_THE_DOOR, markdown
 
 HEALTH = "/livez"
-DOCUMENTATION = ("/docs", "/openapi.json", "/static-offline-docs")
+SCHEMAS = "/schemas"
+DOCUMENTATION = ("/docs", "/openapi.json", "/static-offline-docs", SCHEMAS)
 
 TELLS, READS, TRAININGS = "what the marketplace tells", "what the marketplace reads", "trainings"
 TAGS = {
@@ -145,7 +146,8 @@ async def _http(request: Request, reason: Exception) -> Any:
 def _methods(request: Request) -> list[str]:
     path = request.url.path
     offered = (methods for regex, methods in request.app.state.offered if regex.match(path))
-    return sorted({method for methods in offered for method in methods or ()})
+    methods = {method for methods in offered for method in methods or ()}
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)
 
 
 async def _storage(_: Request, error: Exception) -> Any:

@@ -39,7 +39,12 @@ class Gate:
         self._below = tuple(f"{path}/" for path in open_to_all)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on with its caller, or refuse it."""
+        """Pass a request on with its caller, or refuse it.
+
+        HEAD is GET of which the server leaves the body out.
+        """
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
         if scope["type"] != "http" or self._is_open(scope["path"]):
             await self._app(scope, receive, send)
             return

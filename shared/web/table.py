@@ -164,7 +164,7 @@ ON_THE_COMMAND_LINE: dict[str, Row] = {
     ),
     "no-tariff": Row(409, "No tariff is in force on that day.", "Publish one, or mind the day."),
     "tariff-rewritten": Row(
-        409, "A tariff in force does not change.", "Publish one from a later day."
+        409, "A tariff begins before the latest one.", "Let it begin on that day or later."
     ),
     "two-keys-already": Row(
         409, "A holder has two keys at most.", "Revoke the one not used any more."
@@ -195,6 +195,12 @@ ON_THE_COMMAND_LINE: dict[str, Row] = {
     ),
     "vault-missing": Row(
         503, "The keys of sealed persons are gone.", "Restore the vault from its last copy."
+    ),
+    "not-empty": Row(
+        409, "Something stands already where a whole is put.", "Take the new place it names."
+    ),
+    "backup-damaged": Row(
+        422, "A backup is not the one that was written.", "Take another copy of it, or one before."
     ),
     "file-refused": Row(422, "A file cannot be read or written.", "Mind its name and its owner."),
     "file-damaged": Row(

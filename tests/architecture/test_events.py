@@ -27,10 +27,10 @@ from services.billing.main import tariff_from
 from shared.eventstore.log import EventLog, Work
 from shared.eventstore.mapper import TypedMapper, class_version, stored_shape
 from shared.eventstore.sqlite import SQLiteLogRecorder
-from shared.facts.envelope import EPOCH, Message
 from shared.kernel.aggregate import Aggregate, Created, Remembered, event
 from tests.support import notices as n
 from tests.support.hard_season import hard_season
+from tests.support.poison import parked_dropped_and_fixed
 from tests.support.recount import steps_of
 from tests.support.world import World, world
 
@@ -91,10 +91,7 @@ def rare_things(told: World) -> None:
     conditions = dataclasses.replace(tariff.conditions, completed_months=12)
     later = dataclasses.replace(tariff, from_on=date(2026, 1, 1), conditions=conditions)
     told.home.billing_desk.publish(later, by="test")
-    position = told.home.gateway.log.head() + 1
-    sales = "cagette.gateway.SalesValidated.v1"
-    told.home.billing.hear([Message("gateway", position, sales, "2045", EPOCH, b"{}")])
-    told.home.billing_desk.release("gateway", "2045", by="test", why="a test", drop=True)
+    parked_dropped_and_fixed(told)
     told.home.gateway_desk.forget("2045", by="test", why="a test")
     told.home.caught_up()
 

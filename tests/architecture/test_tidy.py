@@ -25,7 +25,7 @@ PURE_LIBRARY = {
 
 LAYOUT = re.compile(
     r"""
-    deploy/(__init__|(bench|cli|client|local|sandbox|subscriber)/\w+)
+    deploy/(__init__|(backup|bench|cli|client|local|sandbox|subscriber)/\w+)
     | services/(__init__|(billing|gateway|training)/(
           __init__ | main | application | publishing
         | (domain|use_cases|views|adapters|api)/\w+
@@ -33,7 +33,8 @@ LAYOUT = re.compile(
       ))
     | shared/(__init__|settings|(kernel|facts|asks|eventstore|messaging|vault|web)/\w+)
     | tests/(__init__|conftest
-        | (architecture|journeys|reliability|support|billing|gateway|training|shared|deploy)/[\w/]+)
+        | (architecture|journeys|reliability|simulation|support)/[\w/]+
+        | (billing|gateway|training|shared|deploy)/[\w/]+)
     """,
     re.VERBOSE,
 )

@@ -8,6 +8,7 @@ from services.billing.use_cases.forgetting import StillUnfinished
 from services.billing.views.documents import DOCUMENTS
 from shared.facts.envelope import Message
 from shared.kernel.answers import Result
+from shared.messaging.releasing import ParkedDesk
 from shared.vault.vault import documents_key
 from tests.billing.test_documents import NOVEMBER, numbers, on_site, page_of
 from tests.support.notices import distribution, market, producer, unvalidation
@@ -87,7 +88,8 @@ def test_what_is_parked_of_him_is_taken_in_first(cagette: World) -> None:
     position = cagette.home.gateway.log.head() + 1
     cagette.home.billing.hear([Message("gateway", position, kind, "2045", at, b"{}")])
     refused(cagette, "2045", "take in or drop what is parked of gateway/2045")
-    cagette.home.billing_desk.release("gateway", "2045", by="test", why="a test", drop=True)
+    desk = ParkedDesk(cagette.home.billing)
+    desk.release("gateway", "2045", by="test", why="a test", drop=True)
     assert cagette.forget().result is Result.UPDATED
 
 

@@ -4,14 +4,17 @@ import json
 import signal
 import subprocess
 import time
+from dataclasses import replace
 
 from deploy.cli.clock import now
 from deploy.cli.status import status_of, wrong
 from services.gateway.api.imports import import_lines
+from shared.eventstore.rebuilding import Rebuild
 from shared.eventstore.recorder import SCHEMA_VERSION
+from shared.eventstore.views import VERSIONS, Views
 from shared.facts.envelope import Message
 from tests.support import notices
-from tests.support.commands import PROGRAM, environment, run
+from tests.support.commands import PROGRAM, environment, refused, run
 from tests.support.world import World
 
 
@@ -64,3 +67,29 @@ def test_a_watch_goes_on_until_it_is_interrupted(cagette: World) -> None:
     watching.communicate(timeout=30)
     assert [list(each) for each in shown] == [["gateway", "training", "billing"]] * 2
     assert watching.returncode == 130
+
+
+def test_a_view_made_by_older_code_is_named_until_it_is_made_again(cagette: World) -> None:
+    cagette.told(notices.market(), notices.producer(), notices.distribution())
+    views = cagette.home.views["billing"]
+    fees = status_of(cagette.home)["billing"]["views"]["fees"]
+    assert fees == {"position": views.log.head(), "version": 1, "version_of_code": 1}
+    newer = replace(views.by_name["fees"], version=2)
+    with_newer = Views(views.log, (newer,), views.engine)
+    with_newer.migrate()  # as an upgrade does: what is there was made by the older code still
+    home = replace(cagette.home, views={**cagette.home.views, "billing": with_newer})
+    (said,) = wrong(status_of(home))
+    assert said.startswith("view billing.fees was made by version 1 of its code, this is 2: ")
+    assert "`cagette replay views billing.fees`" in said
+    rebuild = Rebuild(with_newer, newer)
+    rebuild.switch()
+    rebuild.close()
+    assert wrong(status_of(home)) == []
+
+
+def test_a_home_from_before_views_had_versions_is_told_to_migrate(cagette: World) -> None:
+    with cagette.home.views["billing"].engine.begin() as connection:
+        VERSIONS.drop(connection)
+    refused(run(cagette.home.folder, "status"), "not-migrated", "cagette migrate")
+    assert run(cagette.home.folder, "migrate").returncode == 0
+    assert status_of(cagette.home)["billing"]["views"]["fees"]["version"] == 1

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.billing.test_documents import on_site
-from tests.support.commands import answered, run
+from tests.support.commands import answered, refused, run
 from tests.support.notices import distribution, producer, session
 from tests.support.world import world
 
@@ -57,3 +57,32 @@ def test_the_heads_of_a_log_stay_the_same_until_something_is_added(home: Path) -
     changed = answered(home, "verify")["heads"]
     assert changed["gateway"] != before["heads"]["gateway"]
     assert changed["training"] == before["heads"]["training"]
+
+
+def test_from_a_position_only_what_follows_is_looked_at_and_the_rest_is_named(home: Path) -> None:
+    heads = answered(home, "verify")["heads"]
+    change = "UPDATE stored_events SET state = CAST(replace(state, '2', '3') AS BLOB)"
+    by_hand(home, "billing", f"{change} WHERE position = 6")
+    assert "billing: position 6 (" in violations(home)[0]
+    later = answered(home, "verify --from billing:7")
+    assert later["violations"] == []
+    assert later["unseen"] == ["billing up to 7", "amounts", "views", "persons"]
+    assert answered(home, "verify --from billing:6")["violations"] == []
+    said = run(home, "verify --from 2")
+    assert (said.returncode, b"billing: position 6 (" in said.stdout) == (1, True)
+    by_hand(home, "gateway", f"{change} WHERE position = 1")
+    told = run(home, "verify --from billing:7 --from gateway:1").stdout.decode()
+    assert "not looked at: gateway up to 1, billing up to 7, amounts, views, persons" in told
+    seal = heads["gateway"]
+    head = answered(home, "verify --from 9999")["heads"]["gateway"]
+    assert answered(home, f"verify --from billing:7 --from gateway:9999:{seal}")["unseen"]
+    assert head == seal
+    refused(run(home, "verify --from training"), "not-valid", "billing:4711:SEAL")
+
+
+def test_a_log_that_was_written_anew_has_another_seal_than_the_one_that_was_kept(
+    home: Path,
+) -> None:
+    done = run(home, f"verify --from training:9999:{'0' * 64}")
+    assert done.returncode == 1
+    assert b"training: at 9999 it had another seal than now: what stands before was" in done.stdout

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import httpx2 as httpx
 import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
@@ -15,6 +16,7 @@ from services.billing.views.fees import FEES
 from shared.settings import Settings
 from tests.support import notices
 from tests.support.notices import Notice
+from tests.support.served import served
 from tests.support.world import World
 
 KEY = "the-key-of-this-home"
@@ -41,8 +43,8 @@ class Door:
     def __init__(self, world: World) -> None:
         self.world = world
         self.woken = threading.Event()
-        app = web_app(world.home, Settings(home=world.home.folder), KEY, self.woken)
-        self.http = TestClient(app, headers={"Authorization": f"Bearer {KEY}"})
+        self.app = web_app(world.home, Settings(home=world.home.folder), KEY, self.woken)
+        self.http = TestClient(self.app, headers={"Authorization": f"Bearer {KEY}"})
 
     def tell(self, notice: Notice, **headers: str) -> Response:
         """The call that a notice stands for; `Idempotency_Key="k"` is a header."""
@@ -334,6 +336,7 @@ def test_the_documentation_loads_nothing_from_another_host(door: Door) -> None:
         ("PUT", "/v1/distributions/D1/unvalidation", "POST"),
         ("PUT", "/v1/imports", "POST"),
         ("POST", "/livez", "GET"),
+        ("POST", "/v1/producers", "HEAD"),
     ],
 )
 def test_a_method_that_a_path_does_not_offer_is_refused_naming_those_it_does(
@@ -342,6 +345,17 @@ def test_a_method_that_a_path_does_not_offer_is_refused_naming_those_it_does(
     response = door.http.request(method, path)
     refused(response, 405, "method-not-allowed")
     assert allowed in re.split(r",\s*", response.headers["Allow"])
+
+
+def test_head_is_get_without_the_body(door: Door) -> None:
+    with served(door.app) as port:
+        url = f"http://127.0.0.1:{port}"
+        headers = dict(door.http.headers)
+        for path in ("/livez", "/v1/producers", "/v1/nowhere", "/v1/imports"):
+            head = httpx.head(f"{url}{path}", headers=headers)
+            get = httpx.get(f"{url}{path}", headers=headers)
+            assert (head.status_code, head.content) == (get.status_code, b"")
+            assert head.headers["Content-Length"] == str(len(get.content))
 
 
 @pytest.mark.parametrize("path", ["/", "/v1", "/v1/nowhere", "/v2/producers/2045"])

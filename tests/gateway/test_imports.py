@@ -142,6 +142,17 @@ def test_a_bad_line_is_reported_with_its_number_and_the_rest_is_done(door: Door,
         assert [error["pointer"] for error in result["errors"]] == [pointer]
 
 
+def test_a_refused_line_is_named_as_far_as_it_names_itself(door: Door) -> None:
+    lines = [bad(joined=1), bad(id="a b"), bad(kind="product"), b"[]"]
+    results = imported(door, lines)
+    assert [(result["kind"], result["id"]) for result in results] == [
+        ("producer", "2045"),
+        ("producer", None),
+        (None, "2045"),
+        (None, None),
+    ]
+
+
 def test_one_bad_line_in_ten_thousand_is_reported_and_all_the_others_are_done(door: Door) -> None:
     lines = [line(notices.producer(seq=5))]
     lines += [line(notices.producer(seq=5 - n % 2)).ljust(450) for n in range(9_998)]

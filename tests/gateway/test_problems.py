@@ -7,7 +7,6 @@ import json
 import socket
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -125,8 +124,9 @@ def one_too_many(door: Door) -> Response:
             target=http.put, args=("/v1/markets/1",), kwargs={"json": MARKET["body"]}
         )
         first.start()
-        time.sleep(0.3)
         second = http.get("/v1/held")
+        while second.is_success and first.is_alive():
+            second = http.get("/v1/held")
         assert http.get("/livez").status_code == 200
         first.join()
     assert http.get("/v1/held").status_code == 200

@@ -182,6 +182,26 @@ def test_a_put_answers_what_it_is_expected_to_be_billed_then_what_it_was(cagette
     assert again == {"result": "unchanged", "producers": [{**expected, "provisional": False}]}
 
 
+def test_a_put_expects_what_is_closed_to_take_nothing_more(cagette: World) -> None:
+    cagette.told(notices.producer(), notices.market(), notices.distribution())
+    cagette.payout("2024-10-07")
+    cagette.home.caught_up()
+    client = web_client(cagette)
+    body = notices.distribution(sales={"2045": 10_000})["body"]
+    [figures] = client.put("/distributions/D2", json=body).json()["producers"]
+    assert (figures["monday"], figures["month"]) == ("2024-10-14", "2024-10")
+    cagette.close("2024-10")
+    cagette.home.caught_up()
+    on_site = {**body, "payment_mode": "ON_SITE"}
+    [online] = client.put("/distributions/D3", json=body).json()["producers"]
+    [invoiced] = client.put("/distributions/D4", json=on_site).json()["producers"]
+    assert (online["monday"], online["month"]) == ("2024-11-04", "2024-11")
+    assert (invoiced["monday"], invoiced["month"]) == (None, "2024-11")
+    cagette.home.caught_up()
+    [billed] = client.put("/distributions/D3", json=body).json()["producers"]
+    assert billed == {**online, "provisional": False}
+
+
 def test_figures_of_a_validation_that_was_superseded_stay_provisional(cagette: World) -> None:
     cagette.told(notices.producer(), notices.market())
     first, second = (notices.distribution(sales={"2045": 100 * n}, validation_no=n) for n in (1, 2))
@@ -238,6 +258,25 @@ def test_what_was_paid_and_is_not_owed_is_held(cagette: World) -> None:
     assert (held["id"], held["waiting_for"]) == ("D1", ["cash_mismatch"])
 
 
+def test_what_does_not_match_is_held_while_an_earlier_telling_stands(cagette: World) -> None:
+    cagette.told(notices.producer(), notices.market(), notices.distribution(sales={"2045": 100}))
+    wrong = notices.distribution(sales={"2045": 200}, validation_no=2)
+    wrong["body"]["control"]["payments_cents"] = 90
+    wrong["body"]["baskets"][0]["payments"] = [
+        {"payment_id": "p", "type": "stripe", "amount_cents": 90}
+    ]
+    assert read(cagette, "/held")["held"] == []
+    cagette.told(wrong)
+    [held] = read(cagette, "/held")["held"]
+    assert (held["id"], held["waiting_for"]) == ("D1", ["cash_mismatch"])
+    [listed] = read(cagette, "/distributions")["distributions"]
+    assert (listed["validation_no"], listed["held"]) == (2, "cash_mismatch")
+    cagette.told(notices.distribution(sales={"2045": 200}, validation_no=3))
+    assert read(cagette, "/held")["held"] == []
+    [listed] = read(cagette, "/distributions")["distributions"]
+    assert (listed["validation_no"], listed["held"]) == (3, None)
+
+
 def test_lists_come_in_pages_that_follow_each_other_without_a_gap(cagette: World) -> None:
     ids = [f"P{n:02d}" for n in range(7)]
     cagette.told(*[notices.producer(id_) for id_ in reversed(ids)])
@@ -278,6 +317,9 @@ def test_the_feed_tells_all_three_houses_in_the_order_in_which_the_gateway_heard
         "/cagette/training",
         "/cagette/billing",
     }
+    for schema in {event["dataschema"] for event in events}:
+        answer = web_client(cagette).get(f"http://testserver{schema}")
+        assert answer.json()["$id"] == schema
     ids = [event["id"] for event in events]
     assert len(ids) == len(set(ids))
     for house in ("gateway", "training", "billing"):

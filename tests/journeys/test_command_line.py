@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import shutil
+import socket
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -337,3 +338,7 @@ def test_a_slip_of_the_pen_in_a_day_or_a_setting_is_refused_in_words(at: Stage) 
     half = run(home, "status", CAGETTE_KAFKA_BOOTSTRAP="127.0.0.1:9092")
     refused(half, "not-valid", "CAGETTE_DATABASE_URL", "set both")
     refused(run(home, "serve", CAGETTE_PORT="99999"), "not-valid", "65535")
+    with socket.create_server(("127.0.0.1", 0)) as others:
+        taken = str(others.getsockname()[1])
+        refused(run(home, "serve", CAGETTE_PORT=taken), "not-valid", taken, "CAGETTE_PORT")
+    refused(run(home, "serve", CAGETTE_HOST="192.0.2.1"), "not-valid", "CAGETTE_HOST")

@@ -13,6 +13,7 @@ from shared.eventstore.asks import Asked
 from shared.facts.envelope import Message, UnknownFact
 from shared.kernel.errors import KeyReused
 from shared.messaging.parking import ParkedFacts, parked_keys
+from shared.messaging.releasing import ParkedDesk
 from tests.support.notices import (
     Notice,
     completion,
@@ -104,7 +105,7 @@ def test_later_facts_of_a_parked_stream_wait_and_those_of_others_do_not(cagette:
 
 def release(cagette: World, *, drop: bool) -> int:
     """Release what is parked of producer 1; how many facts."""
-    desk = cagette.home.billing_desk
+    desk = ParkedDesk(cagette.home.billing)
     return desk.release("gateway", "1", by="ops", why="a test", drop=drop).figures["facts"]
 
 

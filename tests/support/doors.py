@@ -1,7 +1,6 @@
 """A gateway and a training that know of each other only what goes over real HTTP; no broker."""
 
 import os
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -10,15 +9,15 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import httpx2 as httpx
-import uvicorn
-from fastapi import FastAPI
 
 from deploy.cli.web import training_app, web_app
 from deploy.local.processes import answers, free_port
 from services.gateway.adapters.training import HttpTraining
 from services.gateway.api.desk import GatewayDesk
 from shared.settings import Settings
-from tests.support.processes import CAGETTE, KEY, wait_until
+from tests.support.commands import Started
+from tests.support.processes import KEY, wait_until
+from tests.support.served import served
 from tests.support.world import World, world
 
 
@@ -42,8 +41,13 @@ def two_doors(folder: Path) -> Iterator[TwoDoors]:
     """Both doors open."""
     with world(folder / "training") as training, world(folder / "gateway") as gateway:
         app = training_app(training.home, Settings(home=training.home.folder), KEY)
-        with served(app) as url, asked_at(url) as asked, behind(gateway, asked) as http:
-            yield TwoDoors(gateway, training, asked, url, http)
+        with served(app) as port, asked_at(at(port)) as asked, behind(gateway, asked) as http:
+            yield TwoDoors(gateway, training, asked, at(port), http)
+
+
+def at(port: int) -> str:
+    """The URL of what is served at a port."""
+    return f"http://127.0.0.1:{port}"
 
 
 @contextmanager
@@ -61,23 +65,11 @@ def behind(gateway: World, training: HttpTraining) -> Iterator[httpx.Client]:
     )
     app = web_app(home, Settings(home=home.folder), KEY, threading.Event())
     headers = {"Authorization": f"Bearer {KEY}"}
-    with served(app) as url, httpx.Client(base_url=url, headers=headers, timeout=30) as client:
+    with (
+        served(app) as port,
+        httpx.Client(base_url=at(port), headers=headers, timeout=30) as client,
+    ):
         yield client
-
-
-@contextmanager
-def served(app: FastAPI) -> Iterator[str]:
-    """The URL of an app."""
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        wait_until(lambda: server.started)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 @contextmanager
@@ -106,9 +98,7 @@ class TrainingProcess:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        with self._log.open("ab") as log:
-            command = [*CAGETTE, "serve", "training"]
-            self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+        self._process = Started(("serve", "training"), self._environment, self._log)
         wait_until(lambda: answers(self.port))
 
     def kill(self) -> None:

@@ -17,6 +17,7 @@ from shared.kernel.calendar import Month, last_day
 from shared.kernel.ids import stable_id
 from shared.kernel.persons import Sealed
 from shared.messaging.house import House
+from shared.messaging.releasing import ParkedDesk
 
 
 class AsksAgain:
@@ -31,13 +32,8 @@ class AsksAgain:
 
     def __call__(self, made: Asked.Made) -> None:
         """Make one again, under the same id; raises what its use case refuses."""
-        ask = Ask.again(made)
-        if made.use_case == "release":
-            given = made.arguments
-            speaker, key = given["speaker"], given["key"]
-            self._house.release(ask, speaker, key, why=given["why"], drop=given["drop"])
-        else:
-            self._house.ask(ask, use_case_of(made, whole=self._whole))
+        if not ParkedDesk(self._house).again(made):
+            self._house.ask(Ask.again(made), use_case_of(made, whole=self._whole))
 
 
 def use_case_of(made: Asked.Made, *, whole: bool = False) -> Callable[[Billing], Answer]:

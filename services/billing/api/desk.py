@@ -98,15 +98,13 @@ class BillingDesk:
             yield answer
             left, skip = answer.figures.get("left", 0), answer.figures["held_documents"]
 
-    def publish(self, tariff: Tariff, *, by: str) -> Answer:
+    def publish(self, tariff: Tariff, *, by: str, dry_run: bool = False) -> Answer:
         """Publish a version of the tariff."""
-        return self._ask("publish", {"tariff": tariff}, lambda b: publish(b, tariff), by)
+        return self._ask("publish", {"tariff": tariff}, lambda b: publish(b, tariff), by, dry_run)
 
-    def release(self, speaker: str, key: str, *, by: str, why: str, drop: bool) -> Answer:
-        """Take parked facts in again, or drop them."""
-        arguments = {"speaker": speaker, "key": key, "why": why, "drop": drop}
-        ask = Ask("release", arguments, by=by, nonce=uuid4())
-        return self._house.release(ask, speaker, key, why=why, drop=drop)
+    def tariffs(self) -> list[Tariff]:
+        """Every version ever published."""
+        return Billing(self._house.log.begin(), "").tariffs().versions
 
     def refuse_unfinished(self, producer_id: str) -> None:
         """Refuse to forget a producer of whom something is still to be settled or documented."""
@@ -114,7 +112,7 @@ class BillingDesk:
 
     def has_tariff(self) -> bool:
         """Whether a tariff was ever published."""
-        return bool(Billing(self._house.log.begin(), "").tariffs().versions)
+        return bool(self.tariffs())
 
     def document(self, number: str) -> Issue:
         """What a document says; raises NotFound for a number that was never drawn."""

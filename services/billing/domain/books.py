@@ -2,16 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from uuid import UUID
 
 from services.billing.domain.words import Channel, Place
 from shared.kernel.aggregate import Aggregate, Created, event
 from shared.kernel.calendar import (
     Month,
-    first_day,
+    first_open_monday,
     monday_after,
-    monday_on_or_after,
     month_of,
     next_month,
     paris_day,
@@ -91,13 +90,10 @@ class Books(Aggregate):
     def home(self, channel: Channel, first_validated_at: datetime) -> Place:
         """The open place for what was first validated then: its home, or the first open after."""
         validated_on = paris_day(first_validated_at)
-        first_open_month = next_month(self.closed_until)
         if channel is Channel.ON_SITE:
-            return Place.invoiced(max(month_of(validated_on), first_open_month))
-        first_open_monday = monday_on_or_after(first_day(first_open_month))
-        if self.settled_until > date.min:
-            first_open_monday = max(first_open_monday, self.settled_until + timedelta(days=7))
-        return Place.at_source(max(monday_after(validated_on), first_open_monday))
+            return Place.invoiced(max(month_of(validated_on), next_month(self.closed_until)))
+        opens = first_open_monday(self.settled_until, self.closed_until)
+        return Place.at_source(max(monday_after(validated_on), opens))
 
     def settle(self, monday: date) -> None:
         """Settle a Monday; one that was settled already changes nothing."""

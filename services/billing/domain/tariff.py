@@ -88,9 +88,9 @@ class TariffBook(Aggregate):
         return stable_id("billing/tariff")
 
     def publish(self, tariff: Tariff) -> bool:
-        """Publish a version; whether it is new. It begins after every earlier one.
+        """Publish a version; whether it is new. From the day of the latest it takes its place.
 
-        Raises TariffRewritten for one that would replace an earlier version.
+        Raises TariffRewritten for one that begins earlier: it would bill days of other versions.
         """
         latest = self.versions[-1] if self.versions else None
         numbered = Tariff(
@@ -102,10 +102,10 @@ class TariffBook(Aggregate):
         )
         if numbered == latest:
             return False
-        if latest and tariff.from_on <= latest.from_on:
+        if latest and tariff.from_on < latest.from_on:
             raise TariffRewritten(
                 f"Version {latest.version} is in force from {latest.from_on} on: "
-                "a new version must begin later."
+                "a new version must begin then or later."
             )
         self._published(Tariff(**{**vars(numbered), "version": len(self.versions) + 1}))
         return True

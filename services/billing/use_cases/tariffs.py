@@ -6,7 +6,7 @@ from shared.kernel.answers import Answer, Result
 
 
 def publish(billing: Billing, tariff: Tariff) -> Answer:
-    """Publish a version; sales of the days from which it is in force are billed again.
+    """Publish a version; what was sold on the days of it is billed again, by corrections.
 
     Published already: unchanged. Refuses a version that begins before an earlier one.
     """

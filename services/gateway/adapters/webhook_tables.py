@@ -32,6 +32,7 @@ class Instant(TypeDecorator[datetime]):
 
     impl = String(32)
     cache_ok = True
+    python_type = datetime
 
     def process_bind_param(self, value: datetime | None, dialect: Any) -> str | None:
         """To the database."""

@@ -16,6 +16,7 @@ from shared.eventstore.asks import Ask, Asked
 from shared.kernel.answers import Answer
 from shared.kernel.persons import Sealed
 from shared.messaging.house import House
+from shared.messaging.releasing import ParkedDesk
 
 FORWARDED = "forward-"
 
@@ -28,7 +29,8 @@ class AsksAgain:
 
     def __call__(self, made: Asked.Made) -> None:
         """Make one again, under the same id; raises what its use case refuses."""
-        self._house.ask(Ask.again(made), use_case_of(made))
+        if not ParkedDesk(self._house).again(made):
+            self._house.ask(Ask.again(made), use_case_of(made))
 
 
 def use_case_of(made: Asked.Made) -> Callable[[Gateway], Answer]:

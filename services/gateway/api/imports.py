@@ -1,10 +1,11 @@
 """Imports: one notice a line, in NDJSON; a bad line is reported and stops nothing."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any, Literal
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from services.gateway.api import bodies
 from services.gateway.api.desk import GatewayDesk
@@ -38,6 +39,8 @@ BODIES: dict[str, type[Body]] = {
 
 UNAVAILABLE = (HomeBusy, DiskFull, StorageAway)
 """Refusals that are not about a line: telling it later will do."""
+
+_ID: TypeAdapter[str] = TypeAdapter(Id)
 
 IN_A_SESSION = ("enrolment", "completion", "cancellation")
 
@@ -126,9 +129,11 @@ def line_answer(result: LineResult) -> dict[str, Any]:
 
 
 def _result(number: int, raw: bytes, tell: Callable[[ImportLine, Body], Answer]) -> LineResult:
-    line: ImportLine | None = None
+    kind = natural_id = None
     try:
-        line = _parsed(raw)
+        content = _content(raw)
+        kind, natural_id = _named(content)
+        line = _line(content)
         outcome: Answer | Refusal = tell(line, _body(line))
     except Refusal as refusal:
         outcome = refusal
@@ -137,18 +142,33 @@ def _result(number: int, raw: bytes, tell: Callable[[ImportLine, Body], Answer])
         if failure is None:
             raise
         outcome = failure
-    return LineResult(number, line.kind if line else None, line.id if line else None, outcome)
+    return LineResult(number, kind, natural_id, outcome)
 
 
-def _parsed(raw: bytes) -> ImportLine:
+def _content(raw: bytes) -> Any:
     if len(raw.rstrip(b"\r\n")) > MAXIMUM_LINE_BYTES:
         raise LineTooLong(f"A line has {MAXIMUM_LINE_BYTES} bytes at most.")
     try:
-        line = ImportLine.model_validate(parsed(raw))
-    except ValidationError as reason:
-        raise NotValid("The line is not in shape.", flaws_of(reason)) from reason
+        return parsed(raw)
     except (ValueError, RecursionError) as reason:
         raise NotValid(f"The line is not JSON in UTF-8: {reason}") from reason
+
+
+def _named(content: Any) -> tuple[str | None, str | None]:
+    """The kind and the id of what a line is about, as far as it says them in shape."""
+    said = content if isinstance(content, dict) else {}
+    kind = said.get("kind")
+    natural_id = None
+    with suppress(ValidationError):
+        natural_id = _ID.validate_python(said.get("id"))
+    return kind if isinstance(kind, str) and kind in BODIES else None, natural_id
+
+
+def _line(content: Any) -> ImportLine:
+    try:
+        line = ImportLine.model_validate(content)
+    except ValidationError as reason:
+        raise NotValid("The line is not in shape.", flaws_of(reason)) from reason
     if (line.kind in IN_A_SESSION) != (line.session_id is not None):
         needs = "needs the" if line.kind in IN_A_SESSION else "has no"
         raise NotValid(f"A line of kind {line.kind} {needs} session_id.")

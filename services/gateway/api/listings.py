@@ -63,7 +63,10 @@ class MarketPage(Page):
 
 
 class DistributionItem(Shape):
-    """A distribution as it was told last. `payment_mode` is null while its market's is unknown."""
+    """A distribution as it was told last. `payment_mode` is null while its market's is unknown.
+
+    `held` is "cash_mismatch" where what was paid is not what is owed: it does not stand.
+    """
 
     distribution_id: str
     market_id: str | None
@@ -73,6 +76,7 @@ class DistributionItem(Shape):
     payment_mode: Literal["ONLINE", "ON_SITE"] | None
     sales_cents: int
     unvalidated: bool
+    held: str | None
     links: Links
 
 

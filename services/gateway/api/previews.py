@@ -9,11 +9,11 @@ from pydantic import Field
 from services.gateway.api.shown import HeardUntil, Shape, Shown
 from services.gateway.domain.distribution import Distribution, Validation
 from services.gateway.domain.market import PaymentMode
-from services.gateway.domain.terms import Estimate, Formula, estimate, home, tariff_on
+from services.gateway.domain.terms import Closings, Estimate, Formula, estimate, home, tariff_on
 from services.gateway.views.accounting import Row, fees_of_distribution, total
 from services.gateway.views.explaining import answered
 from services.gateway.views.freshness import heard_until
-from services.gateway.views.terms import spans_by_producer, spans_of, tariffs
+from services.gateway.views.terms import closings, spans_by_producer, spans_of, tariffs
 from shared.asks.base import Body, Cents, Day, Id
 from shared.kernel.calendar import Month
 from shared.kernel.money import share
@@ -91,13 +91,13 @@ def figures(shown: Shown, distribution: Distribution, told: Validation) -> list[
         return []
     final = answered(shown.views, distribution.distribution_id, told.validation_no)
     charged = fees_of_distribution(shown.views, distribution.distribution_id) if final else []
-    spans = spans_by_producer(shown.views, told.parts)
+    spans, closed = spans_by_producer(shown.views, told.parts), closings(shown.views)
     found = []
     for producer_id, part in sorted(told.parts.items()):
         expected = estimate(
             part.sales_cents, mode, told.day, spans=spans[producer_id], tariffs=versions
         )
-        figure = _provisional(producer_id, part.sales_cents, expected, distribution, told)
+        figure = _provisional(producer_id, part.sales_cents, expected, distribution, told, closed)
         if producer_id in final:
             own = [fee for fee in charged if fee["producer_id"] == producer_id]
             figure = _final(figure, own, tariff_on(versions, told.day).vat_bp)
@@ -111,9 +111,10 @@ def _provisional(
     expected: Estimate,
     distribution: Distribution,
     told: Validation,
+    closed: Closings,
 ) -> Figures:
     first = distribution.validations[min(distribution.validations)].validated_at
-    monday, month = home(distribution.modes[told.validation_no], first)
+    monday, month = home(distribution.modes[told.validation_no], first, closed)
     return Figures(
         producer_id=producer_id,
         sales_cents=sales_cents,

@@ -4,9 +4,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from services.gateway.domain.market import PaymentMode
-from shared.kernel.calendar import Month, monday_after, month_of, paris_day
+from shared.kernel.calendar import (
+    Month,
+    first_open_monday,
+    monday_after,
+    month_of,
+    next_month,
+    paris_day,
+)
 from shared.kernel.errors import Refusal
 from shared.kernel.money import share
 from shared.kernel.spans import Days, span_on
@@ -47,6 +55,13 @@ class Tariff:
     def service_bp(self, formula: Formula) -> int:
         """The rate of the service fee."""
         return self.engagee_bp if formula is Formula.ENGAGEE else self.flexible_bp
+
+
+class Closings(NamedTuple):
+    """The last Monday settled and the last month closed, as far as billing was heard."""
+
+    settled_until: date = date.min
+    closed_until: Month = month_of(date.min)
 
 
 @dataclass(frozen=True)
@@ -102,10 +117,12 @@ def estimate(
     )
 
 
-def home(mode: PaymentMode, first_validated_at: datetime) -> tuple[date | None, Month]:
-    """Where fees belong: the Monday of the transfer, if any, and the month (contract §5.4)."""
+def home(
+    mode: PaymentMode, first_validated_at: datetime, closings: Closings
+) -> tuple[date | None, Month]:
+    """Where fees belong: the Monday of the transfer, if any, and the month (contract §5.4–5)."""
     day = paris_day(first_validated_at)
     if mode is PaymentMode.ON_SITE:
-        return None, month_of(day)
-    monday = monday_after(day)
+        return None, max(month_of(day), next_month(closings.closed_until))
+    monday = max(monday_after(day), first_open_monday(*closings))
     return monday, month_of(monday)

@@ -41,6 +41,8 @@ VALIDATIONS = _by_validation(
 )
 """`payment_mode` is empty where its market's was not known when it was told."""
 FOUND_MODES = _by_validation("found_modes", Column("payment_mode", String, nullable=False))
+CASH_MISMATCHES = _by_validation("cash_mismatches")
+"""Validations of which what was paid is not what is owed: they stand only where paid on site."""
 UNVALIDATIONS = _by_validation("unvalidations", Column("at", String, nullable=False))
 PARTS = _by_validation(
     "parts",
@@ -98,6 +100,8 @@ def _validation(event: Distribution.ValidationTold) -> Iterator[Row]:
             "sales_cents": sum(part.sales_cents for part in told.parts.values()),
         },
     )
+    if not told.cash_matches:
+        yield CASH_MISMATCHES, key
     for producer_id in told.parts:
         yield PARTS, {**key, "producer_id": producer_id}
 
@@ -121,6 +125,7 @@ def _sales(event: Distribution.SalesValidated) -> dict[str, Any]:
 
 VIEW = View(
     "distributions",
-    (DISTRIBUTIONS, VALIDATIONS, FOUND_MODES, UNVALIDATIONS, PARTS, SALES),
+    (DISTRIBUTIONS, VALIDATIONS, FOUND_MODES, CASH_MISMATCHES, UNVALIDATIONS, PARTS, SALES),
     rows,
+    version=2,
 )

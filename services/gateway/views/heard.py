@@ -12,6 +12,7 @@ from shared.facts.billing import (
     FormulaChanged,
     InvoiceIssued,
     SaleRated,
+    StatementClosed,
     TariffChanged,
     TransferAsked,
     TransferCarried,
@@ -43,6 +44,8 @@ FEES = _facts("heard_fees", ("fee_id",), "producer_id", "distribution_id", "mond
 RATINGS = _facts("heard_ratings", ("producer_id", "distribution_id", "position"))
 DOCUMENTS = _facts("heard_documents", ("number",), "party_id")
 TRANSFERS = _facts("heard_transfers", ("producer_id", "monday"))
+MONDAYS = _facts("heard_mondays", ("monday",))
+MONTHS = _facts("heard_months", ("month",))
 FORMULAS = _facts("heard_formulas", ("producer_id",))
 TARIFFS = _facts("heard_tariffs", ("version",))
 TRAININGS = _facts("heard_trainings", ("producer_id", "session_id", "type"))
@@ -55,22 +58,23 @@ SPEAKERS = Table(
     Column("told_at", String, nullable=False),
 )
 
-BY_TYPE: dict[type[Fact], Table] = {
-    FeeCharged: FEES,
-    SaleRated: RATINGS,
-    InvoiceIssued: DOCUMENTS,
-    CreditNoteIssued: DOCUMENTS,
-    TransferAsked: TRANSFERS,
-    TransferCarried: TRANSFERS,
-    FormulaChanged: FORMULAS,
-    TariffChanged: TARIFFS,
-    TrainingEnrolled: TRAININGS,
-    TrainingCompleted: TRAININGS,
-    TrainingCancelled: TRAININGS,
-    TrainingUpdateDue: REMINDERS,
-    TrainingLapsed: REMINDERS,
+BY_TYPE: dict[type[Fact], tuple[Table, ...]] = {
+    FeeCharged: (FEES,),
+    SaleRated: (RATINGS,),
+    StatementClosed: (MONTHS,),
+    InvoiceIssued: (DOCUMENTS,),
+    CreditNoteIssued: (DOCUMENTS,),
+    TransferAsked: (TRANSFERS, MONDAYS),
+    TransferCarried: (TRANSFERS, MONDAYS),
+    FormulaChanged: (FORMULAS,),
+    TariffChanged: (TARIFFS,),
+    TrainingEnrolled: (TRAININGS,),
+    TrainingCompleted: (TRAININGS,),
+    TrainingCancelled: (TRAININGS,),
+    TrainingUpdateDue: (REMINDERS,),
+    TrainingLapsed: (REMINDERS,),
 }
-_TABLES = {fact.type(): table for fact, table in BY_TYPE.items()}
+_TABLES = {fact.type(): tables for fact, tables in BY_TYPE.items()}
 
 
 def rows(event: Remembered) -> Iterator[Row]:
@@ -80,17 +84,15 @@ def rows(event: Remembered) -> Iterator[Row]:
     told_at = event.told_at.isoformat()
     speaker = {"speaker": event.speaker, "position": event.position, "told_at": told_at}
     yield SPEAKERS, speaker
-    table = _TABLES.get(event.type)
-    if table is None:
-        return
     known = {
         "type": event.type,
         "position": event.position,
         "told_at": told_at,
         "fact": event.content,
     }
-    keys = (c.name for c in table.columns if c.name not in known)
-    yield table, {**known, **{key: _word(event.content[key]) for key in keys}}
+    for table in _TABLES.get(event.type, ()):
+        keys = (c.name for c in table.columns if c.name not in known)
+        yield table, {**known, **{key: _word(event.content[key]) for key in keys}}
 
 
 def _word(value: str | int | None) -> str | None:
@@ -99,6 +101,7 @@ def _word(value: str | int | None) -> str | None:
 
 VIEW = View(
     "heard",
-    (FEES, RATINGS, DOCUMENTS, TRANSFERS, FORMULAS, TARIFFS, TRAININGS, REMINDERS, SPEAKERS),
+    (*dict.fromkeys(table for tables in BY_TYPE.values() for table in tables), SPEAKERS),
     rows,
+    version=2,
 )

@@ -6,7 +6,10 @@ from uuid import UUID
 
 from sqlalchemy import Table, select
 
+from services.gateway.domain.distribution import CASH_MISMATCH
+from services.gateway.domain.market import PaymentMode
 from services.gateway.views.distributions import (
+    CASH_MISMATCHES,
     DISTRIBUTIONS,
     FOUND_MODES,
     UNVALIDATIONS,
@@ -43,10 +46,20 @@ def distributions_after(views: Views, after: str, limit: int) -> list[Row]:
     streams = [row["stream"] for row in rows]
     validations = _latest(views, VALIDATIONS, streams)
     modes = _by_key(views, FOUND_MODES, streams)
+    mismatches = _by_key(views, CASH_MISMATCHES, streams)
     gone = _latest(views, UNVALIDATIONS, streams)
-    return [
+    told = [
         _told(row["distribution_id"], validations.get(row["stream"]), modes, gone) for row in rows
     ]
+    for row, shown in zip(rows, told, strict=True):
+        mismatch = (row["stream"], shown["validation_no"]) in mismatches
+        shown["held"] = CASH_MISMATCH if mismatch and _must_match(shown) else None
+    return told
+
+
+def _must_match(told: Row) -> bool:
+    """Whether what was paid has to be what is owed."""
+    return told["payment_mode"] == PaymentMode.ONLINE and not told["unvalidated"]
 
 
 def _told(

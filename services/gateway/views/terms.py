@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from services.gateway.domain.terms import Span, Tariff
-from services.gateway.views.heard import FORMULAS, TARIFFS
+from services.gateway.domain.terms import Closings, Span, Tariff
+from services.gateway.views.heard import FORMULAS, MONDAYS, MONTHS, TARIFFS
 from shared.eventstore.views import Views
 
 
@@ -29,6 +29,17 @@ def span_in(span: dict[str, Any]) -> Span:
     """A span as a fact holds it."""
     first, last = date.fromisoformat(span["from_on"]), date.fromisoformat(span["until_on"])
     return Span(first, last, span["reason"], span["session_id"])
+
+
+def closings(views: Views) -> Closings:
+    """How far the books are settled and closed."""
+    mondays = views.found(select(func.max(MONDAYS.c.monday).label("last")))
+    months = views.found(select(func.max(MONTHS.c.month).label("last")))
+    nothing = Closings()
+    return Closings(
+        settled_until=date.fromisoformat(mondays[0]["last"] or nothing.settled_until.isoformat()),
+        closed_until=months[0]["last"] or nothing.closed_until,
+    )
 
 
 def tariffs(views: Views) -> list[Tariff]:

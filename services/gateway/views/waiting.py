@@ -4,9 +4,12 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, except_, exists, select
+from sqlalchemy import Select, except_, exists, func, select
 
+from services.gateway.domain.distribution import CASH_MISMATCH
+from services.gateway.domain.market import PaymentMode
 from services.gateway.views.distributions import (
+    CASH_MISMATCHES,
     DISTRIBUTIONS,
     FOUND_MODES,
     PARTS,
@@ -39,6 +42,8 @@ def held(views: Views) -> list[Held]:
         waiting[row["distribution_id"]].add(f"producer:{row['producer_id']}")
     for row in views.found(select(SALES).where(SALES.c.held.is_not(None))):
         waiting[row["distribution_id"]].add(row["held"])
+    for row in views.found(_not_in_place_of_what_stands()):
+        waiting[row["distribution_id"]].add(CASH_MISMATCH)
     found = [Held("distribution", id_, tuple(sorted(what))) for id_, what in waiting.items()]
     for row in views.found(_without_validation()):
         id_ = row["distribution_id"]
@@ -81,6 +86,31 @@ def _without_producer() -> Select[Any]:
     parts = DISTRIBUTIONS.join(PARTS, DISTRIBUTIONS.c.stream == PARTS.c.stream)
     columns = (DISTRIBUTIONS.c.distribution_id, PARTS.c.producer_id)
     return select(*columns).select_from(parts).where(is_unknown, ~superseded)
+
+
+def _not_in_place_of_what_stands() -> Select[Any]:
+    """Distributions whose last telling does not match, while an earlier one stands."""
+    stream, number = CASH_MISMATCHES.c.stream, CASH_MISMATCHES.c.validation_no
+    later = VALIDATIONS.alias("later")
+    is_superseded = exists().where(later.c.stream == stream, later.c.validation_no > number)
+    is_gone = exists().where(
+        UNVALIDATIONS.c.stream == stream, UNVALIDATIONS.c.validation_no == number
+    )
+    stands = exists().where(
+        SALES.c.distribution_id == DISTRIBUTIONS.c.distribution_id,
+        SALES.c.validation_no < number,
+        SALES.c.held.is_(None),
+    )
+    this = (VALIDATIONS.c.stream == stream) & (VALIDATIONS.c.validation_no == number)
+    found = (FOUND_MODES.c.stream == stream) & (FOUND_MODES.c.validation_no == number)
+    mode = func.coalesce(VALIDATIONS.c.payment_mode, FOUND_MODES.c.payment_mode)
+    return (
+        select(DISTRIBUTIONS.c.distribution_id)
+        .join(CASH_MISMATCHES, DISTRIBUTIONS.c.stream == stream)
+        .join(VALIDATIONS, this)
+        .outerjoin(FOUND_MODES, found)
+        .where(mode == PaymentMode.ONLINE, ~is_superseded, ~is_gone, stands)
+    )
 
 
 def _without_validation() -> Select[Any]:

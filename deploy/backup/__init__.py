@@ -1,0 +1,1 @@
+"""Copies of a whole deployment: taken while it runs, and put back."""

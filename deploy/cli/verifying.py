@@ -1,0 +1,160 @@
+"""`cagette verify`: the whole log audited, or its end behind what was audited before."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from deploy.cli import options
+from deploy.cli.forgetting import unsound_keys
+from deploy.cli.home import Home, opened
+from deploy.cli.houses import HOUSES, VIEWS
+from deploy.cli.output import out, progress, shown
+from services.billing.views.audit import audited
+from shared.eventstore.chain import START
+from shared.eventstore.copying import head_of
+from shared.eventstore.views import rebuilt
+from shared.kernel.errors import NotValid
+from shared.messaging.house import House
+from shared.settings import Settings
+
+UNSEEN = ("amounts", "views", "persons")
+"""What only the whole log can tell."""
+
+
+class Start(NamedTuple):
+    """Where an audit begins: behind a position, and the seal that it had, where that is known."""
+
+    position: int = 0
+    seal: str = ""
+
+
+def _start(text: str) -> tuple[str, Start]:
+    """`4711` of every house (its name is empty then), `billing:4711`, `billing:4711:SEAL`."""
+    house, _, rest = text.rpartition(":") if text.count(":") < 2 else text.partition(":")
+    position, _, seal = rest.partition(":")
+    if house not in ("", *HOUSES) or not position.isdecimal():
+        raise NotValid(
+            f"{text!r} is no start: write it as 4711, billing:4711 or billing:4711:SEAL."
+        )
+    return house, Start(int(position), seal)
+
+
+From = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--from",
+        metavar="[HOUSE:]POSITION[:SEAL]",
+        help="Only what follows, of all houses or of one; a seal that was kept is compared.",
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command()(verify)
+
+
+def verify(start: From = None, as_json: options.Json = False) -> None:
+    """Audit the whole log: no row was changed, all decode, amounts add up, views are their rebuild.
+
+    Rows that were changed, added, moved or removed by hand are named by the hash chain; the end of
+    a log is compared with how far others have read it. And persons: whatever is sealed has had
+    its key, and who was forgotten has none. With --json, `heads` are worth keeping elsewhere: who
+    writes a whole log anew cannot give it the same heads. --from looks at what follows alone, and
+    says what it did not look at.
+
+    Example: cagette verify --from billing:4711
+    """
+    given = dict(map(_start, start or ()))
+    with opened(Settings()) as home, progress("auditing"):
+        begins = {h.name: given.get(h.name, given.get("", Start())) for h in home.houses}
+        events = {house.name: house.log.head() for house in home.houses}
+        heads = {house.name: house.log.seal() for house in home.houses}
+        violations = [*_broken(home, begins), *_cut(home), *_undecodable(home, begins)]
+        if not violations and not given:
+            violations = [*_audit(home), *_views(home), *unsound_keys(home)]
+    unseen = [f"{name} up to {at.position}" for name, at in begins.items() if at.position]
+    unseen += UNSEEN if given else ()
+    if as_json:
+        total = sum(events.values())
+        shown({"events": total, "heads": heads, "violations": violations, "unseen": unseen})
+    else:
+        _show(events, violations, unseen)
+    if violations:
+        raise typer.Exit(1)
+
+
+def _show(events: Mapping[str, int], violations: list[str], unseen: list[str]) -> None:
+    for violation in violations:
+        out.print(f"[red]violation[/]: {violation}", highlight=False)
+    if violations:
+        return
+    if unseen:
+        ends = ", ".join(f"{name} {head}" for name, head in events.items())
+        out.print(f"up to {ends}: none was changed, all decode", highlight=False)
+        out.print(f"not looked at: {', '.join(unseen)}", highlight=False)
+    else:
+        out.print(
+            f"{sum(events.values())} events: none was changed, all decode, all amounts add up, "
+            "views equal their rebuild"
+        )
+
+
+def _broken(home: Home, begins: Mapping[str, Start]) -> Iterator[str]:
+    for house in home.houses:
+        begin = begins[house.name]
+        with home.views[house.name].engine.connect() as connection:
+            stood = head_of(connection, begin.position)
+        if begin.seal and stood.seal != begin.seal:
+            yield (
+                f"{house.name}: at {begin.position} it had another seal than now: what stands "
+                "before was written anew"
+            )
+        link = bytes.fromhex(stood.seal) if stood.position else START
+        for sentence in house.log.broken(begin.position, link):
+            yield f"{house.name}: {sentence}"
+
+
+def _cut(home: Home) -> Iterator[str]:
+    """What is missing at the end of a log, where anybody has read on."""
+    for house in home.houses:
+        head = house.log.head()
+        for reader, position in _readers(home, house):
+            if position > head:
+                yield f"{house.name}: it ends at {head}, but {reader} has read it up to {position}"
+
+
+def _readers(home: Home, house: House[Any]) -> Iterator[tuple[str, int]]:
+    """Who reads the log of a house, and how far he has come."""
+    yield "its relay", house.relayed()
+    for view, position in home.views[house.name].positions().items():
+        yield f"its view {view}", position
+    for listener in home.houses:
+        for stream, position in listener.heard().items():
+            if stream.startswith(f"{house.name}/"):
+                yield listener.name, position
+
+
+def _undecodable(home: Home, begins: Mapping[str, Start]) -> Iterator[str]:
+    for house in home.houses:
+        for sentence in house.log.unreadable(begins[house.name].position):
+            yield f"{house.name}: {sentence}"
+
+
+def _audit(home: Home) -> Iterator[str]:
+    yield from audited(home.billing.log.history())
+
+
+def _views(home: Home) -> Iterator[str]:
+    """Compared as they stand at one moment, while their workers go on."""
+    for house in home.houses:
+        stood = home.views[house.name].snapshot()
+        fresh = rebuilt(house.log, VIEWS[house.name], stood.positions)
+        for t, rows in stood.rows.items():
+            if rows != fresh.rows(t):
+                yield (
+                    f"{house.name}: view table {t.name} differs from what the log says: "
+                    f"see `cagette replay views {house.name} --diff`"
+                )
+        fresh.engine.dispose()

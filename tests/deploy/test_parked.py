@@ -1,0 +1,101 @@
+"""`cagette parked`: what is set aside is shown whole, corrected, and taken in in its order."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.cli.reliving import relived
+from services.billing.views.fees import FEES
+from services.gateway.api.imports import import_lines
+from shared.facts.envelope import EPOCH, MalformedFact, Message
+from shared.messaging.parking import ParkedFacts
+from shared.messaging.releasing import ParkedDesk
+from tests.support.commands import answered, refused, run
+from tests.support.notices import distribution, market, producer
+from tests.support.world import World
+
+
+@pytest.fixture
+def spoilt(cagette: World) -> list[Message]:
+    """Four sales of producer 1 are parked at billing; of the first and third nothing was left."""
+    cagette.told(market(), producer("1"))
+    for number in range(1, 5):
+        told_alone(cagette, distribution(f"D{number}", {"1": 1_000 * number}))
+    messages, _ = cagette.home.gateway.told(0, 1_000)
+    facts = [message for message in messages if message.type.endswith("SalesValidated.v1")]
+    cagette.home.billing.hear(
+        [replace(m, value=b"{}") if n in (0, 2) else m for n, m in enumerate(facts)]
+    )
+    cagette.home.caught_up()
+    assert cagette.rows(FEES) == []
+    return facts
+
+
+def told_alone(cagette: World, notice: dict[str, Any]) -> None:
+    """Told to the gateway, and heard by nobody yet."""
+    list(import_lines(cagette.home.gateway_desk, [json.dumps(notice).encode()], by="test"))
+
+
+def base(cagette: World) -> int:
+    """The sales that were charged for, in cents."""
+    return sum(fee["base_cents"] for fee in cagette.rows(FEES) if fee["kind"] == "SERVICE")
+
+
+def test_the_first_is_fixed_what_waited_is_taken_in_and_the_next_that_is_bad_becomes_the_first(
+    cagette: World, spoilt: list[Message], tmp_path: Path
+) -> None:
+    home, values = cagette.home.folder, [message.value.decode() for message in spoilt]
+    before = answered(home, "parked show gateway/1")
+    assert [(w["position"], w["reason"], w["value"]) for w in before["waiting"]] == [
+        (
+            m.position,
+            "waits-behind" if n else "malformed-fact",
+            {} if n in (0, 2) else json.loads(v),
+        )
+        for n, (m, v) in enumerate(zip(spoilt, values, strict=True))
+    ]
+    (tmp_path / "mended.json").write_text(values[0])
+    fix = f"parked fix gateway/1 --fact {tmp_path / 'mended.json'} --by anne"
+    refused(run(home, fix), "not-valid", "--why")
+    assert answered(home, f"{fix} --why lost --dry-run")["dry_run"] is True
+    assert base(cagette) == 0
+    assert answered(home, f"{fix} --why lost") == {
+        "result": "updated", "dry_run": False, "warnings": [], "facts": 2, "still_parked": 2,
+    }  # fmt: skip
+    assert base(cagette) == 3_000
+    shown = answered(home, "parked show gateway/1")
+    assert [w["reason"] for w in shown["waiting"]] == ["malformed-fact", "waits-behind"]
+    (done,) = shown["done"]
+    assert (done["what"], done["by"], done["why"]) == ("fixed", "anne", "lost")
+    assert done["positions"] == [m.position for m in spoilt[:2]]
+    assert b"fixed by anne: lost" in run(home, "parked show gateway/1").stdout
+    desk = ParkedDesk(cagette.home.billing)
+    another_s = json.dumps(json.loads(values[2]) | {"producer_id": "2"})
+    with pytest.raises(MalformedFact, match="key"):
+        desk.fix("gateway", "1", another_s, by="test", why="a slip")
+    answer = desk.fix("gateway", "1", values[2], by="test", why="lost too")
+    assert answer.figures == {"facts": 2, "still_parked": 0}
+    assert base(cagette) == 10_000
+    history = list(cagette.home.billing.log.history())
+    as_it_came = [e.message.value for e in history if isinstance(e, ParkedFacts.Parked)]
+    assert as_it_came == [b"{}", spoilt[1].value, b"{}", spoilt[3].value]
+    assert relived(cagette.home, "billing").is_same
+    refused(run(home, "parked show gateway/1"), "not-found", "parked list")
+
+
+def test_what_other_houses_park_is_seen_to_as_well(cagette: World) -> None:
+    stranger = Message("billing", 1_000, "cagette.billing.Gone.v9", "1", EPOCH, b"\xff")
+    cagette.home.gateway.hear([stranger])
+    home = cagette.home.folder
+    (fact,) = answered(home, "parked list")
+    assert (fact["house"], fact["key"], fact["reason"]) == ("gateway", "billing/1", "unknown-fact")
+    assert answered(home, "parked show billing/1")["waiting"][0]["value"] == "\\xff"
+    cagette.home.billing.hear([stranger])
+    refused(run(home, "parked show billing/1"), "not-valid", "gateway and billing", "--house")
+    dropped = answered(home, "parked drop billing/1 --house gateway --why no --by anne")
+    assert dropped["facts"] == 1
+    assert relived(cagette.home, "gateway").is_same
+    assert [each["house"] for each in answered(home, "parked list")] == ["billing"]

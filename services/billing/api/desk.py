@@ -1,7 +1,6 @@
 """Billing's desk: takes what operations ask, and hands it to a use case."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import date
 from functools import partial
 from typing import Any
@@ -15,7 +14,7 @@ from services.billing.use_cases.forgetting import refuse_unfinished
 from services.billing.use_cases.settlement import settle
 from services.billing.use_cases.tariffs import publish
 from shared.eventstore.asks import Ask
-from shared.kernel.answers import Answer
+from shared.kernel.answers import Answer, Result
 from shared.kernel.calendar import Month
 from shared.kernel.errors import NotFound
 from shared.kernel.persons import Sealed
@@ -55,7 +54,8 @@ class BillingDesk:
         documents = sum(answer.figures["documents"] for answer in answers)
         held = answers[-1].figures["held_documents"]
         figures = {"documents": documents, "held_documents": held}
-        return replace(answers[0], figures=figures)
+        made = any(answer.result is Result.CREATED for answer in answers)
+        return Answer(Result.CREATED if made else Result.UNCHANGED, figures=figures)
 
     def closing(
         self, month: Month, on: date, *, by: str, why: str | None = None, dry_run: bool = False

@@ -62,12 +62,8 @@ def close(
     _close(billing, portion, on)
     buyers = {s.key: _buyer(billing, s) for s in portion if s.needs_document}
     complete = [statement for statement in portion if buyers.get(statement.key)]
-    for statement in complete:
-        refuse_before(on, statement.month)
-    if (complete or is_new) and on < books.last_issued_on:
-        raise DatedTooEarly(
-            f"A document is dated {books.last_issued_on}: date these then or later."
-        )
+    if complete or is_new:
+        _refuse_backdated(books, complete, on)
     held = [key for key, buyer in buyers.items() if not buyer]
     left = waiting[skip:][len(portion) :]
     books.hold([*waiting[:skip], *held, *left])
@@ -86,6 +82,16 @@ def _document(billing: Billing, books: Books, statements: list[Statement], on: d
     billing.keep(books)
     for statement, number in zip(statements, numbers, strict=True):
         statement.document(number)
+
+
+def _refuse_backdated(books: Books, statements: list[Statement], on: date) -> None:
+    """Refuse a day before the end of their months, or before the last document."""
+    for statement in statements:
+        refuse_before(on, statement.month)
+    if on < books.last_issued_on:
+        raise DatedTooEarly(
+            f"A document is dated {books.last_issued_on}: date these then or later."
+        )
 
 
 def refuse_before(on: date, month: Month) -> None:

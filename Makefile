@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS = never
 # Where the environment forbids to keep what was compiled, every process compiles everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test chaos fuzz check lock clean
+.PHONY: help setup demo test chaos soak simulate fuzz check lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -23,6 +23,12 @@ test: $(VENV)/.ready  ## every test, four at a time, for most of them wait; ARGS
 
 chaos: $(VENV)/.ready  ## 200 kills of everything, then a recount; ARGS="--kills 50 --seed 7"
 	@$(BIN)/python -m tests.reliability.chaos $(ARGS)
+
+soak: $(VENV)/.ready  ## a steady load, then four times what the door can take; ARGS="--minutes 60"
+	@$(BIN)/python -m tests.reliability.soak $(ARGS)
+
+simulate: $(VENV)/.ready  ## 20 000 seasons under seeded faults, in memory; ARGS="--seeds 500 --first 7", or "--seed 7" to replay one
+	@$(BIN)/python -m tests.simulation $(ARGS)
 
 fuzz: $(VENV)/.ready  ## 1 500 cases an operation from the OpenAPI document, and sequences of calls
 	@CAGETTE_FUZZ_CASES=1500 $(BIN)/python -m pytest -n 2 --timeout 0 tests/gateway/test_fuzz.py $(ARGS)

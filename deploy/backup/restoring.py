@@ -31,7 +31,7 @@ from shared.eventstore.copying import (
     write_copied,
     write_events,
 )
-from shared.eventstore.log import WrittenByNewer
+from shared.eventstore.failures import WrittenByNewer
 from shared.eventstore.recorder import SCHEMA_VERSION
 from shared.facts.envelope import STRANGER
 from shared.kernel.errors import NotValid

@@ -69,10 +69,10 @@ def charge(charged: Account) -> None:
     charged.charge(invoice_id=INVOICE, amount=AMOUNT, currency=CURRENCY, memo=MEMO, due=DUE)
 
 
-def keep(log: EventLog, accounts: Iterable[Account]) -> None:
-    """Write down what happened to accounts."""
+def keep(log: EventLog, aggregates: Iterable[Aggregate]) -> None:
+    """Write down what happened to some aggregates."""
     work = log.begin()
-    work.keep(accounts, "bench")
+    work.keep(aggregates, "bench")
     work.commit()
 
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from deploy.bench.library import Plain, plain
 from deploy.bench.raw import Raw, RawPostgres, RawSQLite, dropped, library_settings
+from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
 from shared.eventstore.log import EventLog
 from shared.eventstore.postgres import PostgresLogRecorder
@@ -27,22 +28,25 @@ class Ground:
         self._stack = stack
         self._url = url
         self._schema = f"bench_{uuid.uuid4().hex[:8]}"
-        self._folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         if url:
-            schemas = [f"{self._schema}_{who}" for who in ("ours", "plain", "raw")]
+            schemas = [f"{self._schema}_{who}" for who in ("plain", "raw")]
             stack.callback(dropped, url, schemas)
 
     def enter(self, held: AbstractContextManager[T]) -> T:
         """Something that is closed with this ground."""
         return self._stack.enter_context(held)
 
-    def log(self) -> EventLog:
-        """Ours."""
+    def log(self, name: str = "ours") -> EventLog:
+        """Ours, one of each name."""
+        schema = f"{self._schema}_{name}"
         recorder: LogRecorder = (
-            PostgresLogRecorder(self._url, f"{self._schema}_ours")
+            PostgresLogRecorder(self._url, schema)
             if self._url
-            else SQLiteLogRecorder(self._folder / "ours.sqlite")
+            else SQLiteLogRecorder(self.folder / f"{name}.sqlite")
         )
+        if self._url:
+            self._stack.callback(dropped, self._url, [schema])
         log = EventLog(recorder)
         self._stack.callback(log.close)
         log.migrate()
@@ -50,39 +54,54 @@ class Ground:
 
     def plain(self) -> Plain:
         """The baseline's."""
+        return self._stack.enter_context(plain(self.plain_settings()))
+
+    def plain_settings(self) -> dict[str, str]:
+        """Where the baseline's is, in the library's words."""
         if self._url:
             settings = library_settings(self._url, f"{self._schema}_plain")
-            settings["PERSISTENCE_MODULE"] = "eventsourcing.postgres"
-        else:
-            settings = {
-                "PERSISTENCE_MODULE": "eventsourcing.sqlite",
-                "SQLITE_DBNAME": str(self._folder / "plain.sqlite"),
-            }
-        return self._stack.enter_context(plain(settings))
+            return {**settings, "PERSISTENCE_MODULE": "eventsourcing.postgres"}
+        return {
+            "PERSISTENCE_MODULE": "eventsourcing.sqlite",
+            "SQLITE_DBNAME": str(self.folder / "plain.sqlite"),
+        }
 
     def raw(self) -> Raw:
         """The limit's: a connection more at every call."""
         raw: Raw = (
             RawPostgres(self._url, f"{self._schema}_raw")
             if self._url
-            else RawSQLite(self._folder / "raw.sqlite")
+            else RawSQLite(self.folder / "raw.sqlite")
         )
         self._stack.callback(raw.close)
         return raw
 
 
 class Grounds:
-    """The databases of a run of benches. PostgreSQL is started when it is first asked for."""
+    """The servers of a run of benches, started when they are first asked for."""
 
-    def __init__(self, stack: ExitStack, url: str | None) -> None:
+    def __init__(self, stack: ExitStack, database_url: str | None, bootstrap: str | None) -> None:
         self._stack = stack
-        self._url = url
+        self._database_url = database_url
+        self._bootstrap = bootstrap
+
+    @property
+    def database_url(self) -> str:
+        """A PostgreSQL in which schemas and databases may be made."""
+        if self._database_url is None:
+            self._database_url = self._stack.enter_context(LocalPostgres()).url
+        return self._database_url
+
+    @property
+    def bootstrap(self) -> str:
+        """A Kafka in which topics may be made."""
+        if self._bootstrap is None:
+            self._bootstrap = self._stack.enter_context(LocalKafka()).bootstrap
+        return self._bootstrap
 
     def on(self, database: str) -> AbstractContextManager[Ground]:
         """A ground on one kind of database."""
-        if database == POSTGRES and self._url is None:
-            self._url = self._stack.enter_context(LocalPostgres()).url
-        return _ground(self._url if database == POSTGRES else None)
+        return _ground(self.database_url if database == POSTGRES else None)
 
 
 @contextmanager

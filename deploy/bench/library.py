@@ -101,13 +101,17 @@ def charge(charged: PlainAccount | PlainStatement) -> None:
 
 def read(application: Plain, page: int) -> int:
     """Read the whole log, decoded; how many events."""
-    position = count = 0
+    return sum(1 for _ in events(application, page))
+
+
+def events(application: Plain, page: int) -> Iterator[Any]:
+    """Every event of the log, decoded, a page at a time."""
+    position = 0
     while found := application.recorder.select_notifications(
         position, page, inclusive_of_start=False
     ):
-        count += len([application.mapper.to_domain_event(each) for each in found])
+        yield from [application.mapper.to_domain_event(each) for each in found]
         position = found[-1].id
-    return count
 
 
 def close(application: Plain, streams: Iterable[UUID]) -> int:

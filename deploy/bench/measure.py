@@ -15,20 +15,23 @@ ROUNDS = 5
 
 
 class Goal(NamedTuple):
-    """What a figure should reach: so many times the baseline, and so much in its own unit."""
+    """What a figure should reach: so many times the baseline, and a bound in its own unit."""
 
     ratio: float | None = None
-    ours: int | None = None
+    at_least: float | None = None
+    at_most: float | None = None
 
     def __str__(self) -> str:
         words = [f"ratio ≥ {self.ratio:g}"] if self.ratio else []
-        words += [f"ours ≥ {self.ours}"] if self.ours else []
+        words += [f"ours ≥ {self.at_least:g}"] if self.at_least else []
+        words += [f"ours ≤ {self.at_most:g}"] if self.at_most else []
         return ", ".join(words)
 
     def met(self, figure: "Figure") -> bool:
         """Whether a figure reaches it."""
-        enough = self.ratio is None or (figure.ratio is not None and figure.ratio >= self.ratio)
-        return enough and (self.ours is None or figure.ours >= self.ours)
+        is_enough = self.ratio is None or (figure.ratio is not None and figure.ratio >= self.ratio)
+        is_much = self.at_least is None or figure.ours >= self.at_least
+        return is_enough and is_much and (self.at_most is None or figure.ours <= self.at_most)
 
 
 class Turns(NamedTuple):
@@ -43,45 +46,37 @@ NO_GOAL = Goal()
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One thing done by three contenders. `unit` is what is counted: a rate is so many a second.
-
-    `prepare` makes their turns ready on a kind of database; it is not measured.
-    """
-
-    name: str
-    unit: str
-    database: str
-    prepare: Callable[[Ground], Turns]
-    goal: Goal = NO_GOAL
-
-
-@dataclass(frozen=True)
 class Figure:
-    """What a trial came to: rates, each in its unit a second, and what they are to each other."""
+    """What was measured, of each in the same unit. Of a cost (seconds, bytes) less is better."""
 
     name: str
     unit: str
     ours: float
-    baseline: float | None
-    limit: float | None
-    goal: Goal
+    baseline: float | None = None
+    limit: float | None = None
+    goal: Goal = NO_GOAL
+    is_cost: bool = False
 
     @property
     def ratio(self) -> float | None:
-        """How many times as fast as the baseline."""
-        return self.ours / self.baseline if self.baseline else None
+        """How many times as good as the baseline."""
+        return self._times(self.baseline)
 
     @property
     def of_limit(self) -> float | None:
         """Which part of what the database, or a bare loop, gives at all."""
-        return self.ours / self.limit if self.limit else None
+        return self._times(self.limit)
+
+    def _times(self, other: float | None) -> float | None:
+        if not other or not self.ours:
+            return None
+        return other / self.ours if self.is_cost else self.ours / other
 
     def as_json(self) -> Mapping[str, Any]:
         """For machines."""
         return {
             "name": self.name,
-            "unit": f"{self.unit}/s",
+            "unit": self.unit,
             "ours": _short(self.ours),
             "baseline": _short(self.baseline),
             "limit": _short(self.limit),
@@ -92,21 +87,50 @@ class Figure:
         }
 
 
-def measured(trial: Trial, grounds: Grounds, rounds: int = ROUNDS) -> Iterator[Figure | None]:
-    """Let the contenders of a trial take turns: None after every round, at the end the figure."""
-    with grounds.on(trial.database) as ground:
-        turns = trial.prepare(ground)
-        rates: dict[str, list[float]] = {name: [] for name, turn in _present(turns)}
-        for _, turn in _present(turns):
-            turn()  # the first turn fills caches and is not counted
-        for number in range(rounds):
-            order = _present(turns)
-            for name, turn in order[number % len(order) :] + order[: number % len(order)]:
-                rates[name].append(_rate(turn))
-            yield None
-    medians = {name: statistics.median(found) for name, found in rates.items()}
-    baseline, limit = medians.get("baseline"), medians.get("limit")
-    yield Figure(trial.name, trial.unit, medians["ours"], baseline, limit, trial.goal)
+Measuring = Iterator[Figure | None]
+"""Figures as they are found; None whenever something more is done."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One thing done by three contenders in turns; `unit` is what is counted, as a rate.
+
+    `prepare` makes their turns ready on a kind of database; it is not measured.
+    """
+
+    name: str
+    unit: str
+    database: str
+    prepare: Callable[[Ground], Turns]
+    goal: Goal = NO_GOAL
+
+    def measured(self, grounds: Grounds, rounds: int) -> Measuring:
+        """Let the contenders take turns; the first one fills caches and is not counted."""
+        with grounds.on(self.database) as ground:
+            turns = _present(self.prepare(ground))
+            rates: dict[str, list[float]] = {name: [] for name, _ in turns}
+            for _, turn in turns:
+                turn()
+            for number in range(rounds):
+                first = number % len(turns)
+                for name, turn in turns[first:] + turns[:first]:
+                    rates[name].append(_rate(turn))
+                yield None
+        medians = {name: statistics.median(found) for name, found in rates.items()}
+        baseline, limit = medians.get("baseline"), medians.get("limit")
+        unit = f"{self.unit}/s"
+        yield Figure(self.name, unit, medians["ours"], baseline, limit, self.goal)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What is measured otherwise: a latency, a cost, something that is not done in turns."""
+
+    look: Callable[[Grounds], Measuring]
+
+    def measured(self, grounds: Grounds, _: int) -> Measuring:
+        """Look once."""
+        return self.look(grounds)
 
 
 def _present(turns: Turns) -> list[tuple[str, Turn]]:

@@ -2,7 +2,8 @@
 
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -135,6 +136,41 @@ def dropped(url: str, schemas: Sequence[str]) -> None:
         for schema in schemas:
             drop = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema))
             connection.execute(drop)
+
+
+def projected(file: Path, events: Iterable[Any]) -> int:
+    """A view as plain as can be: a row and the position of every event, committed; how many."""
+    connection = sqlite3.connect(file, isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("CREATE TABLE balances (id TEXT PRIMARY KEY, version INTEGER, said TEXT)")
+    connection.execute("CREATE TABLE positions (view TEXT PRIMARY KEY, position INTEGER)")
+    position = 0
+    for position, event in enumerate(events, start=1):
+        connection.execute("BEGIN IMMEDIATE")
+        row = (str(event.originator_id), event.originator_version, repr(vars(event)))
+        connection.execute("REPLACE INTO balances VALUES (?, ?, ?)", row)
+        connection.execute("REPLACE INTO positions VALUES ('balances', ?)", (position,))
+        connection.execute("COMMIT")
+    connection.close()
+    return position
+
+
+@contextmanager
+def fresh_database(url: str, name: str) -> Iterator[str]:
+    """The URL of a database that is there meanwhile."""
+    place = sql.Identifier(name)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(place))
+        try:
+            yield psycopg.conninfo.make_conninfo(url, dbname=name)
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(place))
+
+
+def backend(url: str) -> int:
+    """The process of PostgreSQL that answers this."""
+    with psycopg.connect(url) as connection:
+        return connection.info.backend_pid
 
 
 def library_settings(url: str, schema: str) -> dict[str, str]:

@@ -25,7 +25,7 @@ def trials(scale: float) -> Iterator[Trial]:
             unit="events",
             database=database,
             prepare=_prepared(max(1, int(EVENTS * scale) // STREAM)),
-            goal=Goal(ratio=4, ours=300_000),
+            goal=Goal(ratio=4, at_least=300_000),
         )
 
 

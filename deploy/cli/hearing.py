@@ -14,7 +14,7 @@ from shared.eventstore.lease import HomeBusy
 from shared.messaging.source import BrokerAway
 from shared.messaging.worker import Worker
 
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.01
 RETRY_SECONDS = 1
 WORTH_WAITING: tuple[type[Exception], ...] = (BrokerAway, HomeBusy, *STORAGE_EXCEPTIONS)
 """What passes by itself; anything else ends the process."""

@@ -17,8 +17,8 @@ from services.gateway.api.desk import GatewayDesk
 from services.gateway.application import Gateway
 from services.training.api.desk import TrainingDesk
 from services.training.application import Training
+from shared.eventstore.failures import NotMigrated
 from shared.eventstore.lease import HomeBusy, Lease
-from shared.eventstore.log import NotMigrated
 from shared.eventstore.views import Views
 from shared.kernel.errors import Refusal
 from shared.messaging.house import House

@@ -14,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 
 from deploy.cli.clock import today
 from deploy.cli.delivering import delivering
-from deploy.cli.hearing import POLL_SECONDS, beside, hear
+from deploy.cli.hearing import beside, hear
 from deploy.cli.home import KEY_FILE, Home
 from deploy.cli.output import out, shown
 from services.gateway.api.imports import MAXIMUM_LINE_BYTES
@@ -29,6 +29,9 @@ from shared.web.app import SCHEMAS, create_app
 from shared.web.keyring import Keyring
 from shared.web.limits import Limits
 from shared.web.server import ProblemProtocol
+
+LISTEN_SECONDS = 0.05
+"""How often to look for what nobody said was told."""
 
 
 def run(home: Home, settings: Settings, *, training: bool = False, as_json: bool = False) -> None:
@@ -116,7 +119,7 @@ def _listening(home: Home, told: threading.Event, server: uvicorn.Server) -> Ite
 
     def listen() -> None:
         while not server.should_exit:
-            told.wait(POLL_SECONDS)
+            told.wait(LISTEN_SECONDS)
             told.clear()
             hear(home)
 

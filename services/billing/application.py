@@ -1,9 +1,10 @@
 """Billing at work: finds its aggregates by natural key, and keeps them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
+from typing import cast
 
-from services.billing.domain.books import Books
+from services.billing.domain.books import Books, StatementKey
 from services.billing.domain.contract import CONTRACTS, Contract
 from services.billing.domain.document import Document, document_stream
 from services.billing.domain.sale import SALES, Rating, Sale, Sold, Terms
@@ -101,13 +102,24 @@ class Billing:
 
     def statements_of(self, month: Month) -> list[Statement]:
         """The statements of a month, by party and channel."""
-        streams = (stream for _, stream in self._work.tagged(f"{MONTHS}{month}/"))
-        found = (self._work.find(Statement, stream) for stream in streams)
-        return sorted((s for s in found if s), key=lambda s: s.key)
+        return self.statements(self.keys_of(month))
+
+    def keys_of(self, month: Month) -> list[StatementKey]:
+        """What names the statements of a month, in order; none of them is loaded."""
+        streams = [stream for _, stream in self._work.tagged(f"{MONTHS}{month}/")]
+        begun = (cast("Statement.Opened", event) for event in self._work.first_events(streams))
+        return sorted(StatementKey(e.month, e.party_id, e.channel) for e in begun)
+
+    def statements(self, keys: Sequence[StatementKey]) -> list[Statement]:
+        """Some statements and the contracts of their parties, loaded at once."""
+        named = [(key.party_id, key.month, key.channel) for key in keys]
+        self._work.fetch(Statement.create_id(*name) for name in named)
+        self._work.fetch(Contract.create_id(key.party_id) for key in keys)
+        return [self.statement(*name) for name in named]
 
     def held(self, books: Books) -> list[Statement]:
         """Closed statements whose document waits for what an invoice needs, oldest first."""
-        return [self.statement(key.party_id, key.month, key.channel) for key in books.held]
+        return self.statements(books.held)
 
     def document(self, number: str) -> Document | None:
         """A document by its number, or None where that was never drawn."""

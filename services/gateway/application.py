@@ -1,6 +1,6 @@
 """The gateway at work: finds its aggregates by natural key, and keeps them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 
 from services.gateway.domain.distribution import (
@@ -25,6 +25,11 @@ class Gateway:
     def keep(self, *aggregates: Aggregate) -> None:
         """Remember what just happened to some aggregates."""
         self._work.keep(aggregates, self._cause)
+
+    def fetch(self, distribution_id: str, market_id: str, producer_ids: Iterable[str]) -> None:
+        """Load at once what a distribution is told of."""
+        streams = [Distribution.create_id(distribution_id), Market.create_id(market_id)]
+        self._work.fetch([*streams, *map(producer_stream, producer_ids)])
 
     def producer(self, producer_id: str) -> Producer | None:
         """A producer, or None while he is unknown."""

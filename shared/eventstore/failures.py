@@ -8,6 +8,24 @@ import sqlalchemy.exc
 from shared.kernel.errors import Refusal
 
 
+class NotMigrated(Refusal):
+    """The tables of a house are missing or older than the code."""
+
+    name = "not-migrated"
+
+
+class WrittenByNewer(Refusal):
+    """The tables of a house were made by a newer version of the product."""
+
+    name = "written-by-newer-version"
+
+
+class UnsafeSetting(Refusal):
+    """A setting of the library under which events would be lost."""
+
+    name = "unsafe-setting"
+
+
 class DiskFull(Refusal):
     """There is no room left to write."""
 
@@ -29,6 +47,9 @@ class StorageDamaged(Refusal):
 OURS = (sqlite3.IntegrityError, eventsourcing.persistence.IntegrityError)
 """Conflicts, and errors of our own code: nothing that waiting would mend."""
 
+DISK_FULL = "53100"
+"""How PostgreSQL says it, in whatever language it speaks."""
+
 STORAGE_EXCEPTIONS: tuple[type[Exception], ...] = (
     sqlite3.DatabaseError,
     eventsourcing.persistence.DatabaseError,
@@ -49,6 +70,6 @@ def storage_refusal(error: Exception) -> Refusal | None:
         return StorageDamaged(f"The database is damaged ({what}): restore it from a backup.")
     if "readonly" in what or "unable to open" in what:
         return StorageAway(f"The database cannot be written ({what}): mind its folder's owner.")
-    if "disk is full" in what:
+    if "disk is full" in what or getattr(error.__cause__, "sqlstate", None) == DISK_FULL:
         return DiskFull("The disk is full: free some room and try again; nothing was half done.")
     return StorageAway(f"The database cannot be used ({what}): nothing was half done, try again.")

@@ -10,34 +10,16 @@ from eventsourcing.application import Application
 from eventsourcing.persistence import JSONTranscoder, Mapper, MapperDeserialisationError
 
 from shared.eventstore.chain import START, ChainedRow, broken
+from shared.eventstore.failures import NotMigrated, UnsafeSetting, WrittenByNewer
 from shared.eventstore.mapper import TypedMapper
-from shared.eventstore.recorder import MAXIMUM, SCHEMA_VERSION, LogRecorder, LogRow, Step
+from shared.eventstore.recorder import MAXIMUM, SCHEMA_VERSION, LogRecorder, LogRow, Step, StreamRow
 from shared.kernel.aggregate import Aggregate, AnyAggregate, Remembered
-from shared.kernel.errors import Refusal
 
 PAGE = 1_000
 """Events read at a time."""
 
 END_OF_TAGS = "\N{DEL}"
 """Sorts after every tag: prefix + END_OF_TAGS bounds all the tags that begin with a prefix."""
-
-
-class NotMigrated(Refusal):
-    """The tables of a house are missing or older than the code."""
-
-    name = "not-migrated"
-
-
-class WrittenByNewer(Refusal):
-    """The tables of a house were made by a newer version of the product."""
-
-    name = "written-by-newer-version"
-
-
-class UnsafeSetting(Refusal):
-    """A setting of the library under which events would be lost."""
-
-    name = "unsafe-setting"
 
 
 class Recorded(NamedTuple):
@@ -187,11 +169,25 @@ class Work:
             self._in_hand[stream] = found
         return found
 
+    def fetch(self, streams: Iterable[UUID]) -> None:
+        """Load many streams at once, that are found one by one next."""
+        wanted = [stream for stream in dict.fromkeys(streams) if stream not in self._in_hand]
+        for stream, rows in zip(wanted, self._log.recorder.streams(wanted), strict=True):
+            self._in_hand[stream] = self._replayed(stream, rows)
+
+    def first_events(self, streams: Sequence[UUID]) -> list[Remembered]:
+        """What each of many streams began with, as it was written; nothing is replayed."""
+        found = zip(streams, self._log.recorder.streams(streams, 1), strict=True)
+        return [self._log.mapper.event(stream, *row) for stream, rows in found for row in rows]
+
     def _load(self, stream: UUID) -> Aggregate | None:
-        """Replayed without the library's run-time protocol check, half the cost of its replay."""
+        return self._replayed(stream, self._log.recorder.stream(stream, 0, MAXIMUM))
+
+    def _replayed(self, stream: UUID, rows: Iterable[StreamRow]) -> Aggregate | None:
+        """Without the library's run-time protocol check, half the cost of its replay."""
         found: Any = None
         event = self._log.mapper.event
-        for row in self._log.recorder.stream(stream, 0, MAXIMUM):
+        for row in rows:
             found = event(stream, *row).mutate(found)
         return cast("Aggregate | None", found)
 

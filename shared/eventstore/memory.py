@@ -1,7 +1,7 @@
 """A log in the memory of one process, to live a history through again in it, fast."""
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 from uuid import UUID
@@ -69,6 +69,9 @@ class MemoryWork(Work):
     def in_hand(self) -> dict[UUID, Aggregate]:
         """What it has found or begun so far."""
         return {stream: found for stream, found in self._in_hand.items() if found}
+
+    def fetch(self, streams: Iterable[UUID]) -> None:
+        """Nothing to load at once: most is in memory."""
 
     def _load(self, stream: UUID) -> Aggregate | None:
         aggregate, is_certain = self._memory.kept(stream)

@@ -5,10 +5,10 @@ batch of some MB hangs for ever with the lock held, and its database functions d
 lose events for tailing readers (design.md §3, traps 1 and 2). Here a plpgsql function does it all.
 """
 
+import select
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from typing import Any, LiteralString, cast
 from uuid import UUID
 
@@ -19,8 +19,10 @@ from psycopg.rows import tuple_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from shared.eventstore.chain import CHAINED_SINCE, PAGE, unlinked
+from shared.eventstore.postgres_calls import APPEND, columns, portions
 from shared.eventstore.postgres_schema import POSITION_CONFLICT, SCHEMA, TAKE_TURNS
 from shared.eventstore.recorder import (
+    MAXIMUM,
     SCHEMA_VERSION,
     LogRecorder,
     LogRow,
@@ -36,14 +38,6 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 POOL_SIZE = 6
 CONNECT_SECONDS = 3
 LOCK_TIMEOUT = "2s"
-MAXIMUM_EVENTS = 1_000
-MAXIMUM_BYTES = 4 * 1024 * 1024
-"""Caps of one call; a larger transaction makes several calls."""
-
-APPEND: LiteralString = (
-    "SELECT * FROM {s}.append(%b::uuid[], %b::bigint[], %b::text[], %b::bytea[], "
-    "%b::text[], %b::bigint[], %b::bigint[], %b::text[], %b::uuid[])"
-)
 
 
 class PostgresLogRecorder(LogRecorder):
@@ -60,7 +54,7 @@ class PostgresLogRecorder(LogRecorder):
             timeout=CONNECT_SECONDS,
             reconnect_timeout=CONNECT_SECONDS,  # else its pauses double, up to minutes
             open=False,
-            check=ConnectionPool.check_connection,
+            check=_asked_if_in_doubt,
             kwargs={
                 "autocommit": True,
                 "connect_timeout": CONNECT_SECONDS,
@@ -132,7 +126,7 @@ class PostgresLogRecorder(LogRecorder):
         tags: Sequence[tuple[str, UUID]] = (),
     ) -> list[int]:
         """Write events, positions and tags in one transaction; the positions of the events."""
-        chunks = list(_chunks(rows)) or [[]]
+        chunks = list(portions(rows)) or [[]]
         with self.connection() as connection:
             if len(chunks) == 1:
                 return self._append(connection, chunks[0], steps, tags)
@@ -149,8 +143,8 @@ class PostgresLogRecorder(LogRecorder):
         steps: Sequence[Step],
         tags: Sequence[tuple[str, UUID]],
     ) -> list[int]:
-        columns = (*_columns(rows, 4), *_columns(steps, 3), *_columns(tags, 2))
-        return [row[0] for row in connection.execute(self._sql(APPEND), columns).fetchall()]
+        given = (*columns(rows, 4), *columns(steps, 3), *columns(tags, 2))
+        return [row[0] for row in connection.execute(self._sql(APPEND), given).fetchall()]
 
     def stream(self, stream: UUID, after: int, last: int) -> Sequence[StreamRow]:
         """The rows of a stream with after < version ≤ last, in order."""
@@ -160,6 +154,22 @@ class PostgresLogRecorder(LogRecorder):
             "ORDER BY originator_version",
             (stream, after, last),
         )
+
+    def streams(
+        self, streams: Sequence[UUID], last: int = MAXIMUM
+    ) -> Sequence[Sequence[StreamRow]]:
+        """The rows of each of many streams with version ≤ last, in order: with one query."""
+        found: list[list[StreamRow]] = [[] for _ in streams]
+        rows = self._rows(
+            "SELECT n, originator_version, topic, state "
+            "FROM unnest(%b::uuid[]) WITH ORDINALITY AS wanted (originator_id, n) "
+            "JOIN {s}.stored_events USING (originator_id) "
+            "WHERE originator_version <= %b ORDER BY n, originator_version",
+            (list(streams), last),
+        )
+        for number, version, topic, state in rows:
+            found[number - 1].append((version, topic, state))
+        return found
 
     def page(self, first: int, last: int, limit: int) -> Sequence[LogRow]:
         """Up to `limit` rows with first ≤ position ≤ last, in order."""
@@ -228,21 +238,13 @@ class PostgresLogRecorder(LogRecorder):
         return known
 
 
-def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> Iterable[Sequence[Any]]:
-    """Rows turned into arrays, one a column."""
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * count
+def _asked_if_in_doubt(connection: Connection) -> None:
+    """Ask a connection of the pool whether it stands, if anything has arrived at it at rest.
 
-
-def _chunks(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    """Rows in portions within the caps of one call."""
-    remaining = iter(rows)
-    while portion := list(islice(remaining, MAXIMUM_EVENTS)):
-        chunk: list[Row] = []
-        size = 0
-        for row in portion:
-            if chunk and size + len(row.state) > MAXIMUM_BYTES:
-                yield chunk
-                chunk, size = [], 0
-            chunk.append(row)
-            size += len(row.state)
-        yield chunk
+    What a server that ended leaves is the end of the stream; nothing else comes unasked, but
+    notices. To ask always is a round trip a transaction. Raises OperationalError.
+    """
+    arrived = select.poll()
+    arrived.register(connection.fileno(), select.POLLIN)
+    if arrived.poll(0):
+        ConnectionPool.check_connection(connection)

@@ -77,6 +77,12 @@ class LogRecorder(ApplicationRecorder):
     def stream(self, stream: UUID, after: int, last: int) -> Sequence[StreamRow]:
         """The rows of a stream with after < version ≤ last, in order."""
 
+    def streams(
+        self, streams: Sequence[UUID], last: int = MAXIMUM
+    ) -> Sequence[Sequence[StreamRow]]:
+        """The rows of each of many streams with version ≤ last, in order."""
+        return [self.stream(stream, 0, last) for stream in streams]
+
     @abstractmethod
     def page(self, first: int, last: int, limit: int) -> Sequence[LogRow]:
         """Up to `limit` rows with first ≤ position ≤ last, in order."""

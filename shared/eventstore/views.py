@@ -26,12 +26,13 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
-from shared.eventstore.log import EventLog, NotMigrated
+from shared.eventstore.failures import NotMigrated
+from shared.eventstore.log import EventLog
 from shared.eventstore.postgres import CONNECT_SECONDS
 from shared.eventstore.postgres_schema import TAKE_TURNS
 from shared.eventstore.recorder import MAXIMUM
+from shared.eventstore.upsert import Upsert
 from shared.kernel.aggregate import Remembered
 
 PAGE = 1_000
@@ -84,6 +85,8 @@ class Views:
         self._log = log
         self._views = views
         self.engine = engine
+        # one statement needs no transaction around it: on PostgreSQL that is two round trips
+        self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @property
     def log(self) -> EventLog:
@@ -150,7 +153,7 @@ class Views:
 
     def found(self, statement: Select[Any]) -> list[dict[str, Any]]:
         """What a query finds, a dict a row."""
-        with self.engine.connect() as connection:
+        with self._reads.connect() as connection:
             return [dict(row) for row in connection.execute(statement).mappings()]
 
     def rows(self, table: Table) -> list[tuple[Any, ...]]:
@@ -223,14 +226,7 @@ def write_rows(connection: Connection, rows: Iterable[Row]) -> None:
         key = tuple(row[column.name] for column in table.primary_key)
         by_table.setdefault(table, {})[key] = row
     for table, latest in by_table.items():
-        on_postgres = connection.dialect.name == "postgresql"
-        statement = postgresql.insert(table) if on_postgres else sqlite.insert(table)
-        replaced = {column.name: statement.excluded[column.name] for column in table.columns}
-        keys = list(table.primary_key)
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=keys, set_=replaced),
-            list(latest.values()),
-        )
+        connection.execute(Upsert(table), list(latest.values()))
 
 
 def _move(connection: Connection, view: str, positions: Mapping[str, int], position: int) -> int:

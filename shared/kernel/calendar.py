@@ -2,6 +2,7 @@
 
 import calendar
 from datetime import date, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -25,12 +26,14 @@ def first_day(month: Month) -> date:
     return date.fromisoformat(f"{month}-01")
 
 
+@cache
 def last_day(month: Month) -> date:
     """The last day of a month."""
     first = first_day(month)
     return first.replace(day=calendar.monthrange(first.year, first.month)[1])
 
 
+@cache
 def next_month(month: Month) -> Month:
     """The month that follows."""
     return month_of(last_day(month) + timedelta(days=1))

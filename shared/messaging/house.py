@@ -4,9 +4,10 @@ Whatever it does is one transaction: the events, their cause, the tags of their 
 positions heard are written together or not at all.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Generic, Protocol, TypeVar
+from uuid import UUID
 
 from shared.eventstore.asks import Ask, Asked, remember
 from shared.eventstore.lease import Lease
@@ -114,6 +115,8 @@ class House(Generic[App]):
         stood = work.heard()
         heard = dict(stood)
         parked = set(parked_keys(work))
+        if len(messages) > 1:
+            work.fetch(self._foreseen(messages, heard, parked))
         for message in messages:
             if message.position > heard.get(message.stream, 0):
                 take(work, message, parked)
@@ -124,6 +127,15 @@ class House(Generic[App]):
             if position != stood.get(name)
         ]
         work.commit(steps)
+
+    def _foreseen(
+        self, messages: Sequence[Message], heard: Mapping[str, int], parked: set[str]
+    ) -> Iterator[UUID]:
+        """The streams that messages will most likely touch; raises Poison."""
+        for message in messages:
+            is_new = message.position > heard.get(message.stream, 0)
+            if is_new and f"{message.speaker}/{message.key}" not in parked:
+                yield from self._policies.foreseen(opened(message))
 
     def _take(self, work: Work, message: Message, parked: set[str]) -> None:
         if f"{message.speaker}/{message.key}" in parked:

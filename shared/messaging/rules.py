@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 from shared.facts.base import Fact
 from shared.kernel.aggregate import Aggregate, Remembered
@@ -11,6 +12,8 @@ AnyEvent = TypeVar("AnyEvent", bound=Remembered)
 App = TypeVar("App")
 
 Policy = Callable[[Any, Any], Iterable[Aggregate]]
+Foresight = Callable[[Any], Iterable[UUID]]
+FactSight = TypeVar("FactSight", bound=Foresight)
 Telling = Callable[[Any], Fact | None]
 
 
@@ -23,6 +26,7 @@ class Policies(Generic[App]):
 
     def __init__(self) -> None:
         self.by_fact: dict[type[Fact], Policy] = {}
+        self._touching: dict[type[Fact], Foresight] = {}
 
     @classmethod
     def joined(cls, *others: "Policies[App]") -> "Policies[App]":
@@ -30,6 +34,7 @@ class Policies(Generic[App]):
         house = cls()
         for other in others:
             house.by_fact |= other.by_fact
+            house._touching |= other._touching
         return house
 
     def whenever(
@@ -50,6 +55,23 @@ class Policies(Generic[App]):
             return policy
 
         return register
+
+    def touching(self, fact: type[AnyFact]) -> Callable[[FactSight], FactSight]:
+        """Which streams a policy will most likely look at: they are loaded for many facts at once.
+
+        To be wrong costs time only: what was not foreseen is loaded when it is looked at.
+        """
+
+        def register(foresight: FactSight) -> FactSight:
+            self._touching[fact] = foresight
+            return foresight
+
+        return register
+
+    def foreseen(self, fact: Fact) -> Iterable[UUID]:
+        """The streams that a fact most likely touches."""
+        foresight = self._touching.get(type(fact))
+        return foresight(fact) if foresight else ()
 
 
 class Publishing:

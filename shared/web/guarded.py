@@ -11,9 +11,13 @@ A new route is protected like this; an app with one that says nothing does not s
 
 import json
 from collections.abc import Callable, Coroutine, Iterable, Iterator
+from functools import partial
+from inspect import iscoroutinefunction, signature
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
+from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
 from fastapi import Depends, Request, Response, Security
 from fastapi.dependencies.models import Dependant
 from fastapi.openapi.models import HTTPBearer
@@ -85,7 +89,7 @@ class Guarded(APIRoute):
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        super().__init__(path, endpoint, **options)
+        super().__init__(path, _among_tellers(endpoint), **options)
         scopes = set(_scopes(self.dependant))
         self.needs = scopes.pop() if len(scopes) == 1 else None
         said = (self.openapi_extra or {}).get("requestBody", {}).get("content", {})
@@ -144,6 +148,34 @@ class _Utf8Request(Request):
             return parsed(body)
         except (ValueError, RecursionError) as reason:
             raise json.JSONDecodeError(str(reason), "", 0) from reason
+
+
+TELLERS_AT_ONCE = 40
+"""Threads of one door that wait for their turn to write: as many as all others have for reading."""
+_tellers = RunVar[CapacityLimiter]("tellers")
+
+
+def _among_tellers(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that tells, and may wait long to write, where it keeps no reader waiting.
+
+    Any other function as it is.
+    """
+    asked = signature(function)
+    tells = any(parameter.annotation == Telling for parameter in asked.parameters.values())
+    if not tells or iscoroutinefunction(function):
+        return function
+
+    async def called(**arguments: Any) -> Any:
+        try:
+            limiter = _tellers.get()
+        except LookupError:
+            limiter = CapacityLimiter(TELLERS_AT_ONCE)
+            _tellers.set(limiter)
+        return await to_thread.run_sync(partial(function, **arguments), limiter=limiter)
+
+    called.__name__, called.__doc__ = function.__name__, function.__doc__
+    called.__signature__ = asked  # type: ignore[attr-defined]
+    return called
 
 
 def _words(parameter: Any) -> Iterable[str]:

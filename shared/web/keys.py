@@ -33,7 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from shared.asks.base import ID_PATTERN
-from shared.eventstore.log import NotMigrated
+from shared.eventstore.failures import NotMigrated
 from shared.eventstore.views import migrating
 from shared.kernel.errors import NotFound, NotValid, Refusal
 from shared.web.callers import BY_HTTP, Caller, Scope

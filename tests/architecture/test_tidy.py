@@ -33,7 +33,8 @@ LAYOUT = re.compile(
       ))
     | shared/(__init__|settings|(kernel|facts|asks|eventstore|messaging|vault|web)/\w+)
     | tests/(__init__|conftest
-        | (architecture|journeys|reliability|support|billing|gateway|training|shared|deploy)/[\w/]+)
+        | (architecture|journeys|reliability|simulation|support)/[\w/]+
+        | (billing|gateway|training|shared|deploy)/[\w/]+)
     """,
     re.VERBOSE,
 )

@@ -1,15 +1,18 @@
 """A month closed: documents numbered without a gap, dated in order, frozen."""
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
+from deploy.cli.reliving import relived
 from services.billing.adapters.html import page
+from services.billing.api.desk import BillingDesk
 from services.billing.use_cases.closing import DatedTooEarly, MonthsStanding
 from services.billing.views.documents import DOCUMENTS
 from shared.kernel.answers import Result
 from tests.support.notices import distribution, market, producer, unvalidation
-from tests.support.world import World
+from tests.support.world import Rows, World, world
 
 OCTOBER = "2024-10-04T21:00:00+02:00"
 NOVEMBER = "2024-11-08T21:00:00+01:00"
@@ -192,3 +195,29 @@ def test_a_name_cannot_write_into_the_page(cagette: World) -> None:
     cagette.told(on_site(), producer(name="<script>alert(1)</script>"), distribution())
     cagette.close("2024-10", date(2024, 11, 1))
     assert "<script>" not in page_of(cagette, "F2024-000001")
+
+
+def test_a_close_that_ends_between_two_portions_is_gone_on_with_by_the_same_close(
+    tmp_path: Path,
+) -> None:
+    found: dict[str, Rows] = {}
+    for name in ("whole", "halves"):
+        with world(tmp_path / name) as cagette:
+            nameless = [producer(each, address=None) for each in ("1", "2", "3")]
+            complete = [producer(str(each)) for each in range(4, 10)]
+            sales = {str(each): 1_000 * each for each in range(1, 10)}
+            cagette.told(on_site(), *nameless, *complete, distribution(sales=sales))
+            desk = BillingDesk(cagette.home.billing, cagette.home.vault, portion=2)
+            asked = ("2024-10", date(2024, 11, 1))
+            if name == "halves":
+                portions = desk.closing(*asked, by="test")
+                assert [next(portions).figures["left"] for _ in range(3)] == [7, 5, 3]
+            assert desk.close(*asked, by="test").figures["held_documents"] == 3
+            assert desk.close(*asked, by="test").result is Result.UNCHANGED
+            cagette.told(producer("2", seq=2))
+            assert desk.close(*asked, by="test").figures == {"documents": 1, "held_documents": 2}
+            assert cagette.violations() == []
+            assert relived(cagette.home, "billing").is_same
+            found[name] = cagette.rows(DOCUMENTS)
+    assert found["whole"] == found["halves"]
+    assert [row["party_id"] for row in found["whole"]] == ["4", "5", "6", "7", "8", "9", "2"]

@@ -18,8 +18,7 @@ from deploy.backup.taking import taken
 from deploy.cli.forgetting import unsound_keys
 from deploy.cli.home import Home, opened
 from services.billing.adapters.html import page
-from shared.eventstore.failures import StorageDamaged
-from shared.eventstore.log import WrittenByNewer
+from shared.eventstore.failures import StorageDamaged, WrittenByNewer
 from shared.settings import Settings
 from shared.vault.vault import VaultMissing, producer_key
 from shared.web.callers import Scope

@@ -12,7 +12,7 @@ import pytest
 from deploy.cli.forgetting import unsound_keys
 from deploy.cli.home import opened
 from services.billing.adapters.html import page
-from shared.eventstore.log import NotMigrated
+from shared.eventstore.failures import NotMigrated
 from shared.kernel.answers import Result
 from shared.kernel.errors import NumberReused
 from shared.kernel.persons import IN_CLEAR, Person

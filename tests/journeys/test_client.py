@@ -17,8 +17,9 @@ from deploy.local.processes import answers, free_port
 from shared.settings import Settings
 from tests.gateway.test_door import CALLS
 from tests.support import notices
+from tests.support.commands import Started
 from tests.support.hard_season import hard_season
-from tests.support.processes import CAGETTE, wait_until
+from tests.support.processes import wait_until
 from tests.support.recount import recount
 from tests.support.world import World, world
 
@@ -36,13 +37,10 @@ class Gateway:
             "CAGETTE_KEY": KEY,
             "CAGETTE_PORT": str(self.port),
         }
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Started | None = None
 
     def start(self) -> None:
-        quiet = subprocess.DEVNULL
-        self._process = subprocess.Popen(
-            [*CAGETTE, "serve"], env=self._environment, stdout=quiet, stderr=quiet
-        )
+        self._process = Started(("serve",), self._environment, Path(os.devnull))
 
     def kill(self) -> None:
         if self._process:

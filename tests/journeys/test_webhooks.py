@@ -2,8 +2,6 @@
 
 import json
 import os
-import signal
-import subprocess
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
@@ -21,7 +19,8 @@ from deploy.cli.main import app
 from shared.kernel.errors import Refusal
 from shared.settings import Settings
 from tests.support import notices
-from tests.support.processes import CAGETTE, wait_until
+from tests.support.commands import Started
+from tests.support.processes import wait_until
 from tests.support.receiver import Received, Receiver, receiving
 from tests.support.world import World, web_client, world
 
@@ -62,9 +61,9 @@ def refusal(home: Path, *words: str) -> Refusal:
 
 
 @contextmanager
-def at_work(home: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def at_work(home: Path) -> Iterator[Started]:
     """`cagette work` on a home, in a process of its own."""
-    process = subprocess.Popen([*CAGETTE, "work"], env=environment(home))
+    process = Started(("work",), environment(home), home / "worker.log")
     try:
         yield process
     finally:
@@ -160,7 +159,7 @@ def test_a_deliverer_killed_between_sending_and_storing_sends_again_and_loses_no
     receiver.answer = lambda _: 200
     with at_work(home) as process:
         wait_until(lambda: len(set(receiver.ids)) == len(expected))
-        process.send_signal(signal.SIGTERM)
+        process.ask_to_end()
         assert process.wait(10) == 0
     assert [id_ for id_ in receiver.ids if receiver.ids.count(id_) > 1] == seventh * 2
     assert set(receiver.ids) == {event["id"] for event in expected}
@@ -181,7 +180,7 @@ def test_a_worker_stops_in_time_and_billing_goes_on_while_a_receiver_hangs(
             before = houses.billing.heard()
             web_client(World(houses)).put("/producers/8", json=notices.producer("8")["body"])
             wait_until(lambda: houses.billing.heard() != before)
-        process.send_signal(signal.SIGTERM)
+        process.ask_to_end()
         assert process.wait(10) == 0
     released.set()
 

@@ -7,8 +7,15 @@ import pytest
 
 from deploy.local.processes import NotToBeHad
 from tests.support.processes import Servers, servers_of_its_own
-from tests.support.services import missing
+from tests.support.services import a_database, missing
 from tests.support.world import World, world
+
+
+@pytest.fixture
+def second_database_url(postgres: str) -> Iterator[str]:
+    """Another fresh database, to be compared with the first."""
+    with a_database(postgres) as url:
+        yield url
 
 
 @pytest.fixture

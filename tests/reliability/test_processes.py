@@ -60,19 +60,16 @@ def test_a_second_worker_waits_until_the_first_one_ends(deployment: Deployment) 
     wait_until(lambda: "at work: billing" in deployment.said("work billing"))
     deployment.start("work billing")
     wait_until(lambda: "waiting" in deployment.said("work billing"))
-    first.terminate()
+    first.ask_to_end()
     assert first.wait(10) == 0
     wait_until(lambda: deployment.said("work billing").count("at work: billing") == 2)
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_a_process_that_is_asked_to_end_does_so_within_ten_seconds(
-    deployment: Deployment, name: str
-) -> None:
-    if name.startswith("work"):
-        house = name.split()[1]
-        wait_until(lambda: f"at work: {house}" in deployment.said(name))
-    assert deployment.stop(name) in (0, -15)
+def test_processes_that_are_asked_to_end_do_so_within_ten_seconds(deployment: Deployment) -> None:
+    at_work = {name: f"at work: {name.split()[1]}" for name in ALL if name.startswith("work")}
+    wait_until(lambda: all(said in deployment.said(name) for name, said in at_work.items()))
+    for name in ALL:
+        assert deployment.stop(name) in (0, -15), name
 
 
 def test_the_demo_runs_on_postgresql_and_kafka_without_docker() -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from services.gateway.domain.distribution import Distribution
 from shared.eventstore.chain import START, link
-from shared.eventstore.log import EventLog, NotMigrated
+from shared.eventstore.failures import NotMigrated
+from shared.eventstore.log import EventLog
 from shared.eventstore.postgres import PostgresLogRecorder
 from shared.eventstore.recorder import LogRecorder, Row
 from shared.eventstore.sqlite import SQLiteLogRecorder

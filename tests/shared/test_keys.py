@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, NullPool, create_engine, event
 
-from shared.eventstore.failures import StorageAway
-from shared.eventstore.log import NotMigrated
+from shared.eventstore.failures import NotMigrated, StorageAway
 from shared.eventstore.views import postgres_engine
 from shared.kernel.errors import NotFound, NotValid, Refusal
 from shared.web.callers import DEPLOYMENT, Caller, Scope

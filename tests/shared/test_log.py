@@ -16,8 +16,9 @@ from eventsourcing.sqlite import SQLiteDatastore, SQLiteProcessRecorder
 from services.billing.domain.books import Books
 from services.billing.domain.transfer import Transfer
 from services.gateway.domain.distribution import Distribution
+from shared.eventstore.failures import NotMigrated, WrittenByNewer
 from shared.eventstore.lease import FileLease, HomeBusy
-from shared.eventstore.log import EventLog, NotMigrated, WrittenByNewer
+from shared.eventstore.log import EventLog
 from shared.eventstore.postgres import PostgresLogRecorder
 from shared.eventstore.recorder import (
     SCHEMA_VERSION,

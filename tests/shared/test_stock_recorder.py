@@ -24,7 +24,8 @@ from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Track
 from eventsourcing.postgres import PostgresProcessRecorder
 
 from services.billing import main as billing
-from shared.eventstore.log import EventLog, NotMigrated, UnsafeSetting
+from shared.eventstore.failures import NotMigrated, UnsafeSetting
+from shared.eventstore.log import EventLog
 from shared.eventstore.postgres import PostgresLogRecorder
 from shared.eventstore.recorder import PositionConflict, Step
 from shared.eventstore.views import Views, postgres_engine

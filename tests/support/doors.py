@@ -1,7 +1,6 @@
 """A gateway and a training that know of each other only what goes over real HTTP; no broker."""
 
 import os
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,7 +15,8 @@ from deploy.local.processes import answers, free_port
 from services.gateway.adapters.training import HttpTraining
 from services.gateway.api.desk import GatewayDesk
 from shared.settings import Settings
-from tests.support.processes import CAGETTE, KEY, wait_until
+from tests.support.commands import Started
+from tests.support.processes import KEY, wait_until
 from tests.support.served import served
 from tests.support.world import World, world
 
@@ -98,9 +98,7 @@ class TrainingProcess:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        with self._log.open("ab") as log:
-            command = [*CAGETTE, "serve", "training"]
-            self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+        self._process = Started(("serve", "training"), self._environment, self._log)
         wait_until(lambda: answers(self.port))
 
     def kill(self) -> None:

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ import httpx2 as httpx
 from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
 from deploy.local.processes import free_port
+from tests.support.commands import Started, ran
 from tests.support.hard_season import hard_season
 from tests.support.recount import Bills, Step
 from tests.support.world import LATER, billed
@@ -44,22 +44,19 @@ class Deployment:
             "CAGETTE_KAFKA_PREFIX": broker["kafka_prefix"],
             "CAGETTE_PATIENCE_SECONDS": "30",
         }
-        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.running: dict[str, Started] = {}
         self.revived = 0
         self._reviving = threading.Lock()
 
     def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end."""
-        return subprocess.run(
-            [*CAGETTE, *words], env=self.environment, capture_output=True, text=True, check=False
-        )
+        done = ran(words, self.environment)
+        out, err = done.stdout.decode(), done.stderr.decode()
+        return subprocess.CompletedProcess(done.args, done.returncode, out, err)
 
-    def begin(self, *words: str) -> "subprocess.Popen[bytes]":
+    def begin(self, *words: str) -> Started:
         """Start a command that may be killed."""
-        quiet = subprocess.DEVNULL
-        return subprocess.Popen(
-            [*CAGETTE, *words], env=self.environment, stdout=quiet, stderr=quiet
-        )
+        return Started(words, self.environment, Path(os.devnull))
 
     def start(self, name: str) -> None:
         """Start a process, named by its command: `work billing`."""
@@ -71,10 +68,7 @@ class Deployment:
             }
         if name == "serve training":
             environment |= {"CAGETTE_PORT": str(self.training_port)}
-        with (self.home / f"{name.replace(' ', '-')}.log").open("ab") as log:
-            self.running[name] = subprocess.Popen(
-                [*CAGETTE, *name.split()], env=environment, stdout=log, stderr=log
-            )
+        self.running[name] = Started(name.split(), environment, self._log(name))
 
     def revive(self) -> None:
         """Start what has ended again, as a supervisor does."""
@@ -90,7 +84,7 @@ class Deployment:
 
     def stop(self, name: str) -> int:
         """Ask a process to end; its exit code."""
-        self.running[name].send_signal(signal.SIGTERM)
+        self.running[name].ask_to_end()
         return self.running[name].wait(10)
 
     def close(self) -> None:
@@ -101,7 +95,10 @@ class Deployment:
 
     def said(self, name: str) -> str:
         """What a process printed."""
-        return (self.home / f"{name.replace(' ', '-')}.log").read_text()
+        return self._log(name).read_text()
+
+    def _log(self, name: str) -> Path:
+        return self.home / f"{name.replace(' ', '-')}.log"
 
     def is_up(self, port: int) -> bool:
         """Whether a door answers."""
@@ -123,7 +120,8 @@ class Deployment:
 
     def is_ready(self) -> bool:
         """Whether both doors answer; no process may have ended by itself."""
-        ended = {name: p.returncode for name, p in self.running.items() if p.poll() is not None}
+        ended = {name: process.poll() for name, process in self.running.items()}
+        ended = {name: code for name, code in ended.items() if code is not None}
         assert ended == {}, f"ended, with these codes: {ended}"
         return self.is_up(self.port) and self.is_up(self.training_port)
 

@@ -21,18 +21,22 @@ from shared.messaging.releasing import ParkedDesk
 
 
 class AsksAgain:
-    """Makes stored asks again of a house. A document's buyer stays sealed as he was told."""
+    """Makes stored asks again of a house. A document's buyer stays sealed as he was told.
 
-    def __init__(self, house: House[Billing]) -> None:
+    Where `whole`, what was closed portion by portion is closed with the first of them.
+    """
+
+    def __init__(self, house: House[Billing], *, whole: bool = False) -> None:
         self._house = house
+        self._whole = whole
 
     def __call__(self, made: Asked.Made) -> None:
         """Make one again, under the same id; raises what its use case refuses."""
         if not ParkedDesk(self._house).again(made):
-            self._house.ask(Ask.again(made), use_case_of(made))
+            self._house.ask(Ask.again(made), use_case_of(made, whole=self._whole))
 
 
-def use_case_of(made: Asked.Made) -> Callable[[Billing], Answer]:
+def use_case_of(made: Asked.Made, *, whole: bool = False) -> Callable[[Billing], Answer]:
     """What an ask asks for, with its arguments as they were stored."""
     given = made.arguments
     match made.use_case:
@@ -41,7 +45,13 @@ def use_case_of(made: Asked.Made) -> Callable[[Billing], Answer]:
             return lambda billing: settle(billing, monday, despite=given["despite"])
         case "close":
             month, on = given["month"], date.fromisoformat(given["on"])
-            return lambda billing: close(billing, month, on, _as_told, despite=given["despite"])
+            skip, at_most = given.get("skip", 0), given.get("at_most")
+            if whole:
+                skip, at_most = 0, None
+            despite = given["despite"]
+            return lambda billing: close(
+                billing, month, on, _as_told, despite=despite, skip=skip, at_most=at_most
+            )
         case "publish":
             tariff = msgspec.convert(given["tariff"], Tariff)
             return lambda billing: publish(billing, tariff)
@@ -62,7 +72,7 @@ class BranchAsks:
 
     def __init__(self, branch: House[Billing], tariff: Tariff, lived: list[Tariff]) -> None:
         self._branch = branch
-        self._repeat = AsksAgain(branch)
+        self._repeat = AsksAgain(branch, whole=True)
         self._tariff = tariff
         self._kept = [version for version in lived if version.from_on < tariff.from_on]
         self._is_published = False

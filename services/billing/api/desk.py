@@ -1,7 +1,9 @@
 """Billing's desk: takes what operations ask, and hands it to a use case."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -20,13 +22,17 @@ from shared.kernel.persons import Sealed
 from shared.messaging.house import House
 from shared.vault.vault import Vault, documents_key
 
+PORTION = 100
+"""Statements closed and documented with one transaction."""
+
 
 class BillingDesk:
     """Where asks to billing come in. Raises the refusals of its use cases."""
 
-    def __init__(self, house: House[Billing], vault: Vault) -> None:
+    def __init__(self, house: House[Billing], vault: Vault, portion: int = PORTION) -> None:
         self._house = house
         self._vault = vault
+        self._portion = portion
 
     def settle(
         self, monday: date, *, by: str, why: str | None = None, dry_run: bool = False
@@ -45,18 +51,52 @@ class BillingDesk:
         self, month: Month, on: date, *, by: str, why: str | None = None, dry_run: bool = False
     ) -> Answer:
         """Close a month; `why` closes it despite parked facts and says for what reason."""
+        answers = list(self.closing(month, on, by=by, why=why, dry_run=dry_run))
+        documents = sum(answer.figures["documents"] for answer in answers)
+        held = answers[-1].figures["held_documents"]
+        figures = {"documents": documents, "held_documents": held}
+        return replace(answers[0], figures=figures)
+
+    def closing(
+        self, month: Month, on: date, *, by: str, why: str | None = None, dry_run: bool = False
+    ) -> Iterator[Answer]:
+        """`close`, so many statements at a time, each portion an ask and a transaction of its own.
+
+        Who stops between two of them asks again, and goes on where he stopped: the documents and
+        their numbers are the same.
+        """
         despite = why is not None
 
         def reseal(buyer: Sealed, day: date) -> Sealed:
             return self._vault.reseal(buyer, documents_key(day.year), dry_run=dry_run)
 
-        return self._ask(
-            "close",
-            {"month": month, "on": on, "despite": despite, "why": why},
-            lambda billing: close(billing, month, on, reseal, despite=despite),
-            by,
-            dry_run,
-        )
+        at_most = None if dry_run else self._portion
+        left, skip = 1, 0
+        while left:
+            answer = self._ask(
+                "close",
+                {
+                    "month": month,
+                    "on": on,
+                    "despite": despite,
+                    "why": why,
+                    "skip": skip,
+                    "at_most": at_most,
+                },
+                partial(
+                    close,
+                    month=month,
+                    on=on,
+                    reseal=reseal,
+                    despite=despite,
+                    skip=skip,
+                    at_most=at_most,
+                ),
+                by,
+                dry_run,
+            )
+            yield answer
+            left, skip = answer.figures.get("left", 0), answer.figures["held_documents"]
 
     def publish(self, tariff: Tariff, *, by: str, dry_run: bool = False) -> Answer:
         """Publish a version of the tariff."""

@@ -1,12 +1,17 @@
 """What follows in billing from what the gateway tells."""
 
 from collections.abc import Iterator
+from uuid import UUID
 
 from services.billing.application import Billing
-from services.billing.domain.sale import Sold
+from services.billing.domain.contract import Contract
+from services.billing.domain.sale import Sale, Sold
+from services.billing.domain.statement import Statement
+from services.billing.domain.transfer import Transfer
 from services.billing.domain.words import Channel
 from shared.facts.gateway import ProducerChanged, ProducerEnrolled, SalesValidated
 from shared.kernel.aggregate import Aggregate
+from shared.kernel.calendar import monday_after, month_of, paris_day
 from shared.messaging.rules import Policies
 
 policies = Policies[Billing]()
@@ -35,3 +40,19 @@ def a_fee_follows_its_sale(fact: SalesValidated, billing: Billing) -> Iterator[A
         held=fact.held,
     )
     yield from billing.rate(billing.sale(fact.producer_id, fact.distribution_id), sold)
+
+
+@policies.touching(SalesValidated)
+def what_a_sale_touches(fact: SalesValidated) -> Iterator[UUID]:
+    """Sale, contract, and where its fees go if that is open and he is his own party."""
+    producer_id = fact.producer_id
+    yield Sale.create_id(producer_id, fact.distribution_id)
+    yield Contract.create_id(producer_id)
+    validated_on = paris_day(fact.first_validated_at)
+    channel = Channel(fact.payment_mode)
+    if channel is Channel.ON_SITE:
+        yield Statement.create_id(producer_id, month_of(validated_on), channel)
+        return
+    monday = monday_after(validated_on)
+    yield Statement.create_id(producer_id, month_of(monday), channel)
+    yield Transfer.create_id(producer_id, monday)

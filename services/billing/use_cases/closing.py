@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from operator import attrgetter
 
 from services.billing.application import Billing
 from services.billing.domain.books import Books
@@ -17,6 +18,10 @@ Reseal = Callable[[Sealed, date], Sealed]
 """A buyer, sealed so that he can be read as long as a document of a day must be kept."""
 
 
+IN_ORDER = attrgetter("day", "producer_id", "distribution_id", "kind", "fee_id")
+"""The order of a document's lines."""
+
+
 class MonthsStanding(Refusal):
     """Earlier months must be closed first, and the month's Mondays settled."""
 
@@ -30,37 +35,57 @@ class DatedTooEarly(Refusal):
 
 
 def close(
-    billing: Billing, month: Month, on: date, reseal: Reseal, *, despite: bool = False
+    billing: Billing,
+    month: Month,
+    on: date,
+    reseal: Reseal,
+    *,
+    despite: bool = False,
+    skip: int = 0,
+    at_most: int | None = None,
 ) -> Answer:
     """Close a month and issue its documents, and older ones that were held (contract §6).
 
     `on` dates the documents. `despite` closes in spite of parked facts. Closed already: only
-    documents that were held and are complete by now are issued.
+    documents that were held and are complete by now are issued. With `at_most` so many statements
+    are looked at, behind the first `skip` that wait; the others wait too, and `left` is how many.
     """
     books = billing.books()
-    waiting = billing.held(books)
+    waiting = [*books.held]
     is_new = month > books.closed_until
     if is_new:
         _refuse_unready(billing, books, month, despite)
         refuse_before(on, month)
-        waiting += _closed(billing, books, month, on)
-    buyers = {statement.key: _buyer(billing, statement) for statement in waiting}
-    complete = [statement for statement in waiting if buyers[statement.key]]
+        books.close(month, on)
+        waiting += billing.keys_of(month)
+    portion = billing.statements(waiting[skip:][:at_most])
+    _close(billing, portion, on)
+    buyers = {s.key: _buyer(billing, s) for s in portion if s.needs_document}
+    complete = [statement for statement in portion if buyers.get(statement.key)]
     for statement in complete:
         refuse_before(on, statement.month)
     if (complete or is_new) and on < books.last_issued_on:
         raise DatedTooEarly(
             f"A document is dated {books.last_issued_on}: date these then or later."
         )
-    books.hold([key for key, buyer in buyers.items() if not buyer])
-    numbers = books.draw(len(complete), on)
-    billing.keep(books)
-    for statement, number in zip(complete, numbers, strict=True):
-        statement.document(number)
+    held = [key for key, buyer in buyers.items() if not buyer]
+    left = waiting[skip:][len(portion) :]
+    books.hold([*waiting[:skip], *held, *left])
+    _document(billing, books, complete, on)
     for statement in complete:
         _issue(billing, statement, on, reseal(buyers[statement.key] or FORGOTTEN, on))
-    figures = {"documents": len(complete), "held_documents": len(waiting) - len(complete)}
+    figures = {"documents": len(complete), "held_documents": skip + len(held)}
+    if at_most is not None:
+        figures["left"] = len(left)
     return Answer(Result.CREATED if complete or is_new else Result.UNCHANGED, figures=figures)
+
+
+def _document(billing: Billing, books: Books, statements: list[Statement], on: date) -> None:
+    """Draw the numbers, all before the first document: one may name that of another."""
+    numbers = books.draw(len(statements), on)
+    billing.keep(books)
+    for statement, number in zip(statements, numbers, strict=True):
+        statement.document(number)
 
 
 def refuse_before(on: date, month: Month) -> None:
@@ -69,14 +94,12 @@ def refuse_before(on: date, month: Month) -> None:
         raise DatedTooEarly(f"{month} ends on {last_day(month)}: date its documents then or later.")
 
 
-def _closed(billing: Billing, books: Books, month: Month, on: date) -> list[Statement]:
-    """Close a month's statements; those that need a document."""
-    books.close(month, on)
-    statements = billing.statements_of(month)
+def _close(billing: Billing, statements: list[Statement], on: date) -> None:
+    """Close those that are not closed yet."""
     for statement in statements:
-        statement.close(_vat_bp(billing, statement), on)
-        billing.keep(statement)
-    return [statement for statement in statements if statement.needs_document]
+        if statement.totals is None:
+            statement.close(_vat_bp(billing, statement), on)
+            billing.keep(statement)
 
 
 def _refuse_unready(billing: Billing, books: Books, month: Month, despite: bool) -> None:
@@ -137,7 +160,7 @@ def _issue(billing: Billing, statement: Statement, on: date, buyer: Sealed) -> N
 
 def _lines(billing: Billing, statement: Statement) -> tuple[DocumentLine, ...]:
     lines = []
-    for line in sorted(statement.lines, key=lambda n: (n.day, n.subject, n.fee_id)):
+    for line in sorted(statement.lines, key=IN_ORDER):
         corrected = None
         if line.corrects_place:
             place = line.corrects_place

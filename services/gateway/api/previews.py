@@ -13,7 +13,7 @@ from services.gateway.domain.terms import Closings, Estimate, Formula, estimate,
 from services.gateway.views.accounting import Row, fees_of_distribution, total
 from services.gateway.views.explaining import answered
 from services.gateway.views.freshness import heard_until
-from services.gateway.views.terms import closings, spans_of, tariffs
+from services.gateway.views.terms import closings, spans_by_producer, spans_of, tariffs
 from shared.asks.base import Body, Cents, Day, Id
 from shared.kernel.calendar import Month
 from shared.kernel.money import share
@@ -91,10 +91,12 @@ def figures(shown: Shown, distribution: Distribution, told: Validation) -> list[
         return []
     final = answered(shown.views, distribution.distribution_id, told.validation_no)
     charged = fees_of_distribution(shown.views, distribution.distribution_id) if final else []
-    closed, found = closings(shown.views), []
+    spans, closed = spans_by_producer(shown.views, told.parts), closings(shown.views)
+    found = []
     for producer_id, part in sorted(told.parts.items()):
-        spans = spans_of(shown.views, producer_id)
-        expected = estimate(part.sales_cents, mode, told.day, spans=spans, tariffs=versions)
+        expected = estimate(
+            part.sales_cents, mode, told.day, spans=spans[producer_id], tariffs=versions
+        )
         figure = _provisional(producer_id, part.sales_cents, expected, distribution, told, closed)
         if producer_id in final:
             own = [fee for fee in charged if fee["producer_id"] == producer_id]

@@ -15,6 +15,7 @@ def tell_distribution(
 
     Refuses a number that came with other content, and another market than before.
     """
+    gateway.fetch(distribution_id, told.market_id, told.parts)
     distribution = gateway.distribution(distribution_id)
     market = gateway.market(told.market_id)
     if distribution.knows(told):

@@ -127,4 +127,5 @@ VIEW = View(
     "distributions",
     (DISTRIBUTIONS, VALIDATIONS, FOUND_MODES, CASH_MISMATCHES, UNVALIDATIONS, PARTS, SALES),
     rows,
+    version=2,
 )

@@ -103,4 +103,5 @@ VIEW = View(
     "heard",
     (*dict.fromkeys(table for tables in BY_TYPE.values() for table in tables), SPEAKERS),
     rows,
+    version=2,
 )

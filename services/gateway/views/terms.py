@@ -1,5 +1,6 @@
 """The terms of a producer's sales, as billing told them."""
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -12,8 +13,16 @@ from shared.eventstore.views import Views
 
 def spans_of(views: Views, producer_id: str) -> list[Span]:
     """The days on which a producer is ENGAGEE."""
-    query = select(FORMULAS.c.fact).where(FORMULAS.c.producer_id == producer_id)
-    return [span_in(span) for row in views.found(query) for span in row["fact"]["spans"]]
+    return spans_by_producer(views, [producer_id])[producer_id]
+
+
+def spans_by_producer(views: Views, producer_ids: Iterable[str]) -> dict[str, list[Span]]:
+    """The days on which some producers are ENGAGEE, with one query for all of them."""
+    found: dict[str, list[Span]] = {producer_id: [] for producer_id in producer_ids}
+    query = select(FORMULAS.c.producer_id, FORMULAS.c.fact)
+    for row in views.found(query.where(FORMULAS.c.producer_id.in_(found))):
+        found[row["producer_id"]] += map(span_in, row["fact"]["spans"])
+    return found
 
 
 def span_in(span: dict[str, Any]) -> Span:

@@ -1,0 +1,70 @@
+"""`rebuild`: every view of every house, made again from the logs of the season.
+
+Ours is `rebuilt`, as `cagette verify` and `replay views` make them, in memory; the fold alone reads
+and decodes the logs and makes the rows, and writes none. The baseline reads as many events of the
+library's and writes a row and its position for each, as its projections do.
+"""
+
+import time
+from collections.abc import Iterator
+
+from deploy.bench import library
+from deploy.bench.deployment import Deployment, deployment
+from deploy.bench.grounds import SQLITE, Grounds
+from deploy.bench.measure import Figure, Goal, Measuring, Probe
+from deploy.bench.raw import projected
+from deploy.bench.season import season
+from deploy.cli.houses import HOUSES, VIEWS
+from deploy.cli.telling import imported
+from shared.eventstore.views import PAGE, rebuilt
+
+MILLION = 1_000_000
+PLAIN, STREAM = 2_000, 50
+
+
+def trials(scale: float) -> Iterator[Probe]:
+    """From the logs of all three houses."""
+    yield Probe(lambda grounds: _rebuilt(grounds, scale))
+
+
+def _rebuilt(grounds: Grounds, scale: float) -> Measuring:
+    with deployment(grounds, embedded=True) as deployed:
+        imported(deployed.home, season(scale), by="bench")
+        yield None
+        events = sum(house.log.head() for house in deployed.home.houses)
+        rebuilding, folding = _made_again(deployed), _folded(deployed)
+        yield None
+    plain = _projected(grounds, max(STREAM, int(PLAIN * scale)))
+    costs = (rebuilding / events * MILLION, plain * MILLION)
+    goal = Goal(at_most=12)
+    yield Figure(f"rebuild/{SQLITE}", "s a million events", *costs, goal=goal, is_cost=True)
+    goal = Goal(at_least=300_000)
+    yield Figure(f"rebuild/{SQLITE}/fold", "events/s", events / folding, goal=goal)
+
+
+def _made_again(deployed: Deployment) -> float:
+    began = time.perf_counter()
+    for house in HOUSES:
+        rebuilt(deployed.home.views[house].log, VIEWS[house]).engine.dispose()
+    return time.perf_counter() - began
+
+
+def _folded(deployed: Deployment) -> float:
+    began = time.perf_counter()
+    for house in HOUSES:
+        for event in deployed.home.views[house].log.history():
+            for view in VIEWS[house]:
+                for _ in view.rows(event):
+                    pass
+    return time.perf_counter() - began
+
+
+def _projected(grounds: Grounds, events: int) -> float:
+    """Seconds an event of the baseline."""
+    with grounds.on(SQLITE) as ground:
+        application = ground.plain()
+        for _ in range(events // STREAM):
+            application.save(library.account(STREAM - 1))
+        began = time.perf_counter()
+        count = projected(ground.folder / "view.sqlite", library.events(application, PAGE))
+        return (time.perf_counter() - began) / count

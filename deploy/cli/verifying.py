@@ -67,9 +67,9 @@ def verify(start: From = None, as_json: options.Json = False) -> None:
 
     Rows that were changed, added, moved or removed by hand are named by the hash chain; the end of
     a log is compared with how far others have read it, and what a house heard with what was told.
-    And persons: whatever is sealed has had its key, and who was forgotten has none. With --json, `heads` are worth keeping elsewhere: who
-    writes a whole log anew cannot give it the same heads. --from looks at what follows alone, and
-    says what it did not look at.
+    And persons: whatever is sealed has had its key, and who was forgotten has none. With --json,
+    `heads` are worth keeping elsewhere: who writes a whole log anew cannot give it the same heads.
+    --from looks at what follows alone, and says what it did not look at.
 
     Example: cagette verify --from billing:4711
     """

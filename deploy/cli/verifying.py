@@ -1,5 +1,6 @@
 """`cagette verify`: the whole log audited, or its end behind what was audited before."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, NamedTuple
 
@@ -13,13 +14,19 @@ from deploy.cli.output import out, progress, shown
 from services.billing.views.audit import audited
 from shared.eventstore.chain import START
 from shared.eventstore.copying import head_of
+from shared.eventstore.log import END_OF_TAGS
 from shared.eventstore.views import rebuilt
 from shared.kernel.errors import NotValid
 from shared.messaging.house import House
+from shared.messaging.parking import ParkedFacts
 from shared.settings import Settings
 
-UNSEEN = ("amounts", "views", "persons")
+UNSEEN = ("causes", "tags", "amounts", "views", "persons")
 """What only the whole log can tell."""
+
+
+CAUSE = re.compile(rb'"cause":"((?:%s)/\d+:\d+)"' % "|".join(HOUSES).encode())
+"""A neighbour's fact, as the logs hold what led to an event."""
 
 
 class Start(NamedTuple):
@@ -59,10 +66,10 @@ def verify(start: From = None, as_json: options.Json = False) -> None:
     """Audit the whole log: no row was changed, all decode, amounts add up, views are their rebuild.
 
     Rows that were changed, added, moved or removed by hand are named by the hash chain; the end of
-    a log is compared with how far others have read it. And persons: whatever is sealed has had
-    its key, and who was forgotten has none. With --json, `heads` are worth keeping elsewhere: who
-    writes a whole log anew cannot give it the same heads. --from looks at what follows alone, and
-    says what it did not look at.
+    a log is compared with how far others have read it, and what a house heard with what was told.
+    And persons: whatever is sealed has had its key, and who was forgotten has none. With --json,
+    `heads` are worth keeping elsewhere: who writes a whole log anew cannot give it the same heads.
+    --from looks at what follows alone, and says what it did not look at.
 
     Example: cagette verify --from billing:4711
     """
@@ -73,7 +80,8 @@ def verify(start: From = None, as_json: options.Json = False) -> None:
         heads = {house.name: house.log.seal() for house in home.houses}
         violations = [*_broken(home, begins), *_cut(home), *_undecodable(home, begins)]
         if not violations and not given:
-            violations = [*_audit(home), *_views(home), *unsound_keys(home)]
+            violations = [*_causes(home), *_tags(home), *_audit(home), *_views(home)]
+            violations += unsound_keys(home)
     unseen = [f"{name} up to {at.position}" for name, at in begins.items() if at.position]
     unseen += UNSEEN if given else ()
     if as_json:
@@ -140,6 +148,36 @@ def _undecodable(home: Home, begins: Mapping[str, Start]) -> Iterator[str]:
     for house in home.houses:
         for sentence in house.log.unreadable(begins[house.name].position):
             yield f"{house.name}: {sentence}"
+
+
+def _causes(home: Home) -> Iterator[str]:
+    """What a house says to have heard where nobody told anything, or beyond what it counts."""
+    positions = {house.name: {row[0] for row in house.log.rows()} for house in home.houses}
+    for house in home.houses:
+        heard = house.heard()
+        causes = {
+            cause.decode()
+            for _, _, _, topic, state in house.log.rows()
+            if not topic.startswith(ParkedFacts.TOPIC)  # what was set aside may be nobody's
+            for cause in CAUSE.findall(state)
+        }
+        for cause in sorted(causes):
+            stream, _, number = cause.partition(":")
+            speaker, position = stream.partition("/")[0], int(number)
+            if position not in positions[speaker]:
+                yield f"{house.name}: it heard {cause}, but {speaker} has no such position"
+            elif position > heard.get(stream, 0):
+                yield f"{house.name}: it remembers {cause}, but counts it as not heard yet"
+
+
+def _tags(home: Home) -> Iterator[str]:
+    """Streams that are not found by what their events say, or are by what they do not."""
+    for house in home.houses:
+        stored = set(house.log.recorder.tagged("", END_OF_TAGS))
+        said = {(t, e.originator_id) for e in house.log.history() for t in e.tags()}
+        for tag, stream in sorted(stored ^ said):
+            verb = "is missing of" if (tag, stream) in said else "is not said by"
+            yield f"{house.name}: the tag {tag} {verb} stream {stream}"
 
 
 def _audit(home: Home) -> Iterator[str]:

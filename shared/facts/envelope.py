@@ -7,6 +7,7 @@ where it came to lie in a topic.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 
 from pydantic import ValidationError
 
@@ -35,7 +36,10 @@ class MalformedFact(Poison):
 
 @dataclass(frozen=True)
 class Message:
-    """One fact on its way. `value` is JSON as it came over the wire, not yet trusted."""
+    """One fact on its way. `value` is JSON as it came over the wire, not yet trusted.
+
+    `is_spoilt`: what came is not what was sent, by the digest that came with it.
+    """
 
     speaker: str
     position: int
@@ -44,6 +48,7 @@ class Message:
     time: datetime
     value: bytes
     partition: int = 0
+    is_spoilt: bool = False
 
     @property
     def stream(self) -> str:
@@ -56,8 +61,8 @@ class Message:
         return f"{self.stream}:{self.position}"
 
     def headers(self) -> dict[str, str]:
-        """The CloudEvents attributes, as header names of the Kafka binding."""
-        return {
+        """The CloudEvents attributes, as header names of the Kafka binding; `digest` is our own."""
+        words = {
             "ce_specversion": "1.0",
             "ce_id": f"{self.speaker}:{self.position}",
             "ce_source": f"/cagette/{self.speaker}",
@@ -68,6 +73,7 @@ class Message:
             "ce_sequence": str(self.position),
             "content-type": "application/json",
         }
+        return words | {"ce_digest": _digest(words, self.key, self.value)}
 
 
 def enveloped(fact: Fact, position: int, time: datetime) -> Message:
@@ -86,18 +92,44 @@ def received(
 ) -> Message:
     """A message as it came from a topic.
 
-    One that the speaker cannot have sent (no position, no time) is a stranger's: it is tracked by
-    its offset, under a stream of its own, and will be parked.
+    One that the speaker cannot have sent (no position, no time, or not the position of its id) is a
+    stranger's: it is tracked by its offset, under a stream of its own, and will be parked. So no
+    position is believed that may have been spoilt: true facts would pass for heard.
     """
     words = {name: content.decode("utf-8", "replace") for name, content in headers.items()}
     name = (key or b"").decode("utf-8", "replace")
     try:
-        position, time = int(words["ce_sequence"]), datetime.fromisoformat(words["ce_time"])
+        position, time = _position(speaker, words), datetime.fromisoformat(words["ce_time"])
     except (KeyError, ValueError):
         stranger = f"{STRANGER}{speaker}"
         kind = words.get("ce_type", "")
         return Message(stranger, offset + 1, kind, name, EPOCH, value or b"", partition)
-    return Message(speaker, position, words.get("ce_type", ""), name, time, value or b"", partition)
+    content = value or b""
+    digest = _digest(words, name, content)
+    return Message(
+        speaker=speaker,
+        position=position,
+        type=words.get("ce_type", ""),
+        key=name,
+        time=time,
+        value=content,
+        partition=partition,
+        is_spoilt=words.get("ce_digest", digest) != digest,
+    )
+
+
+def _position(speaker: str, words: Mapping[str, str]) -> int:
+    """The position of a message; raises KeyError or ValueError where its id is of another."""
+    position = int(words["ce_sequence"])
+    if words.get("ce_id", f"{speaker}:{position}") != f"{speaker}:{position}":
+        raise ValueError(words["ce_id"])
+    return position
+
+
+def _digest(words: Mapping[str, str], key: str, value: bytes) -> str:
+    """The SHA-256, in hexadecimal, of all that a listener goes by."""
+    said = "\n".join((words.get("ce_type", ""), words["ce_sequence"], words["ce_time"], key, ""))
+    return sha256(said.encode() + value).hexdigest()
 
 
 STRANGER = "stranger-on-"
@@ -108,6 +140,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def opened(message: Message) -> Fact:
     """The fact in a message; raises UnknownFact or MalformedFact."""
+    if message.is_spoilt:
+        raise MalformedFact("What came is not what was sent: its digest is another.")
     fact = FACTS.get(message.type)
     if fact is None or fact.speaker != message.speaker:
         raise UnknownFact(f"{message.speaker} tells no fact {message.type!r}.")

@@ -72,7 +72,7 @@ class ParkedDesk:
         given = ask.arguments
         parked = self._parked(self._house.log.begin(), given["speaker"], given["key"])
         first, *behind = (message for message, _, _ in parked.waiting.values())
-        fixed = replace(first, value=given["value"].encode())
+        fixed = replace(first, value=given["value"].encode(), is_spoilt=False)
         work, taken, poison = self._followed([fixed, *behind])
         parked = self._parked(work, given["speaker"], given["key"])
         positions = [message.position for message in (fixed, *behind)]

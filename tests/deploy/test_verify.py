@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy.cli.home import opened
+from deploy.cli.verifying import _causes, _tags
+from shared.settings import Settings
 from tests.billing.test_documents import on_site
 from tests.support.commands import answered, refused, run
 from tests.support.notices import distribution, producer, session
@@ -66,13 +69,16 @@ def test_from_a_position_only_what_follows_is_looked_at_and_the_rest_is_named(ho
     assert "billing: position 6 (" in violations(home)[0]
     later = answered(home, "verify --from billing:7")
     assert later["violations"] == []
-    assert later["unseen"] == ["billing up to 7", "amounts", "views", "persons"]
+    assert later["unseen"] == ["billing up to 7", "causes", "tags", "amounts", "views", "persons"]
     assert answered(home, "verify --from billing:6")["violations"] == []
     said = run(home, "verify --from 2")
     assert (said.returncode, b"billing: position 6 (" in said.stdout) == (1, True)
     by_hand(home, "gateway", f"{change} WHERE position = 1")
     told = run(home, "verify --from billing:7 --from gateway:1").stdout.decode()
-    assert "not looked at: gateway up to 1, billing up to 7, amounts, views, persons" in told
+    assert (
+        "not looked at: gateway up to 1, billing up to 7, causes, tags, amounts, views, persons"
+        in told
+    )
     seal = heads["gateway"]
     head = answered(home, "verify --from 9999")["heads"]["gateway"]
     assert answered(home, f"verify --from billing:7 --from gateway:9999:{seal}")["unseen"]
@@ -86,3 +92,16 @@ def test_a_log_that_was_written_anew_has_another_seal_than_the_one_that_was_kept
     done = run(home, f"verify --from training:9999:{'0' * 64}")
     assert done.returncode == 1
     assert b"training: at 9999 it had another seal than now: what stands before was" in done.stdout
+
+
+def test_what_no_link_seals_is_compared_with_the_events(home: Path) -> None:
+    by_hand(home, "gateway", "UPDATE stored_events SET position = position + 990")
+    by_hand(home, "billing", "UPDATE tags SET tag = tag || 'x' WHERE tag LIKE 'month/%'")
+    with opened(Settings(home=home)) as houses:
+        causes, tags = list(_causes(houses)), list(_tags(houses))
+    assert any("billing: it heard gateway/0:" in each for each in causes), causes
+    assert len(tags) >= 2, tags
+    by_hand(home, "gateway", "UPDATE stored_events SET position = position - 990")
+    by_hand(home, "billing", "UPDATE tracking SET notification_id = 1 WHERE notification_id > 1")
+    with opened(Settings(home=home)) as houses:
+        assert any("counts it as not heard yet" in each for each in _causes(houses))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,8 @@ def test_what_is_told_later_comes_later_even_after_silence(transport: Transport)
 
 def test_a_message_carries_what_identifies_it(transport: Transport) -> None:
     message = next(m for m in everything(transport.source(), 1, {}) if m.key == "1606")
+    said = (message.type, message.position, message.time.isoformat(), message.key, "")
+    digest = sha256("\n".join(map(str, said)).encode() + message.value).hexdigest()
     assert message.headers() == {
         "ce_specversion": "1.0",
         "ce_id": f"gateway:{message.position}",
@@ -147,4 +150,5 @@ def test_a_message_carries_what_identifies_it(transport: Transport) -> None:
         "ce_dataschema": "/schemas/cagette.gateway.MarketOpened.v1.json",
         "ce_sequence": str(message.position),
         "content-type": "application/json",
+        "ce_digest": digest,
     }

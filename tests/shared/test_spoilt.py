@@ -1,0 +1,95 @@
+"""A record that was spoilt on its way is refused by name, whichever of its bytes it is."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from shared.facts.catalogue import FACTS
+from shared.facts.envelope import STRANGER, Message, Poison, enveloped, opened, received
+from shared.kernel.errors import Refusal
+from shared.messaging.parking import parked_facts
+from shared.messaging.releasing import ParkedDesk
+from tests.support.notices import distribution, market, producer
+from tests.support.world import World
+
+SALES = "cagette.gateway.SalesValidated.v1"
+GONE_BY = ("ce_specversion", "ce_source", "ce_subject", "ce_dataschema", "content-type")
+"""What no listener of ours goes by."""
+
+Record = tuple[bytes, dict[str, bytes], bytes]
+"""Key, headers, value."""
+
+
+@pytest.fixture
+def sale(cagette: World) -> Message:
+    """A sale as the gateway tells it."""
+    cagette.told(market(), producer(), distribution())
+    (message,) = (m for m in cagette.home.gateway.told(0, 100)[0] if m.type == SALES)
+    return message
+
+
+def sent(message: Message) -> Record:
+    headers = {name: word.encode() for name, word in message.headers().items()}
+    return message.key.encode(), headers, message.value
+
+
+def flips(content: bytes) -> Iterator[bytes]:
+    """The same bytes, one bit of one of them flipped: of each byte another bit."""
+    for place, byte in enumerate(content):
+        yield content[:place] + bytes([byte ^ (1 << place % 8)]) + content[place + 1 :]
+
+
+def spoilt(record: Record) -> Iterator[tuple[str, Record]]:
+    """A record with one bit flipped, for every byte of it; and where that was."""
+    key, headers, value = record
+    yield from (("key", (each, headers, value)) for each in flips(key))
+    yield from (("value", (key, headers, each)) for each in flips(value))
+    for name, word in headers.items():
+        yield from ((name, (key, headers | {name: each}, value)) for each in flips(word))
+        rest = {other: headers[other] for other in headers if other != name}
+        for each in flips(name.encode()):
+            yield f"name of {name}", (key, {**rest, each.decode("latin-1"): word}, value)
+
+
+def test_no_flipped_byte_of_a_record_is_taken_for_another_fact(sale: Message) -> None:
+    true, refused = opened(sale), 0
+    assert opened(received("gateway", 0, 7, *sent(sale))) == true
+    for where, (key, headers, value) in spoilt(sent(sale)):
+        message = received("gateway", 0, 7, key, headers, value)
+        try:
+            assert opened(message) == true, where
+        except Poison:
+            refused += 1
+        else:
+            place = (message.position, message.key, message.time)
+            assert place == (sale.position, sale.key, sale.time), where
+            assert where.startswith("name of ") or where in GONE_BY, where
+        is_known = message.speaker.startswith(STRANGER) or message.position == sale.position
+        assert is_known, f"{where}: a position that was never told is believed"
+    assert refused > len(sale.value)
+
+
+def test_a_spoilt_record_is_parked_under_its_key_and_the_true_value_can_be_given(
+    cagette: World, sale: Message
+) -> None:
+    key, headers, value = sent(replace(sale, position=sale.position + 100))
+    more = value.replace(b'"sales_cents":10000', b'"sales_cents":90000')
+    assert more != value
+    cagette.home.billing.hear([received("gateway", 0, 7, key, headers, more)])
+    (parked,) = parked_facts(cagette.home.billing.log.begin())
+    assert (parked.key, parked.reason) == ("gateway/2045", "malformed-fact")
+    assert "digest" in parked.sentence
+    desk = ParkedDesk(cagette.home.billing)
+    with pytest.raises(Refusal, match="digest"):
+        desk.release("gateway", "2045", by="test", why="again", drop=False)
+    desk.fix("gateway", "2045", value.decode(), by="test", why="as the gateway remembers it")
+    assert parked_facts(cagette.home.billing.log.begin()) == []
+
+
+def test_what_was_told_before_there_was_a_digest_is_taken_as_ever(sale: Message) -> None:
+    key, headers, value = sent(sale)
+    del headers["ce_digest"]
+    assert opened(received("gateway", 0, 7, key, headers, value)) == opened(sale)
+    fact = FACTS[SALES].model_validate_json(value)
+    assert not enveloped(fact, 1, sale.time).is_spoilt

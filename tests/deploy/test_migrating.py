@@ -1,14 +1,13 @@
 """`cagette migrate`, by several who do not know of each other."""
 
 import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from deploy.cli.home import opened
 from services.billing.domain.tariff import TariffBook
 from shared.settings import Settings
-from tests.support.processes import CAGETTE
+from tests.support.commands import Started
 
 
 def test_eight_that_migrate_at_once_make_one_deployment(
@@ -20,14 +19,9 @@ def test_eight_that_migrate_at_once_make_one_deployment(
         "CAGETTE_DATABASE_URL": database_url,
         **{f"CAGETTE_{name.upper()}": value for name, value in broker.items()},
     }
-    at_once = [
-        subprocess.Popen(
-            [*CAGETTE, "migrate"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
-        for _ in range(8)
-    ]
-    said = [process.communicate(timeout=120)[0].decode() for process in at_once]
-    assert [process.returncode for process in at_once] == [0] * 8, said
+    said = tmp_path / "said"
+    at_once = [Started(("migrate",), environment, said) for _ in range(8)]
+    assert [process.wait(120) for process in at_once] == [0] * 8, said.read_text()
     changes: dict[str, Any] = broker
     with opened(Settings(home=tmp_path, database_url=database_url, **changes)) as home:
         published = [e for e in home.billing.log.history() if isinstance(e, TariffBook.Published)]

@@ -38,8 +38,8 @@ START_SECONDS = 60
 """A Python that imports all this, on a busy machine."""
 WRITE_SECONDS = 6
 """For 12 MB, which take half a second."""
-TRIES = 5
-"""Nearly every large batch hangs, not each."""
+TRIES = 12
+"""Nearly every large batch hangs, not each; fewer of them on a busy machine."""
 
 Opened = Callable[[str], AbstractContextManager[ApplicationRecorder]]
 

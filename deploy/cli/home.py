@@ -18,7 +18,7 @@ from services.gateway.application import Gateway
 from services.training.api.desk import TrainingDesk
 from services.training.application import Training
 from shared.eventstore.failures import NotMigrated
-from shared.eventstore.lease import HomeBusy, Lease
+from shared.eventstore.lease import FileLease, HomeBusy, Lease
 from shared.eventstore.views import Views
 from shared.kernel.errors import Refusal
 from shared.messaging.house import House
@@ -171,9 +171,18 @@ class Home:
         """
         if self.own_key:
             return self.own_key
+        return self._standing_key() or self._made_key()
+
+    def _standing_key(self) -> str | None:
         kept = kept_key(self.folder)
-        if kept and self.keys.opens(kept):
-            return kept
+        return kept if kept and self.keys.opens(kept) else None
+
+    def _made_key(self) -> str:
+        """A key for the file, by one process at a time: the others take what the first one made."""
+        with FileLease(self.folder / f"{KEY_FILE}.lease").held():
+            return self._standing_key() or self._written_key()
+
+    def _written_key(self) -> str:
         _, key = self.keys.add(HOLDER, EVERYTHING, by=HOLDER)
         fresh = self.folder / f"{KEY_FILE}.{os.getpid()}"
         with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as handle:

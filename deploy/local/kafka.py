@@ -1,5 +1,6 @@
 """A real Apache Kafka (KRaft, one node) from the jars of Maven Central."""
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -140,14 +141,11 @@ class LocalKafka:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self) -> None:
-        """Start it, formatting its storage first if there is none; ready when it accepts."""
-        settings = self.folder / "server.properties"
+        """Start it, on fresh storage if there is none; ready when it accepts."""
         data = self.folder / "data"
-        settings.write_text(
-            PROPERTIES.format(port=self._port, controller=self._port + 1, data=data)
-        )
+        settings = self._settings(self.folder, data)
         if not (data / "meta.properties").exists():
-            self._format(settings)
+            shutil.copytree(self._formatted(), data, dirs_exist_ok=True)
         command = self._java("kafka.Kafka", str(settings), heap=HEAP)
         self._server = start(command, self.folder / "log", signal.SIGKILL)
         self._server.wait_until(lambda: answers(self._port), READY_SECONDS)
@@ -176,6 +174,22 @@ class LocalKafka:
         options = [f"-Xmx{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
         options += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", f"{self._jars}/*"]
         return [java(), *options, main, *arguments]
+
+    def _settings(self, folder: Path, data: Path) -> Path:
+        file = folder / "server.properties"
+        file.write_text(PROPERTIES.format(port=self._port, controller=self._port + 1, data=data))
+        return file
+
+    def _formatted(self) -> Path:
+        """Fresh storage to copy, formatted once: that takes a Java process, and names no port."""
+        kept = self._jars.with_name(f"{VERSION}-formatted")
+        if not kept.exists():
+            with tempfile.TemporaryDirectory(dir=kept.parent) as work:
+                made = Path(work) / "data"
+                self._format(self._settings(Path(work), made))
+                with contextlib.suppress(OSError):  # somebody else was faster
+                    made.rename(kept)
+        return kept
 
     def _format(self, settings: Path) -> None:
         arguments = ["format", "--standalone", "-t", CLUSTER_ID, "-c", str(settings)]

@@ -56,7 +56,7 @@ def bills(steps: list[Step]) -> Bills:
 EXPECTED = recount([*(("tell", notice) for notice in NOTICES), *ENDS])
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 @given(st.permutations(NOTICES), st.sets(st.integers(0, len(NOTICES) - 1)))
 def test_the_order_and_the_repeats_of_what_is_told_change_no_bill(
     told: list[dict[str, Any]], again: set[int]
@@ -65,7 +65,7 @@ def test_the_order_and_the_repeats_of_what_is_told_change_no_bill(
     assert bills([*(("tell", notice) for notice in notices), *ENDS]) == EXPECTED
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 @given(st.permutations(NOTICES), st.integers(0, len(NOTICES)))
 def test_what_is_told_late_is_billed_as_the_model_says(
     told: list[dict[str, Any]], in_time: int

@@ -27,7 +27,7 @@ def test_a_hard_season_gives_the_bills_that_were_expected(cagette: World, name: 
     assert cagette.violations() == []
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_any_hard_season_gives_what_an_independent_model_gives(cagette: World, seed: int) -> None:
     steps = hard_season(seed)
     cagette.do(steps)
@@ -35,7 +35,7 @@ def test_any_hard_season_gives_what_an_independent_model_gives(cagette: World, s
     assert cagette.violations() == []
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_same_things_told_in_any_order_give_the_same_bills(cagette: World, seed: int) -> None:
     steps = hard_season(seed)
     cagette.do(shuffled(steps, seed + 1))

@@ -59,9 +59,7 @@ def expected(bills: Bills) -> dict[str, dict[str, int]]:
     }
 
 
-@pytest.mark.parametrize(
-    ("seed", "flexible_bp", "engagee_bp"), [(2, 600, 300), (4, 450, 150)]
-)
+@pytest.mark.parametrize(("seed", "flexible_bp", "engagee_bp"), [(2, 600, 300), (4, 450, 150)])
 def test_a_branch_is_what_an_independent_model_gives_at_those_rates(
     cagette: World, seed: int, flexible_bp: int, engagee_bp: int
 ) -> None:

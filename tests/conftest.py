@@ -1,7 +1,9 @@
 """What every test may ask for."""
 
+import os
 import uuid
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,24 @@ from deploy.local.processes import NotToBeHad
 from tests.support.services import a_database, a_kafka, a_postgres, missing
 from tests.support.world import World, world
 
+LONG = ("tests/gateway/test_fuzz.py", "tests/simulation/")
+"""Tests that keep a processor busy for long: one that begins last lets all workers but one rest."""
+
 settings.register_profile("cagette", deadline=None, print_blob=True)
 settings.load_profile("cagette")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests first, in each worker's share: xdist gives each so many that stand together."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long = [item for item in items if item.nodeid.startswith(LONG)]
+    others = (item for item in items if not item.nodeid.startswith(LONG))
+    total, items[:] = len(items), []
+    for number in range(workers):
+        share = (total - len(items)) // (workers - number)
+        own = long[number::workers]
+        items += [*own, *islice(others, max(0, share - len(own)))]
 
 
 @pytest.fixture(scope="session")

@@ -54,23 +54,29 @@ def _prepared(producers: int, sales: int) -> Callable[[Ground], Turns]:
 
 
 def _ours(ground: Ground, producers: int, sales: int) -> Turn:
-    folder = Path(ground.enter(tempfile.TemporaryDirectory(prefix="bench-")))
-    vault = Vault(Keys(create_engine(f"sqlite:///{folder / 'vault.sqlite'}")))
-    vault.keys.migrate()
     log = ground.log()
-    desk = BillingDesk(billing.build(log, FileLease(folder / "lease")), vault)
-    desk.publish(billing.tariff_from(), by="bench")
+    vault, turn = closed_by_turns(ground, log, MONTHS)
     for number in range(producers):
         name = str(number)
         statements(log, name, sealed(vault, name), sales, MONTHS)
-    months = iter(MONTHS)
+    return turn
+
+
+def closed_by_turns(ground: Ground, log: EventLog, months: Sequence[Month]) -> tuple[Vault, Turn]:
+    """The vault of a billing over a log, and the turn that closes its next month."""
+    folder = Path(ground.enter(tempfile.TemporaryDirectory(prefix="bench-")))
+    vault = Vault(Keys(create_engine(f"sqlite:///{folder / 'vault.sqlite'}")))
+    vault.keys.migrate()
+    desk = BillingDesk(billing.build(log, FileLease(folder / "lease")), vault)
+    desk.publish(billing.tariff_from(), by="bench")
+    to_close = iter(months)
 
     def turn() -> int:
-        month = next(months)
+        month = next(to_close)
         answer = desk.close(month, first_day(next_month(month)), by="bench")
         return int(answer.figures["documents"])
 
-    return turn
+    return vault, turn
 
 
 def sealed(vault: Vault, producer_id: str) -> Sealed:

@@ -4,35 +4,26 @@ Append, replay and close on PostgreSQL, standing on SQLite, each in turns on a s
 home: `ours` is the rate on the large one, `baseline` that on the small one.
 """
 
-import tempfile
 from collections.abc import Callable, Iterator
 from datetime import date
-from pathlib import Path
 
 from sqlalchemy import create_engine
 
 from deploy.bench import account
-from deploy.bench.close import sealed, statements
+from deploy.bench.close import MONTHS, closed_by_turns, sealed, statements
 from deploy.bench.grounds import POSTGRES, SQLITE, Ground
-from deploy.bench.measure import ROUNDS, Goal, Trial, Turn, Turns
-from services.billing import main as billing
-from services.billing.api.desk import BillingDesk
+from deploy.bench.measure import Goal, Trial, Turn, Turns
 from services.gateway import main as gateway
 from services.gateway.domain.producer import Producer, ProducerNotice, VatRegime
 from services.gateway.views.standing import standing
-from shared.eventstore.lease import FileLease
 from shared.eventstore.log import EventLog
 from shared.eventstore.views import Views
-from shared.kernel.calendar import first_day, next_month
 from shared.kernel.persons import Sealed
-from shared.vault.keys import Keys
-from shared.vault.vault import Vault
 
 SMALL, TIMES, STREAM = 4_000, 10, 100
 GOAL = Goal(ratio=0.9)
 COMMITS, REPLAYS, PAGES = 300, 100, 200
 PRODUCERS, SALES = 10, 100
-MONTHS = [f"2025-{month:02}" for month in range(1, ROUNDS + 2)]
 LATER = [f"2026-{month:02}" for month in range(1, 5)]
 DAY = date(2025, 1, 1)
 
@@ -97,25 +88,14 @@ def _replay(ground: Ground, name: str, times: float) -> Turn:
 
 def _close(ground: Ground, name: str, times: float) -> Turn:
     """Months of the same ten producers; what is stored besides is of others, later."""
-    folder = Path(ground.enter(tempfile.TemporaryDirectory(prefix="bench-")))
-    vault = Vault(Keys(create_engine(f"sqlite:///{folder / 'vault.sqlite'}")))
-    vault.keys.migrate()
     log = ground.log(name)
-    desk = BillingDesk(billing.build(log, FileLease(folder / "lease")), vault)
-    desk.publish(billing.tariff_from(), by="bench")
+    vault, turn = closed_by_turns(ground, log, MONTHS)
     for number in range(PRODUCERS):
         producer_id = str(number)
         statements(log, producer_id, sealed(vault, producer_id), SALES, MONTHS)
     for number in range(int(PRODUCERS * times)):
         producer_id = f"other-{number}"
         statements(log, producer_id, sealed(vault, producer_id), SALES, LATER)
-    months = iter(MONTHS)
-
-    def turn() -> int:
-        month = next(months)
-        answer = desk.close(month, first_day(next_month(month)), by="bench")
-        return int(answer.figures["documents"])
-
     return turn
 
 

@@ -59,7 +59,10 @@ def close(
     with opened(Settings()) as home:
         with progress("hearing the news"):
             home.caught_up()
-        answer = home.billing_desk.close(month, day, by=by, why=why, dry_run=dry_run)
+        with progress("closing", unit="documents") as bar:
+            answer = home.billing_desk.close(
+                month, day, by=by, why=why, dry_run=dry_run, advance=bar.advance
+            )
         home.caught_up()
     answered(answer, f"close of {month}, documents dated {day}", as_json=as_json, dry_run=dry_run)
 

@@ -92,7 +92,7 @@ def fix(
     Example: cagette parked fix gateway/2045 --fact mended.json --why "baskets were missing"
     """
     speaker, name = _parts(key)
-    value, reason = fact.read_text("utf-8"), _said(why)
+    value, reason = _text(fact), _said(why)
     with opened(Settings()) as home:
         desk = ParkedDesk(_house(home, key, house))
         answer = desk.fix(speaker, name, value, by=by, why=reason, dry_run=dry_run)
@@ -150,6 +150,13 @@ def _said(why: str | None) -> str:
     if not why:
         raise NotValid("Say --why: it is remembered.")
     return why
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except UnicodeDecodeError as reason:
+        raise NotValid(f"{file} is not text in UTF-8: a fact's value is JSON.") from reason
 
 
 def _house(home: Home, key: str, chosen: HouseName | None) -> House[Any]:

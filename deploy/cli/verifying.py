@@ -77,6 +77,8 @@ def verify(start: From = None, as_json: options.Json = False) -> None:
     with opened(Settings()) as home, progress("auditing"):
         begins = {h.name: given.get(h.name, given.get("", Start())) for h in home.houses}
         events = {house.name: house.log.head() for house in home.houses}
+        for name, begin in begins.items():
+            _refuse_beyond(name, begin.position, events[name])
         heads = {house.name: house.log.seal() for house in home.houses}
         violations = [*_broken(home, begins), *_cut(home), *_undecodable(home, begins)]
         if not violations and not given:
@@ -91,6 +93,14 @@ def verify(start: From = None, as_json: options.Json = False) -> None:
         _show(events, violations, unseen)
     if violations:
         raise typer.Exit(1)
+
+
+def _refuse_beyond(house: str, position: int, head: int) -> None:
+    if position > head:
+        raise NotValid(
+            f"{house} ends at {head}, not behind {position}: begin there, of this house alone "
+            f"(--from {house}:{head}); if it once was longer, its end is gone: `cagette verify`."
+        )
 
 
 def _show(events: Mapping[str, int], violations: list[str], unseen: list[str]) -> None:
@@ -127,8 +137,9 @@ def _broken(home: Home, begins: Mapping[str, Start]) -> Iterator[str]:
 def _cut(home: Home) -> Iterator[str]:
     """What is missing at the end of a log, where anybody has read on."""
     for house in home.houses:
+        readers = [*_readers(home, house)]
         head = house.log.head()
-        for reader, position in _readers(home, house):
+        for reader, position in readers:
             if position > head:
                 yield f"{house.name}: it ends at {head}, but {reader} has read it up to {position}"
 
@@ -151,17 +162,15 @@ def _undecodable(home: Home, begins: Mapping[str, Start]) -> Iterator[str]:
 
 
 def _causes(home: Home) -> Iterator[str]:
-    """What a house says to have heard where nobody told anything, or beyond what it counts."""
+    """What a house says to have heard where nobody told anything, or beyond what it counts.
+
+    Houses go on meanwhile: what was told and what is counted is read after what was remembered.
+    """
+    causes = {house.name: _causes_in(house) for house in home.houses}
     positions = {house.name: {row[0] for row in house.log.rows()} for house in home.houses}
     for house in home.houses:
         heard = house.heard()
-        causes = {
-            cause.decode()
-            for _, _, _, topic, state in house.log.rows()
-            if not topic.startswith(ParkedFacts.TOPIC)  # what was set aside may be nobody's
-            for cause in CAUSE.findall(state)
-        }
-        for cause in sorted(causes):
+        for cause in sorted(causes[house.name]):
             stream, _, number = cause.partition(":")
             speaker, position = stream.partition("/")[0], int(number)
             if position not in positions[speaker]:
@@ -170,11 +179,25 @@ def _causes(home: Home) -> Iterator[str]:
                 yield f"{house.name}: it remembers {cause}, but counts it as not heard yet"
 
 
+def _causes_in(house: House[Any]) -> set[str]:
+    return {
+        cause.decode()
+        for _, _, _, topic, state in house.log.rows()
+        if not topic.startswith(ParkedFacts.TOPIC)  # what was set aside may be nobody's
+        for cause in CAUSE.findall(state)
+    }
+
+
 def _tags(home: Home) -> Iterator[str]:
-    """Streams that are not found by what their events say, or are by what they do not."""
+    """Streams that are not found by what their events say, or are by what they do not.
+
+    Events that come meanwhile may bring tags that were not stored before, and no tag ever goes.
+    """
     for house in home.houses:
-        stored = set(house.log.recorder.tagged("", END_OF_TAGS))
+        before = set(house.log.recorder.tagged("", END_OF_TAGS))
         said = {(t, e.originator_id) for e in house.log.history() for t in e.tags()}
+        now = set(house.log.recorder.tagged("", END_OF_TAGS))
+        stored = before | (now & said)
         for tag, stream in sorted(stored ^ said):
             verb = "is missing of" if (tag, stream) in said else "is not said by"
             yield f"{house.name}: the tag {tag} {verb} stream {stream}"

@@ -60,6 +60,8 @@ def test_the_first_is_fixed_what_waited_is_taken_in_and_the_next_that_is_bad_bec
     (tmp_path / "mended.json").write_text(values[0])
     fix = f"parked fix gateway/1 --fact {tmp_path / 'mended.json'} --by anne"
     refused(run(home, fix), "not-valid", "--why")
+    (tmp_path / "latin1.json").write_bytes(b'{"name": "F\xe9e"}')
+    refused(run(home, f"{fix.replace('mended', 'latin1')} --why lost"), "not-valid", "UTF-8")
     assert answered(home, f"{fix} --why lost --dry-run")["dry_run"] is True
     assert base(cagette) == 0
     assert answered(home, f"{fix} --why lost") == {

@@ -47,54 +47,46 @@ class BillingDesk:
         )
 
     def close(
-        self, month: Month, on: date, *, by: str, why: str | None = None, dry_run: bool = False
+        self,
+        month: Month,
+        on: date,
+        *,
+        by: str,
+        why: str | None = None,
+        dry_run: bool = False,
+        advance: Callable[[int], None] = lambda _: None,
     ) -> Answer:
-        """Close a month; `why` closes it despite parked facts and says for what reason."""
-        answers = list(self.closing(month, on, by=by, why=why, dry_run=dry_run))
-        documents = sum(answer.figures["documents"] for answer in answers)
-        held = answers[-1].figures["held_documents"]
-        figures = {"documents": documents, "held_documents": held}
-        made = any(answer.result is Result.CREATED for answer in answers)
-        return Answer(Result.CREATED if made else Result.UNCHANGED, figures=figures)
+        """Close a month; `why` closes it despite parked facts and says for what reason.
 
-    def closing(
-        self, month: Month, on: date, *, by: str, why: str | None = None, dry_run: bool = False
-    ) -> Iterator[Answer]:
-        """`close`, so many statements at a time, each portion an ask and a transaction of its own.
-
-        Who stops between two of them asks again, and goes on where he stopped: the documents and
-        their numbers are the same.
+        So many statements at a time, each portion an ask and a transaction of its own: `advance`
+        hears how many documents it made. Who stops between two of them asks again, and goes on
+        where he stopped: the documents and their numbers are the same.
         """
-        despite = why is not None
+        made, documents, held = Result.UNCHANGED, 0, 0
+        for answer in self._portions(month, on, by, why, dry_run=dry_run):
+            made = Result.CREATED if answer.result is Result.CREATED else made
+            documents += answer.figures["documents"]
+            held = answer.figures["held_documents"]
+            advance(answer.figures["documents"])
+        return Answer(made, figures={"documents": documents, "held_documents": held})
 
+    def _portions(
+        self, month: Month, on: date, by: str, why: str | None, *, dry_run: bool
+    ) -> Iterator[Answer]:
         def reseal(buyer: Sealed, day: date) -> Sealed:
             return self._vault.reseal(buyer, documents_key(day.year), dry_run=dry_run)
 
-        at_most = None if dry_run else self._portion
         left, skip = 1, 0
         while left:
-            answer = self._ask(
-                "close",
-                {
-                    "month": month,
-                    "on": on,
-                    "despite": despite,
-                    "why": why,
-                    "skip": skip,
-                    "at_most": at_most,
-                },
-                partial(
-                    close,
-                    month=month,
-                    on=on,
-                    reseal=reseal,
-                    despite=despite,
-                    skip=skip,
-                    at_most=at_most,
-                ),
-                by,
-                dry_run,
-            )
+            given: dict[str, Any] = {
+                "month": month,
+                "on": on,
+                "despite": why is not None,
+                "skip": skip,
+                "at_most": None if dry_run else self._portion,
+            }
+            use_case = partial(close, reseal=reseal, **given)
+            answer = self._ask("close", {**given, "why": why}, use_case, by, dry_run)
             yield answer
             left, skip = answer.figures.get("left", 0), answer.figures["held_documents"]
 

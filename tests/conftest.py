@@ -3,7 +3,6 @@
 import os
 import uuid
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import settings
 
 from deploy.local.processes import NotToBeHad
 from tests.support.services import a_database, a_kafka, a_postgres, missing
+from tests.support.shares import dealt
 from tests.support.world import World, world
 
 LONG = ("tests/gateway/test_fuzz.py", "tests/simulation/")
@@ -22,15 +22,9 @@ settings.load_profile("cagette")
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long tests first, in each worker's share: xdist gives each so many that stand together."""
+    """Every worker begins with its share of the long tests."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    long = [item for item in items if item.nodeid.startswith(LONG)]
-    others = (item for item in items if not item.nodeid.startswith(LONG))
-    total, items[:] = len(items), []
-    for number in range(workers):
-        share = (total - len(items)) // (workers - number)
-        own = long[number::workers]
-        items += [*own, *islice(others, max(0, share - len(own)))]
+    items[:] = dealt(items, workers, lambda item: item.nodeid.startswith(LONG))
 
 
 @pytest.fixture(scope="session")

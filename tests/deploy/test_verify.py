@@ -63,7 +63,7 @@ def test_the_heads_of_a_log_stay_the_same_until_something_is_added(home: Path) -
 
 
 def test_from_a_position_only_what_follows_is_looked_at_and_the_rest_is_named(home: Path) -> None:
-    heads = answered(home, "verify")["heads"]
+    heads, end = answered(home, "verify")["heads"], answered(home, "status")["gateway"]["head"]
     change = "UPDATE stored_events SET state = CAST(replace(state, '2', '3') AS BLOB)"
     by_hand(home, "billing", f"{change} WHERE position = 6")
     assert "billing: position 6 (" in violations(home)[0]
@@ -79,7 +79,6 @@ def test_from_a_position_only_what_follows_is_looked_at_and_the_rest_is_named(ho
         "not looked at: gateway up to 1, billing up to 7, causes, tags, amounts, views, persons"
         in told
     )
-    end = answered(home, "status")["gateway"]["head"]
     start = f"--from billing:7 --from gateway:{end}"
     assert answered(home, f"verify {start}:{heads['gateway']}")["violations"] == []
     refused(run(home, "verify --from training"), "not-valid", "billing:4711:SEAL")

@@ -8,10 +8,11 @@ from services.gateway import main as gateway
 from services.gateway.adapters.training import HttpTraining
 from services.gateway.api.desk import GatewayDesk
 from services.training import main as training
+from shared.eventstore.engines import postgres_engine
 from shared.eventstore.lease import PostgresLease
 from shared.eventstore.log import EventLog
 from shared.eventstore.postgres import PostgresLogRecorder
-from shared.eventstore.views import Views, postgres_engine
+from shared.eventstore.views import Views
 from shared.kernel.errors import NotValid
 from shared.messaging.kafka import Broker, KafkaRelay, create_topics
 from shared.messaging.kafka_source import KafkaSource

@@ -1,9 +1,5 @@
 """The embedded default: a SQLite file a house in one folder; houses read each other's logs."""
 
-from pathlib import Path
-
-from sqlalchemy import Engine, create_engine
-
 from deploy.cli.home import Home
 from deploy.cli.houses import HEARS, HOUSES, NO_PATIENCE, VIEWS
 from services.billing import main as billing
@@ -11,9 +7,10 @@ from services.billing.api.desk import BillingDesk
 from services.gateway import main as gateway
 from services.gateway.api.desk import GatewayDesk
 from services.training import main as training
+from shared.eventstore.engines import sqlite_engine
 from shared.eventstore.lease import FileLease
 from shared.eventstore.log import EventLog
-from shared.eventstore.sqlite import LOCK_SECONDS, SQLiteLogRecorder
+from shared.eventstore.sqlite import SQLiteLogRecorder
 from shared.eventstore.views import Views
 from shared.messaging.embedded import EmbeddedSource
 from shared.messaging.worker import Worker
@@ -26,14 +23,16 @@ def embedded(settings: Settings) -> Home:
     """The home in the folder of the settings."""
     folder, patience = settings.home, settings.patience_seconds
     files = {name: folder / f"{name}.sqlite" for name in HOUSES}
-    vault = Vault(Keys(_engine(folder / "vault.sqlite")))
+    vault = Vault(Keys(sqlite_engine(folder / "vault.sqlite")))
     logs = {name: EventLog(SQLiteLogRecorder(file)) for name, file in files.items()}
     writing = {name: FileLease(folder / f"{name}.lease", patience) for name in HOUSES}
     at_gateway = gateway.build(logs["gateway"], writing["gateway"])
     at_training = training.build(logs["training"], writing["training"])
     at_billing = billing.build(logs["billing"], writing["billing"])
     built = {house.name: house for house in (at_gateway, at_training, at_billing)}
-    views = {name: Views(logs[name], VIEWS[name], _engine(file)) for name, file in files.items()}
+    views = {
+        name: Views(logs[name], VIEWS[name], sqlite_engine(file)) for name, file in files.items()
+    }
     workers = {
         name: Worker(
             house=built[name],
@@ -57,8 +56,3 @@ def embedded(settings: Settings) -> Home:
         webhooks_lease=FileLease(folder / "gateway-webhooks.lease", NO_PATIENCE),
         vault=vault,
     )
-
-
-def _engine(file: Path) -> Engine:
-    connect_args = {"timeout": LOCK_SECONDS}
-    return create_engine(f"sqlite:///{file}", connect_args=connect_args, hide_parameters=True)

@@ -14,8 +14,8 @@ from deploy.cli.output import out, progress, shown
 from services.billing.views.audit import audited
 from shared.eventstore.chain import START
 from shared.eventstore.copying import head_of
-from shared.eventstore.log import END_OF_TAGS
 from shared.eventstore.views import rebuilt
+from shared.eventstore.work import END_OF_TAGS
 from shared.kernel.errors import NotValid
 from shared.messaging.house import House
 from shared.messaging.parking import ParkedFacts

@@ -12,7 +12,7 @@ from services.billing.domain.statement import MONDAYS, MONTHS, Statement
 from services.billing.domain.tariff import TariffBook
 from services.billing.domain.transfer import PAYEES, Transfer
 from services.billing.domain.words import Channel
-from shared.eventstore.log import END_OF_TAGS, Work
+from shared.eventstore.work import END_OF_TAGS, Work
 from shared.kernel.aggregate import Aggregate
 from shared.kernel.calendar import Month
 from shared.kernel.errors import Refusal

@@ -11,7 +11,7 @@ from services.gateway.domain.distribution import (
 )
 from services.gateway.domain.market import Market, MarketNotice
 from services.gateway.domain.producer import NAMED, Producer, ProducerNotice, producer_stream
-from shared.eventstore.log import Work
+from shared.eventstore.work import Work
 from shared.kernel.aggregate import Aggregate
 
 

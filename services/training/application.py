@@ -4,7 +4,7 @@ from datetime import date
 
 from services.training.domain.learner import Learner
 from services.training.domain.session import COMPLETED, Session
-from shared.eventstore.log import Work
+from shared.eventstore.work import Work
 from shared.kernel.aggregate import Aggregate
 
 

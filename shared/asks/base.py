@@ -38,6 +38,8 @@ DECIMAL_PATTERN = r"^[0-9]{1,9}(\.[0-9]{1,6})?$"
 
 def json_integer(value: Any) -> Any:
     """JSON Schema's integer: 28 and 28.0 are, "28" and true are not."""
+    if type(value) is int:
+        return value
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, (str, bool, float)):
@@ -46,6 +48,8 @@ def json_integer(value: Any) -> Any:
 
 
 def _id(value: Any) -> Any:
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         raise ValueError("must be a string or an integer")
     if isinstance(value, float) and value.is_integer():
@@ -58,10 +62,12 @@ def _id(value: Any) -> Any:
 
 
 def _written(pattern: str, example: str) -> Callable[[Any], Any]:
+    is_so_written = re.compile(pattern).fullmatch
+
     def check(value: Any) -> Any:
         if isinstance(value, date):
             return value
-        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+        if not isinstance(value, str) or not is_so_written(value):
             raise ValueError(f"must be written like {example}")
         if not FIRST_YEAR <= value[:4] <= LAST_YEAR:
             raise ValueError(f"must lie between {FIRST_YEAR} and {LAST_YEAR}")
@@ -122,8 +128,11 @@ def plain(value: Decimal) -> str:
     return format(value.normalize(), "f")
 
 
+_is_decimal = re.compile(DECIMAL_PATTERN).fullmatch
+
+
 def _decimal(value: Any) -> Decimal:
-    if not isinstance(value, str) or not re.fullmatch(DECIMAL_PATTERN, value):
+    if not isinstance(value, str) or not _is_decimal(value):
         raise ValueError('must be a decimal string with at most 6 decimals, like "12.5"')
     return Decimal(value)
 

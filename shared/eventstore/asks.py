@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from shared.eventstore.log import Work
+from shared.eventstore.work import Work
 from shared.kernel.aggregate import Aggregate, Created, event
 from shared.kernel.answers import Answer
 from shared.kernel.ids import stable_id

@@ -12,7 +12,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Protocol
 
-from shared.eventstore.postgres import PostgresLogRecorder
+import psycopg
+
+from shared.eventstore.postgres import Connection, PostgresLogRecorder
 from shared.kernel.errors import Refusal
 
 POLL_SECONDS = 0.01
@@ -58,6 +60,11 @@ class FileLease:
             yield
 
 
+TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
+LOCK = "SELECT pg_advisory_lock(hashtextextended(%s, 0))"
+UNLOCK = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
+
+
 class PostgresLease:
     """On a house's schema: an advisory lock of the session on which the holder also writes.
 
@@ -74,19 +81,26 @@ class PostgresLease:
     def held(self) -> Iterator[None]:
         """Wait for the lease and hold it; raises HomeBusy when the patience ends."""
         with self._turn(), self._recorder.held() as connection:
-
-            def lock() -> bool:
-                query = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
-                row = connection.execute(query, (self._words,)).fetchone()
-                return bool(row and row[0])
-
-            _wait(lock, self._patience, self._recorder.schema)
+            _wait(lambda: self._locked(connection), self._patience, self._recorder.schema)
             try:
                 yield
             finally:
                 if not connection.broken:
-                    unlock = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
-                    connection.execute(unlock, (self._words,))
+                    connection.execute(UNLOCK, (self._words,))
+
+    def _locked(self, connection: Connection) -> bool:
+        """Lock it if it is free, or stand in line for as long as a lock may be waited for.
+
+        Who stands in line is woken up when his turn comes.
+        """
+        row = connection.execute(TRY_LOCK, (self._words,)).fetchone()
+        if (row and row[0]) or not self._patience:
+            return bool(row and row[0])
+        try:
+            connection.execute(LOCK, (self._words,))
+        except psycopg.errors.LockNotAvailable:
+            return False
+        return True
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

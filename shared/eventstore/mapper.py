@@ -67,6 +67,13 @@ class TypedMapper(Mapper[UUID]):
         give(event, "__dict__", fields)
         return event
 
+    def cls(self, topic: str) -> type[Remembered]:
+        """The class of event that a topic names; raises MapperDeserialisationError."""
+        try:
+            return _read(topic).cls
+        except Exception as reason:
+            raise MapperDeserialisationError(f"{topic} names no event: {reason}") from reason
+
     def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
         """Write an event down, in the library's words."""
         return StoredEvent(*self.written(domain_event))

@@ -8,9 +8,10 @@ from uuid import UUID
 
 import msgspec
 
-from shared.eventstore.log import EventLog, Work
+from shared.eventstore.log import EventLog
 from shared.eventstore.recorder import LogRow, Step
 from shared.eventstore.sqlite import SQLiteLogRecorder
+from shared.eventstore.work import Work
 from shared.kernel.aggregate import Aggregate, Remembered
 
 
@@ -62,7 +63,7 @@ class MemoryWork(Work):
     """One transaction on a log in memory."""
 
     def __init__(self, log: MemoryLog) -> None:
-        super().__init__(log)
+        super().__init__(log.recorder, log.mapper)
         self._memory = log
 
     @property

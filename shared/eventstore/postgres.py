@@ -5,7 +5,6 @@ batch of some MB hangs for ever with the lock held, and its database functions d
 lose events for tailing readers (design.md §3, traps 1 and 2). Here a plpgsql function does it all.
 """
 
-import select
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from psycopg.rows import tuple_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from shared.eventstore.chain import CHAINED_SINCE, PAGE, unlinked
+from shared.eventstore.engines import CONNECT_SECONDS, is_in_doubt
 from shared.eventstore.postgres_calls import APPEND, columns, portions
 from shared.eventstore.postgres_schema import POSITION_CONFLICT, SCHEMA, TAKE_TURNS
 from shared.eventstore.recorder import (
@@ -36,7 +36,6 @@ from shared.eventstore.recorder import (
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 POOL_SIZE = 6
-CONNECT_SECONDS = 3
 LOCK_TIMEOUT = "2s"
 
 
@@ -239,12 +238,6 @@ class PostgresLogRecorder(LogRecorder):
 
 
 def _asked_if_in_doubt(connection: Connection) -> None:
-    """Ask a connection of the pool whether it stands, if anything has arrived at it at rest.
-
-    What a server that ended leaves is the end of the stream; nothing else comes unasked, but
-    notices. To ask always is a round trip a transaction. Raises OperationalError.
-    """
-    arrived = select.poll()
-    arrived.register(connection.fileno(), select.POLLIN)
-    if arrived.poll(0):
+    """Ask a connection of the pool whether it stands, if that is in doubt."""
+    if is_in_doubt(connection):
         ConnectionPool.check_connection(connection)

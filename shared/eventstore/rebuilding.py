@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, create_engine, delete, select
+from sqlalchemy import Connection, Table, delete, select
 
+from shared.eventstore.engines import memory_engine
 from shared.eventstore.views import (
     ONE_MOMENT,
     PAGE,
@@ -55,7 +56,7 @@ class Rebuild:
     def __init__(self, live: Views, view: View) -> None:
         self._live = live
         self._view = view
-        self._fresh = Views(live.log, (view,), create_engine("sqlite://"))
+        self._fresh = Views(live.log, (view,), memory_engine())
         self._fresh.migrate()
         self.reached = 0
         """How far it has read the log."""
@@ -66,11 +67,12 @@ class Rebuild:
 
     def catch_up(self, goal: int) -> Iterator[int]:
         """Read the log as far as a position; how far that is, page by page."""
-        while self.reached < goal and (page := self._live.log.read(self.reached, PAGE)):
-            events = [event for position, event in page if position <= goal]
+        log, read = self._live.log, self._view.rows_by_event.keys()
+        while self.reached < goal and (page := log.page(self.reached, PAGE, read)).size:
+            events = [event for position, event in page.events if position <= goal]
             with self._fresh.engine.begin() as connection:
                 write_rows(connection, (row for event in events for row in self._view.rows(event)))
-            self.reached = min(page[-1].position, goal)
+            self.reached = min(page.reached, goal)
             yield self.reached
 
     def changes(self) -> list[Change]:

@@ -11,6 +11,7 @@ from uuid import UUID
 from eventsourcing.sqlite import SQLiteCursor, SQLiteDatastore, SQLiteTransaction
 
 from shared.eventstore.chain import CHAINED_SINCE, PAGE, START, linked, unlinked
+from shared.eventstore.engines import LOCK_SECONDS
 from shared.eventstore.recorder import (
     SCHEMA_VERSION,
     LogRecorder,
@@ -21,8 +22,6 @@ from shared.eventstore.recorder import (
     StreamConflict,
     StreamRow,
 )
-
-LOCK_SECONDS = 30
 
 TABLES = (
     """CREATE TABLE IF NOT EXISTS stored_events (

@@ -1,15 +1,16 @@
 """Views: tables made from the log, and made again from it at any time.
 
-A view is a pure function from an event to rows, each replacing the row of the same primary key.
-So a view needs no state of its own but the position it has read to, and a rebuild is a replay.
+A view is a pure function from an event to rows, each replacing the row of the same primary key. So
+it needs no state of its own but the position it has read to, and a rebuild is a replay. What no
+view reads of a log is not decoded.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
-import psycopg
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -20,16 +21,15 @@ from sqlalchemy import (
     Select,
     String,
     Table,
-    create_engine,
     insert,
     inspect,
     select,
     update,
 )
 
+from shared.eventstore.engines import memory_engine
 from shared.eventstore.failures import NotMigrated
 from shared.eventstore.log import EventLog
-from shared.eventstore.postgres import CONNECT_SECONDS
 from shared.eventstore.postgres_schema import TAKE_TURNS
 from shared.eventstore.recorder import MAXIMUM
 from shared.eventstore.upsert import Upsert
@@ -67,15 +67,20 @@ class Snapshot(NamedTuple):
 
 @dataclass(frozen=True)
 class View:
-    """One read model: its tables, and the rows that an event writes in them.
+    """One read model: its tables, and by class of event the rows that one writes in them.
 
     Who changes what its rows mean raises its `version`: then it has to be made again.
     """
 
     name: str
     tables: tuple[Table, ...]
-    rows: Callable[[Remembered], Iterable[Row]]
+    rows_by_event: Mapping[type[Remembered], Callable[[Any], Iterable[Row]]]
     version: int = 1
+
+    def rows(self, event: Remembered) -> Iterable[Row]:
+        """The rows that an event writes."""
+        made_by = self.rows_by_event.get(type(event))
+        return made_by(event) if made_by else ()
 
 
 class Views:
@@ -141,15 +146,16 @@ class Views:
         """Read the log to its end, or each view as far as `until`; how many events, by page."""
         positions = self.positions()
         ends = until or dict.fromkeys(positions, MAXIMUM)
-        while positions and (page := self._log.read(min(positions.values()), PAGE)):
+        read = {cls for view in self._views for cls in view.rows_by_event}
+        while positions and (page := self._log.page(min(positions.values()), PAGE, read)).size:
             with self.engine.begin() as connection:
                 connection.execute(TAKE_TURNS_TO_WRITE)
                 for view in self._views:
                     first, last = positions[view.name] + 1, ends[view.name]
-                    events = [event for position, event in page if first <= position <= last]
+                    events = [event for position, event in page.events if first <= position <= last]
                     write_rows(connection, (row for event in events for row in view.rows(event)))
-                    positions[view.name] = _move(connection, view.name, positions, page[-1][0])
-            yield len(page)
+                    positions[view.name] = _move(connection, view.name, positions, page.reached)
+            yield page.size
 
     def found(self, statement: Select[Any]) -> list[dict[str, Any]]:
         """What a query finds, a dict a row."""
@@ -195,24 +201,9 @@ def migrating(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def postgres_engine(url: str, schema: str) -> Engine:
-    """An engine for tables in one schema; `url` as PostgreSQL's own clients take it.
-
-    What stands in the tables never stands in an error.
-    """
-    return create_engine(
-        "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(
-            url, options=f"-c search_path={schema}", connect_timeout=CONNECT_SECONDS
-        ),
-        pool_pre_ping=True,
-        hide_parameters=True,
-    )
-
-
 def rebuilt(log: EventLog, views: Sequence[View], until: Mapping[str, int] | None = None) -> Views:
     """The same views, made anew from the log (each as far as `until`), in memory."""
-    fresh = Views(log, views, create_engine("sqlite://"))
+    fresh = Views(log, views, memory_engine())
     fresh.migrate()
     for _ in fresh.catch_up(until):
         pass
@@ -223,10 +214,15 @@ def write_rows(connection: Connection, rows: Iterable[Row]) -> None:
     """Write rows, each in the place of the one with its primary key."""
     by_table: dict[Table, dict[tuple[Any, ...], Mapping[str, Any]]] = {}
     for table, row in rows:
-        key = tuple(row[column.name] for column in table.primary_key)
+        key = tuple(map(row.__getitem__, _key(table)))
         by_table.setdefault(table, {})[key] = row
     for table, latest in by_table.items():
         connection.execute(Upsert(table), list(latest.values()))
+
+
+@cache
+def _key(table: Table) -> tuple[str, ...]:
+    return tuple(column.name for column in table.primary_key)
 
 
 def _move(connection: Connection, view: str, positions: Mapping[str, int], position: int) -> int:

@@ -11,8 +11,9 @@ from uuid import UUID
 
 from shared.eventstore.asks import Ask, Asked, remember
 from shared.eventstore.lease import Lease
-from shared.eventstore.log import EventLog, Work
+from shared.eventstore.log import EventLog
 from shared.eventstore.recorder import Step
+from shared.eventstore.work import Work
 from shared.facts.envelope import Message, Poison, enveloped, opened
 from shared.kernel.aggregate import Aggregate
 from shared.kernel.answers import Answer

@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from shared.eventstore.log import EventLog, Work
+from shared.eventstore.log import EventLog
 from shared.eventstore.recorder import MAXIMUM
+from shared.eventstore.work import Work
 from shared.facts.envelope import Message, Poison
 from shared.kernel.aggregate import Aggregate, Created, event
 from shared.kernel.ids import stable_id

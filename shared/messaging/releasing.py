@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from shared.eventstore.asks import Ask, Asked, remember
-from shared.eventstore.log import Work
+from shared.eventstore.work import Work
 from shared.facts.envelope import Message, Poison
 from shared.kernel.answers import Answer, Result
 from shared.kernel.errors import NotFound

@@ -24,9 +24,10 @@ from eventsourcing.utils import resolve_topic
 
 import shared.eventstore.log
 from services.billing.main import tariff_from
-from shared.eventstore.log import EventLog, Work
+from shared.eventstore.log import EventLog
 from shared.eventstore.mapper import TypedMapper, class_version, stored_shape
 from shared.eventstore.sqlite import SQLiteLogRecorder
+from shared.eventstore.work import Work
 from shared.kernel.aggregate import Aggregate, Created, Remembered, event
 from tests.support import notices as n
 from tests.support.hard_season import hard_season
@@ -279,7 +280,7 @@ def test_what_is_rebuilt_from_the_log_is_what_was_live(
         def commit(self, steps: Any = ()) -> int:
             count = super().commit(steps)
             for stream, live in self._in_hand.items():
-                rebuilt = Work(self._log).find(Aggregate, stream)
+                rebuilt = Work(self._recorder, self._mapper).find(Aggregate, stream)
                 if live is not None and rebuilt is not None:
                     assert rebuilt == live
                     assert deep(vars(rebuilt)) == deep(vars(live))

@@ -1,6 +1,7 @@
-"""What every view has: room for every number that may be told."""
+"""What every view has: room for every number that may be told, and events as they are read."""
 
 import pytest
+from eventsourcing.utils import get_topic, resolve_topic
 from sqlalchemy import BigInteger, Column, Integer
 
 from deploy.cli.houses import VIEWS
@@ -13,6 +14,14 @@ COLUMNS = {
     for view in views
     for table in view.tables
     for column in table.columns
+}
+
+
+READ = {
+    f"{house}.{view.name} {get_topic(cls)}": cls
+    for house, views in VIEWS.items()
+    for view in views
+    for cls in view.rows_by_event
 }
 
 
@@ -30,3 +39,8 @@ def test_a_number_that_rises_has_room_in_every_view(column: Column[int]) -> None
 def test_a_narrow_column_is_noticed() -> None:
     assert is_narrow(Column("seq", Integer))
     assert not is_narrow(Column("seq", BigInteger))
+
+
+@pytest.mark.parametrize("cls", READ.values(), ids=READ)
+def test_a_view_knows_an_event_by_the_class_that_its_topic_names(cls: type) -> None:
+    assert resolve_topic(get_topic(cls)) is cls

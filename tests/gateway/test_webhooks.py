@@ -17,7 +17,7 @@ from services.gateway.adapters.deliveries import Deliveries
 from services.gateway.adapters.endpoints import EndpointKnown, Endpoints
 from services.gateway.adapters.webhooks import Outgoing, checked_url
 from services.gateway.domain.delivery import PATIENCE, PAUSES, next_try
-from shared.eventstore.views import postgres_engine
+from shared.eventstore.engines import postgres_engine
 from shared.kernel.errors import NotFound, NotValid
 from tests.support.processes import wait_until
 from tests.support.receiver import Received, Receiver, receiving

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, NullPool, create_engine, event
 
+from shared.eventstore.engines import postgres_engine
 from shared.eventstore.failures import NotMigrated, StorageAway
-from shared.eventstore.views import postgres_engine
 from shared.kernel.errors import NotFound, NotValid, Refusal
 from shared.web.callers import DEPLOYMENT, Caller, Scope
 from shared.web.keyring import AGAIN_SECONDS, FRESH_SECONDS, NOTED_SECONDS, Keyring

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from eventsourcing.persistence import Tracking
+from eventsourcing.persistence import MapperDeserialisationError, Tracking
 from eventsourcing.sqlite import SQLiteDatastore, SQLiteProcessRecorder
 
 from services.billing.domain.books import Books
@@ -159,6 +159,17 @@ def test_what_changed_and_was_not_kept_is_not_lost_in_silence(log: EventLog) -> 
 def test_every_event_remembers_its_cause(log: EventLog) -> None:
     opened(log, "D1")
     assert [event.cause for event in log.history()] == ["test"]
+
+
+def test_a_page_reads_only_what_is_wanted_of_it(log: EventLog) -> None:
+    for number in range(3):
+        opened(log, f"D{number}")
+    assert log.page(0, 2, {Distribution.Opened}).events == log.read(0, 2)
+    assert log.page(0, 2, ()) == (2, 2, [])
+    assert log.page(3, 2, {Distribution.Opened}) == (0, 3, [])
+    by_hand(log, "UPDATE stored_events SET topic = 'of-other-code' WHERE position = 3")
+    with pytest.raises(MapperDeserialisationError, match="of-other-code"):
+        log.page(0, 9, {Distribution.Opened})
 
 
 def test_tables_of_a_newer_version_are_refused(log: EventLog) -> None:

@@ -24,11 +24,12 @@ from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Track
 from eventsourcing.postgres import PostgresProcessRecorder
 
 from services.billing import main as billing
+from shared.eventstore.engines import postgres_engine
 from shared.eventstore.failures import NotMigrated, UnsafeSetting
 from shared.eventstore.log import EventLog
 from shared.eventstore.postgres import PostgresLogRecorder
 from shared.eventstore.recorder import PositionConflict, Step
-from shared.eventstore.views import Views, postgres_engine
+from shared.eventstore.views import Views
 from tests.support.processes import CAGETTE, wait_until
 from tests.support.recorders import Database, connected, events, one, ours, stock
 

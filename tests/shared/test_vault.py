@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, create_engine, select
 
-from shared.eventstore.views import postgres_engine
+from shared.eventstore.engines import postgres_engine
 from shared.kernel.persons import ERASED, FORGOTTEN, Person
 from shared.vault.keys import KEYS, SCHEMA, Keys
 from shared.vault.seal import SealBroken

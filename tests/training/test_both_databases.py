@@ -11,10 +11,11 @@ from deploy.cli.houses import VIEWS
 from services.training.api.desk import TrainingDesk
 from services.training.main import build, desk
 from shared.asks.training import BODIES
+from shared.eventstore.engines import postgres_engine
 from shared.eventstore.lease import PostgresLease
 from shared.eventstore.log import EventLog
 from shared.eventstore.postgres import PostgresLogRecorder
-from shared.eventstore.views import Views, postgres_engine
+from shared.eventstore.views import Views
 from tests.support.notices import cancellation, completion, enrolment, session
 from tests.support.world import World
 

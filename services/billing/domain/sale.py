@@ -15,6 +15,9 @@ from shared.kernel.money import share
 
 SALES = "sale/"
 
+Homes = Mapping[Channel, Place]
+"""By channel, the place where a sale's fees stand now if they stand in it."""
+
 
 @dataclass(frozen=True)
 class Sold:
@@ -127,13 +130,14 @@ class Sale(Aggregate):
 
         `party_id` is who is invoiced if this charges the first fee ever (§5.6).
         """
+        homes = {channel: books.home(channel, sold.first_validated_at) for channel in Channel}
         charges = tuple(
-            charge for kind in FeeKind for charge in self._charges(kind, sold, terms, books)
+            charge for kind in FeeKind for charge in self._charges(kind, sold, terms, books, homes)
         )
         due = {Channel.ONLINE: sold.sales_cents} if sold.channel is Channel.ONLINE else {}
         takings = tuple(
             Taking(place.monday, amount)
-            for place, amount in differences(self.taken, due, sold, books)
+            for place, amount in differences(self.taken, due, homes, books)
             if place.monday
         )
         version = terms.tariff.version
@@ -154,7 +158,9 @@ class Sale(Aggregate):
         )
         return Rating(charges, takings)
 
-    def _charges(self, kind: FeeKind, sold: Sold, terms: Terms, books: Books) -> Iterator[Charge]:
+    def _charges(
+        self, kind: FeeKind, sold: Sold, terms: Terms, books: Books, homes: Homes
+    ) -> Iterator[Charge]:
         rate_bp = terms.tariff.rate(kind, terms.formula)
         due = {sold.channel: share(sold.sales_cents, rate_bp)}
         if kind is FeeKind.PAYMENT and sold.channel is Channel.ON_SITE:
@@ -162,8 +168,8 @@ class Sale(Aggregate):
         first = self.first.get(kind)
         frozen = {p: n for p, n in self.fees[kind].items() if n and not books.is_open(p)}
         count = self.charged[kind]
-        home = books.home(sold.channel, sold.first_validated_at)
-        for place, amount in differences(self.fees[kind], due, sold, books):
+        home = homes[sold.channel]
+        for place, amount in differences(self.fees[kind], due, homes, books):
             count += 1
             charge = Charge(
                 fee_id=f"{self.producer_id}:{self.distribution_id}:{kind}:{count}",
@@ -222,7 +228,7 @@ def invoiced(frozen: Mapping[Place, int], channel: Channel) -> Place | None:
 
 
 def differences(
-    standing: Mapping[Place, int], due: Mapping[Channel, int], sold: Sold, books: Books
+    standing: Mapping[Place, int], due: Mapping[Channel, int], homes: Homes, books: Books
 ) -> Iterator[tuple[Place, int]]:
     """What must be added where, so that each channel adds up to what is due in it.
 
@@ -231,8 +237,10 @@ def differences(
     """
     for channel in Channel:
         here = {place: n for place, n in standing.items() if place.channel is channel}
+        if not here and not due.get(channel):
+            continue
         frozen = sum(n for place, n in here.items() if not books.is_open(place))
-        home = books.home(channel, sold.first_validated_at)
+        home = homes[channel]
         wanted = {home: due.get(channel, 0) - frozen}
         open_places = {place for place in here if books.is_open(place)} | {home}
         for place in sorted(open_places, key=lambda p: p.order):

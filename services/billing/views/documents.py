@@ -6,7 +6,6 @@ from sqlalchemy import BigInteger, Column, Date, MetaData, String, Table
 
 from services.billing.domain.document import Document
 from shared.eventstore.views import Row, View
-from shared.kernel.aggregate import Remembered
 
 DOCUMENTS = Table(
     "documents",
@@ -25,26 +24,25 @@ DOCUMENTS = Table(
 )
 
 
-def rows(event: Remembered) -> Iterator[Row]:
+def _rows(event: Document.Issued) -> Iterator[Row]:
     """One row for each document."""
-    if isinstance(event, Document.Issued):
-        issue = event.issue
-        yield (
-            DOCUMENTS,
-            {
-                "number": issue.number,
-                "type": issue.type,
-                "party_id": issue.party_id,
-                "month": issue.month,
-                "channel": issue.channel,
-                "issued_on": issue.issued_on,
-                "due_on": issue.due_on,
-                "net_cents": issue.totals.net_cents,
-                "vat_cents": issue.totals.vat_cents,
-                "gross_cents": issue.totals.gross_cents,
-                "paid_cents": issue.paid_cents,
-            },
-        )
+    issue = event.issue
+    yield (
+        DOCUMENTS,
+        {
+            "number": issue.number,
+            "type": issue.type,
+            "party_id": issue.party_id,
+            "month": issue.month,
+            "channel": issue.channel,
+            "issued_on": issue.issued_on,
+            "due_on": issue.due_on,
+            "net_cents": issue.totals.net_cents,
+            "vat_cents": issue.totals.vat_cents,
+            "gross_cents": issue.totals.gross_cents,
+            "paid_cents": issue.paid_cents,
+        },
+    )
 
 
-VIEW = View("documents", (DOCUMENTS,), rows)
+VIEW = View("documents", (DOCUMENTS,), {Document.Issued: _rows})

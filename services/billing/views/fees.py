@@ -6,7 +6,6 @@ from sqlalchemy import BigInteger, Column, Date, Integer, MetaData, String, Tabl
 
 from services.billing.domain.statement import Statement
 from shared.eventstore.views import Row, View
-from shared.kernel.aggregate import Remembered
 
 FEES = Table(
     "fees",
@@ -28,29 +27,28 @@ FEES = Table(
 )
 
 
-def rows(event: Remembered) -> Iterator[Row]:
+def _rows(event: Statement.FeeCharged) -> Iterator[Row]:
     """One row for each FeeCharged."""
-    if isinstance(event, Statement.FeeCharged):
-        line = event.line
-        yield (
-            FEES,
-            {
-                "fee_id": line.fee_id,
-                "producer_id": line.producer_id,
-                "party_id": event.party_id,
-                "distribution_id": line.distribution_id,
-                "kind": line.kind,
-                "day": line.day,
-                "month": event.month,
-                "monday": line.monday,
-                "channel": event.channel,
-                "formula": line.formula,
-                "rate_bp": line.rate_bp,
-                "base_cents": line.base_cents,
-                "amount_cents": line.amount_cents,
-                "corrects": line.corrects,
-            },
-        )
+    line = event.line
+    yield (
+        FEES,
+        {
+            "fee_id": line.fee_id,
+            "producer_id": line.producer_id,
+            "party_id": event.party_id,
+            "distribution_id": line.distribution_id,
+            "kind": line.kind,
+            "day": line.day,
+            "month": event.month,
+            "monday": line.monday,
+            "channel": event.channel,
+            "formula": line.formula,
+            "rate_bp": line.rate_bp,
+            "base_cents": line.base_cents,
+            "amount_cents": line.amount_cents,
+            "corrects": line.corrects,
+        },
+    )
 
 
-VIEW = View("fees", (FEES,), rows)
+VIEW = View("fees", (FEES,), {Statement.FeeCharged: _rows})

@@ -11,7 +11,6 @@ from services.billing.domain.sale import Sale
 from services.billing.domain.spans import Reason, Span
 from services.billing.domain.words import Formula
 from shared.eventstore.views import Row, View, Views
-from shared.kernel.aggregate import Remembered
 from shared.kernel.spans import around, span_on
 
 METADATA = MetaData()
@@ -40,25 +39,27 @@ SALES = Table(
 COLUMNS = ("producer_id", "party_id", "formula", "formula_since", "formula_until", "sales_cents")
 
 
-def rows(event: Remembered) -> Iterator[Row]:
-    """Parties, formulas and sales follow the events of contracts and sales."""
-    if isinstance(event, Contract.Identified):
-        yield PARTIES, {"producer_id": event.producer_id, "party_id": event.party_id}
-    elif isinstance(event, (Contract.TrainingHeard, Contract.Reconsidered)):
-        yield FORMULAS, {"producer_id": event.producer_id, "spans": _written(event.spans)}
-    elif isinstance(event, Sale.Rated):
-        sold = event.sold
-        yield (
-            SALES,
-            {
-                "producer_id": event.producer_id,
-                "distribution_id": event.distribution_id,
-                "market_id": sold.market_id,
-                "channel": sold.channel,
-                "formula": event.formula,
-                "sales_cents": sold.sales_cents,
-            },
-        )
+def _party(event: Contract.Identified) -> Iterator[Row]:
+    yield PARTIES, {"producer_id": event.producer_id, "party_id": event.party_id}
+
+
+def _formulas(event: Contract.TrainingHeard | Contract.Reconsidered) -> Iterator[Row]:
+    yield FORMULAS, {"producer_id": event.producer_id, "spans": _written(event.spans)}
+
+
+def _sale(event: Sale.Rated) -> Iterator[Row]:
+    sold = event.sold
+    yield (
+        SALES,
+        {
+            "producer_id": event.producer_id,
+            "distribution_id": event.distribution_id,
+            "market_id": sold.market_id,
+            "channel": sold.channel,
+            "formula": event.formula,
+            "sales_cents": sold.sales_cents,
+        },
+    )
 
 
 def producers_on(views: Views, day: date) -> list[tuple[Any, ...]]:
@@ -95,4 +96,13 @@ def _read(written: str) -> list[Span]:
     ]
 
 
-VIEW = View("producers", (PARTIES, FORMULAS, SALES), rows)
+VIEW = View(
+    "producers",
+    (PARTIES, FORMULAS, SALES),
+    {
+        Contract.Identified: _party,
+        Contract.TrainingHeard: _formulas,
+        Contract.Reconsidered: _formulas,
+        Sale.Rated: _sale,
+    },
+)

@@ -6,7 +6,6 @@ from sqlalchemy import BigInteger, Column, Date, MetaData, String, Table
 
 from services.billing.domain.transfer import Transfer
 from shared.eventstore.views import Row, View
-from shared.kernel.aggregate import Remembered
 
 TRANSFERS = Table(
     "transfers",
@@ -22,22 +21,21 @@ TRANSFERS = Table(
 )
 
 
-def rows(event: Remembered) -> Iterator[Row]:
+def _rows(event: Transfer.Settled) -> Iterator[Row]:
     """One row for each producer settled on a Monday."""
-    if isinstance(event, Transfer.Settled):
-        yield (
-            TRANSFERS,
-            {
-                "monday": event.monday,
-                "producer_id": event.producer_id,
-                "sales_cents": event.sales_cents,
-                "withheld_cents": event.withheld_cents,
-                "carried_cents": event.carried_cents,
-                "net_cents": event.net_cents,
-                "status": event.status,
-                "transfer_id": event.transfer_id,
-            },
-        )
+    yield (
+        TRANSFERS,
+        {
+            "monday": event.monday,
+            "producer_id": event.producer_id,
+            "sales_cents": event.sales_cents,
+            "withheld_cents": event.withheld_cents,
+            "carried_cents": event.carried_cents,
+            "net_cents": event.net_cents,
+            "status": event.status,
+            "transfer_id": event.transfer_id,
+        },
+    )
 
 
-VIEW = View("transfers", (TRANSFERS,), rows)
+VIEW = View("transfers", (TRANSFERS,), {Transfer.Settled: _rows})

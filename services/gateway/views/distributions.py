@@ -7,7 +7,6 @@ from sqlalchemy import JSON, BigInteger, Column, Date, Index, Integer, MetaData,
 
 from services.gateway.domain.distribution import Distribution
 from shared.eventstore.views import CODE_POINTS, Row, View
-from shared.kernel.aggregate import Remembered
 
 METADATA = MetaData()
 DISTRIBUTIONS = Table(
@@ -69,21 +68,19 @@ SALES = Table(
 )
 
 
-def rows(event: Remembered) -> Iterator[Row]:
-    """What was told of a distribution, and what of it stands."""
-    stream = event.originator_id
-    if isinstance(event, Distribution.Opened):
-        yield DISTRIBUTIONS, {"stream": stream, "distribution_id": event.distribution_id}
-    elif isinstance(event, Distribution.ValidationTold):
-        yield from _validation(event)
-    elif isinstance(event, Distribution.ModeFound):
-        key = {"stream": stream, "validation_no": event.validation_no}
-        yield FOUND_MODES, {**key, "payment_mode": event.payment_mode}
-    elif isinstance(event, Distribution.UnvalidationTold):
-        key = {"stream": stream, "validation_no": event.validation_no}
-        yield UNVALIDATIONS, {**key, "at": event.at.isoformat()}
-    elif isinstance(event, Distribution.SalesValidated):
-        yield SALES, _sales(event)
+def _distribution(event: Distribution.Opened) -> Iterator[Row]:
+    row = {"stream": event.originator_id, "distribution_id": event.distribution_id}
+    yield DISTRIBUTIONS, row
+
+
+def _found_mode(event: Distribution.ModeFound) -> Iterator[Row]:
+    key = {"stream": event.originator_id, "validation_no": event.validation_no}
+    yield FOUND_MODES, {**key, "payment_mode": event.payment_mode}
+
+
+def _unvalidation(event: Distribution.UnvalidationTold) -> Iterator[Row]:
+    key = {"stream": event.originator_id, "validation_no": event.validation_no}
+    yield UNVALIDATIONS, {**key, "at": event.at.isoformat()}
 
 
 def _validation(event: Distribution.ValidationTold) -> Iterator[Row]:
@@ -106,26 +103,36 @@ def _validation(event: Distribution.ValidationTold) -> Iterator[Row]:
         yield PARTS, {**key, "producer_id": producer_id}
 
 
-def _sales(event: Distribution.SalesValidated) -> dict[str, Any]:
+def _sales(event: Distribution.SalesValidated) -> Iterator[Row]:
+    """What a producer sold, as it stands."""
     sales, part = event.sales, event.sales.part
-    return {
-        "producer_id": event.producer_id,
-        "distribution_id": event.distribution_id,
-        "market_id": sales.market_id,
-        "market_name": event.market_name,
-        "day": sales.day,
-        "validation_no": sales.validation_no,
-        "payment_mode": sales.payment_mode,
-        "sales_cents": part.sales_cents if part else 0,
-        "sales_by_vat": [list(share) for share in part.sales_by_vat] if part else [],
-        "lines": part.lines if part else 0,
-        "held": sales.held,
-    }
+    yield (
+        SALES,
+        {
+            "producer_id": event.producer_id,
+            "distribution_id": event.distribution_id,
+            "market_id": sales.market_id,
+            "market_name": event.market_name,
+            "day": sales.day,
+            "validation_no": sales.validation_no,
+            "payment_mode": sales.payment_mode,
+            "sales_cents": part.sales_cents if part else 0,
+            "sales_by_vat": [list(share) for share in part.sales_by_vat] if part else [],
+            "lines": part.lines if part else 0,
+            "held": sales.held,
+        },
+    )
 
 
 VIEW = View(
     "distributions",
     (DISTRIBUTIONS, VALIDATIONS, FOUND_MODES, CASH_MISMATCHES, UNVALIDATIONS, PARTS, SALES),
-    rows,
+    {
+        Distribution.Opened: _distribution,
+        Distribution.ValidationTold: _validation,
+        Distribution.ModeFound: _found_mode,
+        Distribution.UnvalidationTold: _unvalidation,
+        Distribution.SalesValidated: _sales,
+    },
     version=2,
 )

@@ -24,7 +24,6 @@ from shared.facts.training import (
     TrainingLapsed,
     TrainingUpdateDue,
 )
-from shared.kernel.aggregate import Remembered
 from shared.messaging.chronicle import HeardFact
 
 METADATA = MetaData()
@@ -77,10 +76,8 @@ BY_TYPE: dict[type[Fact], tuple[Table, ...]] = {
 _TABLES = {fact.type(): tables for fact, tables in BY_TYPE.items()}
 
 
-def rows(event: Remembered) -> Iterator[Row]:
+def _rows(event: HeardFact.Kept) -> Iterator[Row]:
     """A fact under its key, and how far its speaker has been heard."""
-    if not isinstance(event, HeardFact.Kept):
-        return
     told_at = event.told_at.isoformat()
     speaker = {"speaker": event.speaker, "position": event.position, "told_at": told_at}
     yield SPEAKERS, speaker
@@ -102,6 +99,6 @@ def _word(value: str | int | None) -> str | None:
 VIEW = View(
     "heard",
     (*dict.fromkeys(table for tables in BY_TYPE.values() for table in tables), SPEAKERS),
-    rows,
+    {HeardFact.Kept: _rows},
     version=2,
 )

@@ -6,7 +6,6 @@ from sqlalchemy import BigInteger, Boolean, Column, Date, MetaData, String, Tabl
 
 from services.gateway.domain.market import Market
 from shared.eventstore.views import CODE_POINTS, Row, View
-from shared.kernel.aggregate import Remembered
 
 METADATA = MetaData()
 MARKETS = Table(
@@ -28,24 +27,30 @@ MODES = Table(
 )
 
 
-def rows(event: Remembered) -> Iterator[Row]:
-    """A market as it was told last, and every mode told."""
-    if isinstance(event, (Market.Opened, Market.Changed)):
-        details = event.details
-        yield (
-            MARKETS,
-            {
-                "market_id": event.market_id,
-                "name": details.name,
-                "kind": details.kind,
-                "test": details.test,
-                "administrator": details.administrator,
-            },
-        )
-    elif isinstance(event, Market.ModeTold):
-        mode = event.mode
-        key = {"market_id": event.market_id, "seq": event.seq}
-        yield MODES, {**key, "payment_mode": mode.payment_mode, "from_on": mode.from_on}
+def _market(event: Market.Opened | Market.Changed) -> Iterator[Row]:
+    """A market as it was told last."""
+    details = event.details
+    yield (
+        MARKETS,
+        {
+            "market_id": event.market_id,
+            "name": details.name,
+            "kind": details.kind,
+            "test": details.test,
+            "administrator": details.administrator,
+        },
+    )
 
 
-VIEW = View("markets", (MARKETS, MODES), rows)
+def _mode(event: Market.ModeTold) -> Iterator[Row]:
+    """Every mode told."""
+    mode = event.mode
+    key = {"market_id": event.market_id, "seq": event.seq}
+    yield MODES, {**key, "payment_mode": mode.payment_mode, "from_on": mode.from_on}
+
+
+VIEW = View(
+    "markets",
+    (MARKETS, MODES),
+    {Market.Opened: _market, Market.Changed: _market, Market.ModeTold: _mode},
+)

@@ -6,7 +6,6 @@ from sqlalchemy import BigInteger, Boolean, Column, Date, MetaData, String, Tabl
 
 from services.gateway.domain.producer import Producer
 from shared.eventstore.views import CODE_POINTS, Row, View
-from shared.kernel.aggregate import Remembered
 
 PRODUCERS = Table(
     "producers",
@@ -23,23 +22,26 @@ PRODUCERS = Table(
 """`info_missing`: the names of the fields, separated by spaces."""
 
 
-def rows(event: Remembered) -> Iterator[Row]:
+def _rows(event: Producer.Enrolled | Producer.Changed | Producer.Forgotten) -> Iterator[Row]:
     """A producer as he was told last."""
-    if isinstance(event, (Producer.Enrolled, Producer.Changed, Producer.Forgotten)):
-        notice = event.notice
-        yield (
-            PRODUCERS,
-            {
-                "producer_id": notice.producer_id,
-                "seq": notice.seq,
-                "joined_on": notice.joined_on,
-                "party_id": notice.party_id,
-                "vat_regime": notice.vat_regime,
-                "pedagogic": notice.pedagogic,
-                "disabled": notice.disabled,
-                "info_missing": " ".join(notice.info_missing),
-            },
-        )
+    notice = event.notice
+    yield (
+        PRODUCERS,
+        {
+            "producer_id": notice.producer_id,
+            "seq": notice.seq,
+            "joined_on": notice.joined_on,
+            "party_id": notice.party_id,
+            "vat_regime": notice.vat_regime,
+            "pedagogic": notice.pedagogic,
+            "disabled": notice.disabled,
+            "info_missing": " ".join(notice.info_missing),
+        },
+    )
 
 
-VIEW = View("producers", (PRODUCERS,), rows)
+VIEW = View(
+    "producers",
+    (PRODUCERS,),
+    dict.fromkeys((Producer.Enrolled, Producer.Changed, Producer.Forgotten), _rows),
+)

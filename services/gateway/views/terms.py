@@ -33,13 +33,18 @@ def span_in(span: dict[str, Any]) -> Span:
 
 def closings(views: Views) -> Closings:
     """How far the books are settled and closed."""
-    mondays = views.found(select(func.max(MONDAYS.c.monday).label("last")))
-    months = views.found(select(func.max(MONTHS.c.month).label("last")))
+    (last,) = views.found(LAST_CLOSED)
     nothing = Closings()
     return Closings(
-        settled_until=date.fromisoformat(mondays[0]["last"] or nothing.settled_until.isoformat()),
-        closed_until=months[0]["last"] or nothing.closed_until,
+        settled_until=date.fromisoformat(last["monday"] or nothing.settled_until.isoformat()),
+        closed_until=last["month"] or nothing.closed_until,
     )
+
+
+LAST_CLOSED = select(
+    select(func.max(MONDAYS.c.monday)).scalar_subquery().label("monday"),
+    select(func.max(MONTHS.c.month)).scalar_subquery().label("month"),
+)
 
 
 def tariffs(views: Views) -> list[Tariff]:

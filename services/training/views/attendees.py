@@ -6,10 +6,8 @@ from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Column, Date, Index, MetaData, String, Table, Uuid
 
-from services.training.domain.notices import EnrolmentNotice
 from services.training.domain.session import Session
 from shared.eventstore.views import Row, View
-from shared.kernel.aggregate import Remembered
 
 METADATA = MetaData()
 
@@ -46,41 +44,60 @@ COMPLETIONS = _by_attendee(
 CANCELLATIONS = _by_attendee("cancellations", Column("cancelled_on", Date, nullable=False))
 
 
-def rows(event: Remembered) -> Iterator[Row]:
-    """What was told of a producer, each notice in place of the one before it."""
-    if isinstance(event, Session.Enrolled):
-        key = {"stream": event.originator_id, "producer_id": event.producer_id}
-        yield TAKEN_UP, {**key, "price_cents": event.price_cents}
-    elif isinstance(event, Told):
-        key = {"stream": event.originator_id, "producer_id": event.producer_id}
-        yield ATTENDEES, key
-        yield _notice(event, key)
-
-
 Told = Session.EnrolmentTold | Session.CompletionTold | Session.CancellationTold
 
 
-def _notice(event: Told, key: dict[str, Any]) -> Row:
-    if isinstance(event, Session.EnrolmentTold):
-        return ENROLMENTS, {**key, **_enrolment(event.notice)}
-    if isinstance(event, Session.CompletionTold):
-        hours = event.notice.attended_hours
-        return COMPLETIONS, {
+def _key(event: Session.Enrolled | Told) -> dict[str, Any]:
+    return {"stream": event.originator_id, "producer_id": event.producer_id}
+
+
+def _taken_up(event: Session.Enrolled) -> Iterator[Row]:
+    yield TAKEN_UP, {**_key(event), "price_cents": event.price_cents}
+
+
+def _enrolment(event: Session.EnrolmentTold) -> Iterator[Row]:
+    """Each notice in place of the one before it."""
+    key, notice = _key(event), event.notice
+    yield ATTENDEES, key
+    yield (
+        ENROLMENTS,
+        {
+            **key,
+            "seq": notice.seq,
+            "participant": notice.participant,
+            "enrolled_on": notice.enrolled_on,
+            "contract": notice.contract,
+            "fundings": [asdict(share) for share in notice.fundings],
+        },
+    )
+
+
+def _completion(event: Session.CompletionTold) -> Iterator[Row]:
+    key, hours = _key(event), event.notice.attended_hours
+    yield ATTENDEES, key
+    yield (
+        COMPLETIONS,
+        {
             **key,
             "completed_on": event.notice.completed_on,
             "attended_hours": None if hours is None else str(hours),
-        }
-    return CANCELLATIONS, {**key, "cancelled_on": event.notice.cancelled_on}
+        },
+    )
 
 
-def _enrolment(notice: EnrolmentNotice) -> dict[str, Any]:
-    return {
-        "seq": notice.seq,
-        "participant": notice.participant,
-        "enrolled_on": notice.enrolled_on,
-        "contract": notice.contract,
-        "fundings": [asdict(share) for share in notice.fundings],
-    }
+def _cancellation(event: Session.CancellationTold) -> Iterator[Row]:
+    key = _key(event)
+    yield ATTENDEES, key
+    yield CANCELLATIONS, {**key, "cancelled_on": event.notice.cancelled_on}
 
 
-VIEW = View("attendees", (ATTENDEES, ENROLMENTS, TAKEN_UP, COMPLETIONS, CANCELLATIONS), rows)
+VIEW = View(
+    "attendees",
+    (ATTENDEES, ENROLMENTS, TAKEN_UP, COMPLETIONS, CANCELLATIONS),
+    {
+        Session.Enrolled: _taken_up,
+        Session.EnrolmentTold: _enrolment,
+        Session.CompletionTold: _completion,
+        Session.CancellationTold: _cancellation,
+    },
+)

@@ -22,7 +22,6 @@ from sqlalchemy import (
 from services.training.domain.notices import TrainingKind
 from services.training.domain.session import Session
 from shared.eventstore.views import CODE_POINTS, Row, View, Views
-from shared.kernel.aggregate import Remembered
 from shared.kernel.errors import NotFound
 
 METADATA = MetaData()
@@ -49,26 +48,26 @@ PLANS = Table(
 """The plan with the highest number counts."""
 
 
-def rows(event: Remembered) -> Iterator[Row]:
-    """A session when it is opened, and each of its plans."""
-    if isinstance(event, Session.Opened):
-        yield SESSIONS, {"stream": event.originator_id, "session_id": event.session_id}
-    elif isinstance(event, Session.Planned):
-        plan = event.plan
-        yield (
-            PLANS,
-            {
-                "stream": event.originator_id,
-                "seq": plan.seq,
-                "kind": plan.kind,
-                "title": plan.title,
-                "starts_on": plan.starts_on,
-                "ends_on": plan.ends_on,
-                "price_cents": plan.price_cents,
-                "hours": plan.hours,
-                "mode": plan.mode,
-            },
-        )
+def _session(event: Session.Opened) -> Iterator[Row]:
+    yield SESSIONS, {"stream": event.originator_id, "session_id": event.session_id}
+
+
+def _plan(event: Session.Planned) -> Iterator[Row]:
+    plan = event.plan
+    yield (
+        PLANS,
+        {
+            "stream": event.originator_id,
+            "seq": plan.seq,
+            "kind": plan.kind,
+            "title": plan.title,
+            "starts_on": plan.starts_on,
+            "ends_on": plan.ends_on,
+            "price_cents": plan.price_cents,
+            "hours": plan.hours,
+            "mode": plan.mode,
+        },
+    )
 
 
 def _highest() -> Subquery:
@@ -125,4 +124,4 @@ def plan_of(views: Views, session_id: str) -> StandingPlan | None:
     return plan_in(found[0])
 
 
-VIEW = View("sessions", (SESSIONS, PLANS), rows)
+VIEW = View("sessions", (SESSIONS, PLANS), {Session.Opened: _session, Session.Planned: _plan})

@@ -1,0 +1,61 @@
+"""Engines for tables beside the log: of views, keys and webhooks."""
+
+import select
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psycopg
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import InvalidatePoolError
+
+CONNECT_SECONDS = 3
+LOCK_SECONDS = 30
+"""How long who finds a SQLite file locked waits."""
+
+_encode = msgspec.json.Encoder().encode
+HOW: dict[str, Any] = {
+    "json_serializer": lambda value: _encode(value).decode(),
+    "json_deserializer": msgspec.json.decode,
+    "hide_parameters": True,
+}
+"""What stands in the tables never stands in an error."""
+
+
+def sqlite_engine(file: Path) -> Engine:
+    """An engine for tables in a file."""
+    return create_engine(f"sqlite:///{file}", connect_args={"timeout": LOCK_SECONDS}, **HOW)
+
+
+def memory_engine() -> Engine:
+    """An engine for tables that are gone with it."""
+    return create_engine("sqlite://", **HOW)
+
+
+def postgres_engine(url: str, schema: str) -> Engine:
+    """An engine for tables in one schema; `url` as PostgreSQL's own clients take it."""
+
+    def connect() -> Any:
+        options = f"-c search_path={schema}"
+        return psycopg.connect(url, options=options, connect_timeout=CONNECT_SECONDS)
+
+    engine = create_engine("postgresql+psycopg://", creator=connect, **HOW)
+    event.listen(engine, "checkout", _refuse_if_in_doubt)
+    return engine
+
+
+def is_in_doubt(connection: psycopg.Connection[Any]) -> bool:
+    """Whether anything has arrived at a connection while it rested.
+
+    What a server that ended leaves is the end of the stream; nothing else comes unasked, but
+    notices. To ask the server each time is a round trip a transaction.
+    """
+    arrived = select.poll()
+    arrived.register(connection.fileno(), select.POLLIN)
+    return bool(arrived.poll(0))
+
+
+def _refuse_if_in_doubt(connection: Any, *_: Any) -> None:
+    """Let the pool begin anew: where one connection has ended, so have those beside it."""
+    if is_in_doubt(connection):
+        raise InvalidatePoolError

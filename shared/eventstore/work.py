@@ -1,0 +1,121 @@
+"""One transaction on the log of a house."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, cast
+from uuid import UUID
+
+from shared.eventstore.mapper import TypedMapper
+from shared.eventstore.recorder import MAXIMUM, LogRecorder, Step, StreamRow
+from shared.kernel.aggregate import Aggregate, AnyAggregate, Remembered
+
+END_OF_TAGS = "\N{DEL}"
+"""Sorts after every tag: prefix + END_OF_TAGS bounds all the tags that begin with a prefix."""
+
+
+class Work:
+    """One transaction on a log: aggregates found once, events kept in order, written together.
+
+    Nothing reaches the log before `commit`. Used by one thread, then thrown away.
+    """
+
+    def __init__(self, recorder: LogRecorder, mapper: TypedMapper) -> None:
+        self._recorder = recorder
+        self._mapper = mapper
+        self._in_hand: dict[UUID, Aggregate | None] = {}
+        self._events: list[Remembered] = []
+        self._tags: list[tuple[str, UUID]] = []
+
+    def find(self, cls: type[AnyAggregate], stream: UUID) -> AnyAggregate | None:
+        """The aggregate of a stream, or None where nothing was ever remembered."""
+        if stream not in self._in_hand:
+            self._in_hand[stream] = self._load(stream)
+        found = self._in_hand[stream]
+        if found is not None and not isinstance(found, cls):
+            raise TypeError(f"stream {stream} is a {type(found).__name__}, not a {cls.__name__}")
+        return found
+
+    def get(
+        self, cls: type[AnyAggregate], stream: UUID, begin: Callable[[], AnyAggregate]
+    ) -> AnyAggregate:
+        """The aggregate of a stream; where nothing was remembered, the one that `begin` makes."""
+        found = self.find(cls, stream)
+        if found is None:
+            found = begin()
+            if found.id != stream:
+                raise ValueError(f"{cls.__name__} began as {found.id}, not as {stream}")
+            self._in_hand[stream] = found
+        return found
+
+    def fetch(self, streams: Iterable[UUID]) -> None:
+        """Load many streams at once, that are found one by one next."""
+        wanted = [stream for stream in dict.fromkeys(streams) if stream not in self._in_hand]
+        for stream, rows in zip(wanted, self._recorder.streams(wanted), strict=True):
+            self._in_hand[stream] = self._replayed(stream, rows)
+
+    def first_events(self, streams: Sequence[UUID]) -> list[Remembered]:
+        """What each of many streams began with, as it was written; nothing is replayed."""
+        found = zip(streams, self._recorder.streams(streams, 1), strict=True)
+        return [self._mapper.event(stream, *row) for stream, rows in found for row in rows]
+
+    def _load(self, stream: UUID) -> Aggregate | None:
+        return self._replayed(stream, self._recorder.stream(stream, 0, MAXIMUM))
+
+    def _replayed(self, stream: UUID, rows: Iterable[StreamRow]) -> Aggregate | None:
+        """Without the library's run-time protocol check, half the cost of its replay."""
+        found: Any = None
+        event = self._mapper.event
+        for row in rows:
+            found = event(stream, *row).mutate(found)
+        return cast("Aggregate | None", found)
+
+    def tagged(self, prefix: str, below: str | None = None) -> list[tuple[str, UUID]]:
+        """(tag, stream) in order, for tags that begin with `prefix`, or lie in [prefix, below).
+
+        Sees what this transaction has kept so far.
+        """
+        end = below or prefix + END_OF_TAGS
+        kept = [pair for pair in self._tags if prefix <= pair[0] < end]
+        return sorted({*self._recorder.tagged(prefix, end), *kept})
+
+    def keep(self, aggregates: Iterable[Aggregate], cause: str) -> None:
+        """Take over what just happened to some aggregates, stamped with what led to it."""
+        for aggregate in aggregates:
+            for event in cast("Sequence[Remembered]", aggregate.collect_events()):
+                vars(event)["cause"] = cause
+                self._events.append(event)
+                self._tags += [(tag, event.originator_id) for tag in event.tags()]
+
+    def keep_first(self, aggregate: Aggregate, cause: str) -> None:
+        """Take over what led to all the rest, in front of it."""
+        rest, self._events = self._events, []
+        self.keep((aggregate,), cause)
+        self._events += rest
+
+    @property
+    def kept(self) -> int:
+        """How many events this transaction has kept so far."""
+        return len(self._events)
+
+    def commit(self, steps: Sequence[Step] = ()) -> int:
+        """Write everything kept, and the moved positions, or nothing; how many events it was.
+
+        Raises StreamConflict or PositionConflict when somebody else was first.
+        """
+        for aggregate in self._in_hand.values():
+            if aggregate is not None and _changed(aggregate):
+                raise AssertionError(f"{aggregate!r} changed and was not kept")
+        if self._events or steps:
+            rows = list(map(self._mapper.written, self._events))
+            self._recorder.append(rows, steps, self._tags)
+        return len(self._events)
+
+    def heard(self) -> dict[str, int]:
+        """How far every topic-partition (`speaker/partition`) has been heard."""
+        positions = self._recorder.positions()
+        return {name: position for name, position in positions.items() if "/" in name}
+
+
+def _changed(aggregate: Aggregate) -> bool:
+    """Whether something happened to it that was not kept, besides having been begun."""
+    pending = len(aggregate.pending_events)
+    return pending > 1 or (pending == 1 and aggregate.version > 1)

@@ -19,8 +19,8 @@ from deploy.bench.crowd import Call, percentile, rush, stream
 from deploy.bench.deployment import KEY, START_SECONDS, deployment
 from deploy.bench.grounds import POSTGRES, Grounds
 from deploy.bench.measure import Figure, Goal, Measuring, Probe
-from deploy.bench.raw import backend
-from deploy.bench.usage import TICK, cpu_seconds, family, parent
+from deploy.bench.raw import server
+from deploy.bench.usage import TICK, cpu_seconds, family
 from deploy.local.processes import answers, free_port, start
 
 CONNECTIONS, DOORS = 64, 2
@@ -67,7 +67,7 @@ def _rushed(grounds: Grounds, doors: Doors, count: int) -> Rush:
     calls = _calls(max(DOORS, count))
     lines = len(calls) * notices.LINES
     asyncio.run(rush(ports, _calls(DOORS, first=1_000_000), DOORS))
-    everybody = [*pids, *family(parent(backend(grounds.database_url)))]
+    everybody = [*pids, *family(server(grounds.database_url))]
     used, took = cpu_seconds(everybody), asyncio.run(_timed(ports, calls))
     cpu = max(cpu_seconds(everybody) - used, TICK)
     return Rush(lines / took, cpu * 1e6 / lines)
@@ -113,9 +113,9 @@ def _plain(grounds: Grounds) -> Iterator[Doors]:
         command = [sys.executable, "-m", "uvicorn", "deploy.bench.plain_door:door", "--factory"]
         command += ["--port", str(port), "--workers", str(DOORS), "--log-level", "warning"]
         folder = ground.folder
-        server = start(command, Path(folder, "door.log"), signal.SIGKILL, env=environment)
+        process = start(command, Path(folder, "door.log"), signal.SIGKILL, env=environment)
         try:
-            server.wait_until(lambda: answers(port), START_SECONDS)
-            yield [port], family(server.pid)
+            process.wait_until(lambda: answers(port), START_SECONDS)
+            yield [port], family(process.pid)
         finally:
-            server.stop(signal.SIGTERM)
+            process.stop(signal.SIGTERM)

@@ -12,6 +12,8 @@ import msgspec
 import psycopg
 from psycopg import sql
 
+from deploy.bench.usage import parent
+
 RawRow = tuple[UUID, int, str, bytes]
 """Stream, version, topic, state."""
 
@@ -167,10 +169,10 @@ def fresh_database(url: str, name: str) -> Iterator[str]:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(place))
 
 
-def backend(url: str) -> int:
-    """The process of PostgreSQL that answers this."""
+def server(url: str) -> int:
+    """The process of PostgreSQL that starts all its others."""
     with psycopg.connect(url) as connection:
-        return connection.info.backend_pid
+        return parent(connection.info.backend_pid)
 
 
 def library_settings(url: str, schema: str) -> dict[str, str]:

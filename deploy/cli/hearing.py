@@ -51,7 +51,8 @@ def keep_working(workers: Sequence[Worker], stop: threading.Event) -> None:
             while not stop.is_set():
                 for worker in workers:
                     _steps(worker, stop)
-                time.sleep(POLL_SECONDS)
+                if not any(worker.waits for worker in workers):
+                    time.sleep(POLL_SECONDS)
 
 
 @contextmanager
@@ -82,7 +83,7 @@ def beside(name: str, work: Callable[[], None], end: Callable[[], None]) -> Iter
 
 
 def _steps(worker: Worker, stop: threading.Event) -> None:
-    for _ in worker.steps():
+    for _ in worker.steps(surely=False):
         if stop.is_set():
             return
 

@@ -90,6 +90,8 @@ class Views:
         self._log = log
         self._views = views
         self.engine = engine
+        self._shown = -1
+        """Of the log, what all of them are known to have read."""
         # one statement needs no transaction around it: on PostgreSQL that is two round trips
         self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -144,6 +146,8 @@ class Views:
 
     def catch_up(self, until: Mapping[str, int] | None = None) -> Iterator[int]:
         """Read the log to its end, or each view as far as `until`; how many events, by page."""
+        if until is None and self._log.head() == self._shown:
+            return
         positions = self.positions()
         ends = until or dict.fromkeys(positions, MAXIMUM)
         read = {cls for view in self._views for cls in view.rows_by_event}
@@ -156,6 +160,7 @@ class Views:
                     write_rows(connection, (row for event in events for row in view.rows(event)))
                     positions[view.name] = _move(connection, view.name, positions, page.reached)
             yield page.size
+        self._shown = min(positions.values(), default=-1)
 
     def found(self, statement: Select[Any]) -> list[dict[str, Any]]:
         """What a query finds, a dict a row."""

@@ -19,7 +19,7 @@ class EmbeddedSource:
         self._silence: dict[str, tuple[int, int]] = {}
         """By speaker: between these two positions nothing was told, so do not read it again."""
 
-    def poll(self, heard: Mapping[str, int], limit: int) -> list[Message]:
+    def poll(self, heard: Mapping[str, int], limit: int, *, surely: bool = True) -> list[Message]:
         """The next facts of all neighbours, in the order of their times.
 
         As far as is certain: beyond the end of a page, its speaker may have more.

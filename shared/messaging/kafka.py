@@ -172,7 +172,7 @@ class KafkaRelay:
             acks="all",
             enable_idempotence=True,
             max_in_flight_requests_per_connection=5,
-            linger_ms=5,
+            linger_ms=1,
             batch_size=131_072,
             max_request_size=MAXIMUM_RECORD_BYTES,
             request_timeout_ms=self._patience.request_ms,

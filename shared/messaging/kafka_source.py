@@ -23,10 +23,16 @@ from shared.messaging.source import BrokerAway
 
 POLL_MS = 10
 """What comes is taken at once; how long a poll waits for more before it asks where the end is."""
+REST_MS = 20
+"""How long one waits that does not ask."""
+ASKING = 50
+"""One poll of so many asks where the end is, whoever polls: only so an outage is noticed."""
 ANSWER_MS = 5_000
 """A broker that has not said by then where its topics end is taken for away."""
-FETCH_WAIT_MS = 25
-"""A fetch that waits holds up every other request of its connection."""
+SHORT_FETCH_MS = 25
+"""A fetch that waits holds up every other request of its connection: where the end is."""
+LONG_FETCH_MS = 250
+"""Who does not ask where the end is need not ask so often for what comes."""
 
 
 class _Consumer(KafkaConsumer):  # type: ignore[misc]
@@ -48,23 +54,27 @@ class KafkaSource:
         self._broker = broker
         self._speakers = {broker.topic_of(speaker): speaker for speaker in speakers}
         self._consumer: KafkaConsumer | None = None
+        self._polls = 0
         self._given: dict[TopicPartition, tuple[int, int, int]] = {}
         """By partition, of the last batch: position heard before, its first offset, its last
         position: where to go back to when a listener did not take it."""
 
-    def poll(self, heard: Mapping[str, int], limit: int) -> list[Message]:
+    def poll(self, heard: Mapping[str, int], limit: int, *, surely: bool = True) -> list[Message]:
         """Up to `limit` messages beyond what is heard; raises BrokerAway when none can be had."""
+        self._polls += 1
+        surely = surely or self._polls % ASKING == 0
         try:
             if self._consumer is None:
-                self._consumer, self._given = self._built(limit), {}
+                wait_ms = SHORT_FETCH_MS if surely else LONG_FETCH_MS
+                self._consumer, self._given = self._built(limit, wait_ms), {}
             consumer = self._consumer
             self._go_back(consumer, heard)
             while True:
-                batch = consumer.poll(timeout_ms=POLL_MS, max_records=limit)
+                batch = consumer.poll(POLL_MS if surely else REST_MS, max_records=limit)
                 fresh = [
                     m for tp, records in batch.items() for m in self._fresh(tp, records, heard)
                 ]
-                if fresh or (not batch and self._is_at_end(consumer)):
+                if fresh or (not batch and not (surely and self._is_before_end(consumer))):
                     return fresh
         except (KafkaError, OSError) as reason:
             self.close()
@@ -93,14 +103,14 @@ class KafkaSource:
             self._given[tp] = (before, records[0].offset, max(told))
         return fresh
 
-    def _is_at_end(self, consumer: KafkaConsumer) -> bool:
+    def _is_before_end(self, consumer: KafkaConsumer) -> bool:
         ends = consumer.end_offsets(list(consumer.assignment()), ANSWER_MS)
-        return all(consumer.position(tp) >= end for tp, end in ends.items())
+        return any(consumer.position(tp) < end for tp, end in ends.items())
 
     def tails(self) -> dict[str, int]:
         """The position of the last message of every stream that has any."""
         try:
-            consumer = self._built(PARTITIONS)
+            consumer = self._built(PARTITIONS, SHORT_FETCH_MS)
             try:
                 return self._tails(consumer)
             finally:
@@ -124,7 +134,7 @@ class KafkaSource:
                     found[message.stream] = max(message.position, found.get(message.stream, 0))
         return found
 
-    def _built(self, limit: int) -> KafkaConsumer:
+    def _built(self, limit: int, wait_ms: int) -> KafkaConsumer:
         consumer = _Consumer(
             bootstrap_servers=self._broker.bootstrap,
             bootstrap_timeout_ms=BOOTSTRAP_MS,
@@ -133,7 +143,7 @@ class KafkaSource:
             enable_auto_commit=False,
             auto_offset_reset="none",
             max_poll_records=limit,
-            fetch_max_wait_ms=FETCH_WAIT_MS,
+            fetch_max_wait_ms=wait_ms,
             reconnect_backoff_max_ms=RECONNECT_MS,
             allow_auto_create_topics=False,
         )

@@ -32,10 +32,11 @@ class FactSource(Protocol):
     again, never too late. The listener alone knows what it has heard.
     """
 
-    def poll(self, heard: Mapping[str, int], limit: int) -> list[Message]:
+    def poll(self, heard: Mapping[str, int], limit: int, *, surely: bool = True) -> list[Message]:
         """Up to `limit` messages that follow the positions heard (`stream` → position).
 
-        An empty list means that nothing new has come by now.
+        An empty list means that nothing new was told by now; if not `surely`, only that nothing
+        has arrived here, which is cheaper for who asks again and again.
         """
 
     def tails(self) -> dict[str, int]:

@@ -23,13 +23,22 @@ class Worker:
     source: FactSource | None = None
     views: Views | None = None
 
-    def steps(self) -> Iterator[int]:
-        """Do what there is to do until nothing is new; how much was done, step by step."""
+    def steps(self, *, surely: bool = True) -> Iterator[int]:
+        """Do what there is to do until nothing is new; how much was done, step by step.
+
+        If not `surely`, what a neighbour has told and has not arrived yet is left for later.
+        """
         yield from self.publish()
-        yield from self._hear()
-        yield from self.publish()
+        for count in self._hear(surely=surely):
+            yield count
+            yield from self.publish()
         if self.views:
             yield from self.views.catch_up()
+
+    @property
+    def waits(self) -> bool:
+        """Whether its steps wait a moment for news, as a poll of the broker does."""
+        return self.relay is not None
 
     def publish(self) -> Iterator[int]:
         """Publish what the log holds beyond the relay; how much, step by step."""
@@ -41,8 +50,10 @@ class Worker:
             yield reached - position
             position = reached
 
-    def _hear(self) -> Iterator[int]:
-        while self.source and (batch := self.source.poll(self.house.heard(), BATCH)):
+    def _hear(self, *, surely: bool) -> Iterator[int]:
+        if self.source is None:
+            return
+        while batch := self.source.poll(self.house.heard(), BATCH, surely=surely):
             self.house.hear(batch)
             yield len(batch)
 

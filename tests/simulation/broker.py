@@ -236,5 +236,5 @@ class SimulatedSource(KafkaSource):
         self._simulated = broker
         self._topics = [ANYWHERE.topic_of(speaker) for speaker in speakers]
 
-    def _built(self, limit: int) -> Any:
+    def _built(self, limit: int, wait_ms: int) -> Any:
         return SimulatedConsumer(self._simulated, self._topics, limit)

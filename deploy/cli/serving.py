@@ -1,6 +1,7 @@
 """`cagette serve` and `work`: the HTTP API, and the houses listening to each other."""
 
-from contextlib import nullcontext, suppress
+import threading
+from contextlib import AbstractContextManager, nullcontext, suppress
 from enum import StrEnum
 from typing import Annotated
 
@@ -8,7 +9,7 @@ import typer
 
 from deploy.cli import options
 from deploy.cli.hearing import keep_working, stop_on_sigterm
-from deploy.cli.home import opened
+from deploy.cli.home import Home, opened
 from deploy.cli.output import out, shown
 from shared.kernel.errors import NotFound
 from shared.settings import Settings
@@ -59,12 +60,12 @@ def work(
 
     Example: cagette work --once
     """
-    from deploy.cli.delivering import deliver_once, delivering  # noqa: PLC0415 - as for `serve`
-
     stop = stop_on_sigterm()
     with opened(Settings()) as home:
         if once:
             taken_in = sum(home.catch_up())
+            from deploy.cli.delivering import deliver_once  # noqa: PLC0415 - as for `serve`
+
             deliver_once(home)
             if as_json:
                 shown({"taken_in": taken_in})
@@ -74,5 +75,12 @@ def work(
         wanted = [house.value for house in houses or HouseName]
         workers = [worker for name, worker in home.workers.items() if name in wanted]
         delivers = HouseName.GATEWAY in wanted
-        with suppress(KeyboardInterrupt), delivering(home, stop.set) if delivers else nullcontext():
+        with suppress(KeyboardInterrupt), _delivering(home, stop) if delivers else nullcontext():
             keep_working(workers, stop)
+
+
+def _delivering(home: Home, stop: threading.Event) -> AbstractContextManager[None]:
+    """Webhooks meanwhile; what that needs, only the gateway's worker loads."""
+    from deploy.cli.delivering import delivering  # noqa: PLC0415 - as for `serve`
+
+    return delivering(home, stop.set)

@@ -14,7 +14,7 @@ from shared.eventstore.log import EventLog
 from shared.eventstore.postgres import PostgresLogRecorder
 from shared.eventstore.views import Views
 from shared.kernel.errors import NotValid
-from shared.messaging.kafka import Broker, KafkaRelay, create_topics
+from shared.messaging.kafka import Broker, KafkaRelay, create_topics, delete_topics
 from shared.messaging.kafka_source import KafkaSource
 from shared.messaging.worker import Worker
 from shared.settings import Settings
@@ -86,8 +86,10 @@ def broker_of(settings: Settings) -> Broker | None:
     return Broker(settings.kafka_bootstrap, settings.kafka_prefix)
 
 
-def make_topics(settings: Settings) -> None:
-    """Make the topics that are missing."""
+def make_topics(settings: Settings, *, anew: bool = False) -> None:
+    """Make the topics that are missing, or all of them `anew`."""
     broker = broker_of(settings)
     if broker:
+        if anew:
+            delete_topics(broker, HOUSES)
         create_topics(broker, HOUSES)

@@ -36,9 +36,9 @@ def migrate(
         out.print(f"{name}: schema {verb} from {version} to {SCHEMA_VERSION}")
 
 
-def make_topics(settings: Settings) -> None:
-    """Make the topics of a deployment that are missing; the embedded transport has none."""
+def make_topics(settings: Settings, *, anew: bool = False) -> None:
+    """Make the topics of a deployment that are missing, or all `anew`; embedded there are none."""
     if settings.kafka_bootstrap:
         from deploy.cli.deployed import make_topics as make  # noqa: PLC0415 - embedded ones save it
 
-        make(settings)
+        make(settings, anew=anew)

@@ -48,18 +48,24 @@ def rewind(
 
 
 @topics.command()
-def rebuild(dry_run: options.DryRun = False, as_json: options.Json = False) -> None:
+def rebuild(
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Delete what is left of them first.")
+    ] = False,
+    dry_run: options.DryRun = False,
+    as_json: options.Json = False,
+) -> None:
     """Make the topics that are missing and publish every fact again, from the logs.
 
-    After a broker was lost with its disks. Listeners take what they have heard already for heard.
-    Stop the workers for the moment.
+    After a broker was lost with its disks; --anew where a record is spoilt on a disk. Listeners
+    take what they have heard already for heard. Stop the workers for the moment.
 
     Example: cagette topics rebuild
     """
     settings = Settings()
     with opened(settings) as home:
         if not dry_run:
-            make_topics(settings)
+            make_topics(settings, anew=anew)
         found = {name: rebuilt(home, name, dry_run=dry_run) for name in home.workers}
     if as_json:
         shown({"events": found, "dry_run": dry_run})

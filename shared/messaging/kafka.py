@@ -8,7 +8,7 @@ are met by force-closing and rebuilding a client after any failure.
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kafka import KafkaAdminClient, KafkaProducer
@@ -20,6 +20,8 @@ from shared.kernel.errors import Refusal
 from shared.messaging.source import BrokerAway, Speaker
 
 PARTITIONS = 6
+GONE_SECONDS = 0.1
+"""Between two looks whether a topic is gone."""
 RECONNECT_MS = 1_000
 """The client's default would sleep 30 s after a long outage."""
 BOOTSTRAP_MS = 5_000
@@ -88,6 +90,25 @@ def create_topics(broker: Broker, houses: Sequence[str]) -> None:
         }
         for house in houses
     }
+    with _administered(broker) as admin:
+        for topic, options in wanted.items():
+            with contextlib.suppress(TopicAlreadyExistsError):
+                admin.create_topics({topic: options}, wait_for_metadata=True)
+
+
+def delete_topics(broker: Broker, houses: Sequence[str]) -> None:
+    """Delete the topics that there are, and wait until they are gone."""
+    wanted = {broker.topic_of(house) for house in houses}
+    with _administered(broker) as admin:
+        if there := wanted & set(admin.list_topics()):
+            admin.delete_topics(sorted(there))
+        while wanted & set(admin.list_topics()):
+            time.sleep(GONE_SECONDS)
+
+
+@contextlib.contextmanager
+def _administered(broker: Broker) -> Iterator[KafkaAdminClient]:
+    """Raises BrokerAway for whatever goes wrong meanwhile."""
     try:
         admin = KafkaAdminClient(
             bootstrap_servers=broker.bootstrap,
@@ -95,9 +116,7 @@ def create_topics(broker: Broker, houses: Sequence[str]) -> None:
             reconnect_backoff_max_ms=RECONNECT_MS,
         )
         try:
-            for topic, options in wanted.items():
-                with contextlib.suppress(TopicAlreadyExistsError):
-                    admin.create_topics({topic: options}, wait_for_metadata=True)
+            yield admin
         finally:
             admin.close()
     except KafkaError as reason:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import CorruptRecordError, KafkaError
 
 from shared.facts.envelope import Message, received
 from shared.messaging.kafka import (
@@ -76,6 +76,12 @@ class KafkaSource:
                 ]
                 if fresh or (not batch and not (surely and self._is_before_end(consumer))):
                     return fresh
+        except CorruptRecordError as reason:
+            self.close()
+            raise BrokerAway(
+                f"A record is spoilt where {self._broker} keeps it ({reason}): make the topics "
+                "again, `cagette topics rebuild --anew`."
+            ) from reason
         except (KafkaError, OSError) as reason:
             self.close()
             raise BrokerAway(f"{self._broker} gave nothing: {reason!r}") from reason

@@ -1,31 +1,37 @@
 """`cagette topics rebuild` and `relay rewind`, on a real Kafka: told again, heard once."""
 
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient
 
-from deploy.cli.deployed import make_topics
+from deploy.cli.deployed import broker_of, make_topics
 from deploy.cli.houses import HOUSES
 from deploy.cli.relaying import rebuilt, rewound
 from deploy.cli.reliving import relived
+from deploy.local.kafka import LocalKafka
 from shared.kernel.errors import NotValid
+from shared.messaging.kafka import delete_topics
 from shared.messaging.source import BrokerAway
 from shared.settings import Settings
 from tests.support.hard_season import hard_season
+from tests.support.notices import distribution, market, producer
 from tests.support.world import World, world
 
 
 def lose_topics(settings: dict[str, Any]) -> None:
     """Deletes every topic, as a broker that lost its disks would have."""
-    names = [f"{settings['kafka_prefix']}.{house}.facts.v1" for house in HOUSES]
-    admin = KafkaAdminClient(bootstrap_servers=settings["kafka_bootstrap"])
-    admin.delete_topics(names)
-    while set(names) & set(admin.list_topics()):
-        time.sleep(0.1)
-    admin.close()
+    broker = broker_of(Settings(**settings))
+    assert broker
+    delete_topics(broker, HOUSES)
+
+
+def spoil(kafka: LocalKafka, topic: str) -> None:
+    """Flip a bit in the middle of the largest segment of a topic, on the broker's disk."""
+    segment = max(kafka.folder.glob(f"data/{topic}-*/*.log"), key=lambda file: file.stat().st_size)
+    content = bytearray(segment.read_bytes())
+    content[len(content) // 2] ^= 1
+    segment.write_bytes(content)
 
 
 def heads(cagette: World) -> dict[str, int]:
@@ -59,6 +65,27 @@ def test_topics_that_were_lost_are_made_again_from_the_logs_and_nothing_is_heard
         assert (heads(cagette), cagette.bills()) == (before, bills)
         with pytest.raises(NotValid, match="up to"):
             rewound(cagette.home.workers["gateway"], relayed + 1, dry_run=False)
+
+
+def test_a_record_that_a_disk_spoilt_is_named_and_its_topic_is_made_anew(
+    database_url: str, tmp_path: Path
+) -> None:
+    with LocalKafka() as kafka:
+        broker = {"kafka_bootstrap": kafka.bootstrap, "kafka_prefix": "spoilt"}
+        settings: dict[str, Any] = {"database_url": database_url, **broker}
+        with world(tmp_path / "home", **settings) as cagette:
+            cagette.told(market(), producer(), distribution())
+            before, bills = heads(cagette), cagette.bills()
+            spoil(kafka, "spoilt.gateway.facts.v1")
+            for worker in cagette.home.workers.values():
+                worker.close()
+            with pytest.raises(BrokerAway, match="topics rebuild --anew"):
+                cagette.home.caught_up()
+            make_topics(Settings(home=tmp_path / "home", **settings), anew=True)
+            assert {name: rebuilt(cagette.home, name, dry_run=False) for name in HOUSES} == before
+            cagette.home.caught_up()
+            assert (heads(cagette), cagette.bills()) == (before, bills)
+            assert relived(cagette.home, "billing").is_same
 
 
 def test_without_a_broker_there_is_nothing_to_rewind(cagette: World) -> None:

@@ -183,13 +183,16 @@ def test_a_put_answers_what_it_is_expected_to_be_billed_then_what_it_was(cagette
 
 
 def test_a_put_expects_what_is_closed_to_take_nothing_more(cagette: World) -> None:
-    cagette.told(notices.producer(), notices.market(), notices.distribution())
+    august = notices.distribution("D0", validated_at="2024-08-02T21:00:00+02:00", day="2024-08-02")
+    cagette.told(notices.producer(), notices.market(), august, notices.distribution())
+    cagette.payout("2024-08-05")
     cagette.payout("2024-10-07")
     cagette.home.caught_up()
     client = web_client(cagette)
     body = notices.distribution(sales={"2045": 10_000})["body"]
     [figures] = client.put("/distributions/D2", json=body).json()["producers"]
     assert (figures["monday"], figures["month"]) == ("2024-10-14", "2024-10")
+    cagette.close("2024-08")
     cagette.close("2024-10")
     cagette.home.caught_up()
     on_site = {**body, "payment_mode": "ON_SITE"}
@@ -248,25 +251,31 @@ def test_what_is_held_says_what_it_waits_for_and_goes_when_that_is_told(cagette:
     assert read(cagette, "/held") == {"complete": True, "held": []}
 
 
-def test_what_was_paid_and_is_not_owed_is_held(cagette: World) -> None:
-    payments = [{"payment_id": "p", "type": "stripe", "amount_cents": 90}]
-    notice = notices.distribution(sales={"2045": 100})
-    notice["body"]["baskets"][0]["payments"] = payments
+def mismatch(validation_no: int = 1) -> dict[str, Any]:
+    """A distribution of which less was paid than is owed."""
+    notice = notices.distribution(sales={"2045": 200}, validation_no=validation_no)
     notice["body"]["control"]["payments_cents"] = 90
-    cagette.told(notices.producer(), notices.market(), notice)
+    notice["body"]["baskets"][0]["payments"] = [
+        {"payment_id": "p", "type": "stripe", "amount_cents": 90}
+    ]
+    return notice
+
+
+def test_what_was_paid_and_is_not_owed_is_held(cagette: World) -> None:
+    cagette.told(notices.producer(), notices.market(), mismatch())
     [held] = read(cagette, "/held")["held"]
     assert (held["id"], held["waiting_for"]) == ("D1", ["cash_mismatch"])
 
 
+def test_what_does_not_match_of_producers_who_are_not_billed_is_not_held(cagette: World) -> None:
+    cagette.told(notices.producer(pedagogic=True), notices.market(), mismatch())
+    assert read(cagette, "/held")["held"] == []
+
+
 def test_what_does_not_match_is_held_while_an_earlier_telling_stands(cagette: World) -> None:
     cagette.told(notices.producer(), notices.market(), notices.distribution(sales={"2045": 100}))
-    wrong = notices.distribution(sales={"2045": 200}, validation_no=2)
-    wrong["body"]["control"]["payments_cents"] = 90
-    wrong["body"]["baskets"][0]["payments"] = [
-        {"payment_id": "p", "type": "stripe", "amount_cents": 90}
-    ]
     assert read(cagette, "/held")["held"] == []
-    cagette.told(wrong)
+    cagette.told(mismatch(2))
     [held] = read(cagette, "/held")["held"]
     assert (held["id"], held["waiting_for"]) == ("D1", ["cash_mismatch"])
     [listed] = read(cagette, "/distributions")["distributions"]
@@ -275,6 +284,16 @@ def test_what_does_not_match_is_held_while_an_earlier_telling_stands(cagette: Wo
     assert read(cagette, "/held")["held"] == []
     [listed] = read(cagette, "/distributions")["distributions"]
     assert (listed["validation_no"], listed["held"]) == (3, None)
+    unknown_mode = notices.distribution(sales={"2045": 200}, validation_no=5, day="2019-10-04")
+    cagette.told(mismatch(4), unknown_mode)
+    [held] = read(cagette, "/held")["held"]
+    assert held["waiting_for"] == ["market:1606/payment_mode/2019-10-04"]
+
+
+def test_what_did_not_match_and_was_unvalidated_is_not_held(cagette: World) -> None:
+    cagette.told(notices.producer(), notices.market(), notices.distribution(sales={"2045": 100}))
+    cagette.told(mismatch(2), notices.unvalidation(validation_no=2))
+    assert read(cagette, "/held")["held"] == []
 
 
 def test_lists_come_in_pages_that_follow_each_other_without_a_gap(cagette: World) -> None:

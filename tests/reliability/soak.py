@@ -46,6 +46,8 @@ class Crowd:
 
     http: httpx.AsyncClient
     answers: Counter[int] = field(default_factory=Counter)
+    silences: Counter[str] = field(default_factory=Counter)
+    """Why there was no answer."""
     seconds: list[float] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -59,8 +61,9 @@ class Crowd:
         began = time.monotonic()
         try:
             answer = await self.http.put(f"/distributions/{name}", json=body)
-        except httpx.HTTPError:
+        except httpx.HTTPError as reason:
             self.answers[0] += 1
+            self.silences[repr(reason)] += 1
         else:
             self.answers[answer.status_code] += 1
             self.seconds.append(time.monotonic() - began)
@@ -159,7 +162,7 @@ async def overload(people: Crowd) -> AsyncIterator[str]:
     print(f"{dict(people.answers)}, goodput {goodput:.0%}, median {usual * 1000:.0f} ms before")
     strange = set(people.answers) - {200, 201, 202, 429, 503}
     if strange:
-        yield f"under overload some answers were {strange}"
+        yield f"under overload some answers were {strange} {dict(people.silences)}"
     if goodput < GOODPUT:
         yield f"under overload {goodput:.0%} of the capacity was taken"
     recovering, now = time.monotonic(), usual * 100

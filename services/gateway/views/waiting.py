@@ -93,9 +93,6 @@ def _not_in_place_of_what_stands() -> Select[Any]:
     stream, number = CASH_MISMATCHES.c.stream, CASH_MISMATCHES.c.validation_no
     later = VALIDATIONS.alias("later")
     is_superseded = exists().where(later.c.stream == stream, later.c.validation_no > number)
-    is_gone = exists().where(
-        UNVALIDATIONS.c.stream == stream, UNVALIDATIONS.c.validation_no == number
-    )
     stands = exists().where(
         SALES.c.distribution_id == DISTRIBUTIONS.c.distribution_id,
         SALES.c.validation_no < number,
@@ -109,7 +106,7 @@ def _not_in_place_of_what_stands() -> Select[Any]:
         .join(CASH_MISMATCHES, DISTRIBUTIONS.c.stream == stream)
         .join(VALIDATIONS, this)
         .outerjoin(FOUND_MODES, found)
-        .where(mode == PaymentMode.ONLINE, ~is_superseded, ~is_gone, stands)
+        .where(mode == PaymentMode.ONLINE, ~is_superseded, stands)
     )
 
 

@@ -176,13 +176,13 @@ class House(Generic[App]):
 
     def told(self, after: int, limit: int) -> tuple[list[Message], int]:
         """The facts among the next `limit` events of the log, and how far that reaches."""
-        messages = []
-        reached = after
-        for reached, event in self.log.read(after, limit):
-            fact = self._publishing.fact(event)
-            if fact:
-                messages.append(enveloped(fact, reached, event.timestamp))
-        return messages, reached
+        page = self.log.page(after, limit, self._publishing.told)
+        messages = [
+            enveloped(fact, position, event.timestamp)
+            for position, event in page.events
+            if (fact := self._publishing.fact(event))
+        ]
+        return messages, page.reached
 
 
 def _same_again(earlier: Asked, ask: Ask) -> Answer:

@@ -1,6 +1,6 @@
 """Which fact leads to which policy, and which event is told as which fact."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -92,6 +92,11 @@ class Publishing:
             return telling
 
         return register
+
+    @property
+    def told(self) -> Collection[type[Remembered]]:
+        """The events that may be told."""
+        return self._by_event.keys()
 
     def fact(self, event: Remembered) -> Fact | None:
         """The fact that an event is told as, if any."""

@@ -26,9 +26,6 @@ from tests.simulation.stores import Stores
 
 FIRST_CLOSE = date(2026, 12, 30)
 """Documents are dated from here on, a day a close: in two years, and so in two series."""
-PATIENCE = 1_000
-"""Turns after which what is still not done is taken for never to be done."""
-
 
 TARIFF = tariff_from()
 
@@ -53,6 +50,9 @@ class Simulation:
     `is_eager`: asks are made without waiting for what was told. Then where an amount stands
     depends on what was heard, but what is owed in all does not.
     """
+
+    patience = 1_000
+    """Turns after which what is still not done is taken for never to be done."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -185,7 +185,7 @@ class Simulation:
             except Refusal as refusal:
                 refused.append(refusal)
 
-        for _ in range(PATIENCE):
+        for _ in range(self.patience):
             self.tries += 1
             if self.office.survives(answered):
                 self.fate.say(f"{what}: {refused[0].name if refused else 'done'}")
@@ -195,7 +195,7 @@ class Simulation:
 
     def _come_to_rest(self) -> None:
         """Let all work until nothing is left to do."""
-        for _ in range(PATIENCE):
+        for _ in range(self.patience):
             for worker in self.fate.chance.sample(self.workers, len(self.workers)):
                 self._somebody_works(worker)
             if all(w.was_idle for w in self.workers) and self.office.survives(self._refuse_unrest):

@@ -82,6 +82,8 @@ class TornRecorder(FallibleRecorder):
 class Spoilt(Simulation):
     """A run on a broker, or on stores, that do not keep their promise."""
 
+    patience = 150
+
     broker: type[SimulatedBroker] = SimulatedBroker
     recorder: type[FallibleRecorder] = FallibleRecorder
 

@@ -57,15 +57,17 @@ def feed(log: EventLog, after: int, limit: int) -> FeedPage:
     reached = after
     wanted = limit + limit // 2  # for not every event is told
     while len(events) < limit:
-        page = log.read(reached, wanted)
-        for recorded in page:
-            reached = recorded.position
+        page = log.page(reached, wanted, {HeardFact.Kept, *publishing.told})
+        for recorded in page.events:
             event = _cloud_event(recorded)
             if event:
                 events.append(event)
             if len(events) == limit:
+                reached = recorded.position
                 break
-        if len(page) < wanted:
+        else:
+            reached = page.reached
+        if page.size < wanted:
             break
     return FeedPage(events=tuple(events), next=min(reached, log.head()) if not events else reached)
 

@@ -19,7 +19,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from shared.eventstore.chain import CHAINED_SINCE, PAGE, unlinked
 from shared.eventstore.engines import CONNECT_SECONDS, is_in_doubt
-from shared.eventstore.postgres_calls import APPEND, columns, portions
+from shared.eventstore.postgres_calls import APPEND, STREAMS, columns, portions
 from shared.eventstore.postgres_schema import POSITION_CONFLICT, SCHEMA, TAKE_TURNS
 from shared.eventstore.recorder import (
     MAXIMUM,
@@ -157,15 +157,12 @@ class PostgresLogRecorder(LogRecorder):
     def streams(
         self, streams: Sequence[UUID], last: int = MAXIMUM
     ) -> Sequence[Sequence[StreamRow]]:
-        """The rows of each of many streams with version ≤ last, in order: with one query."""
+        """The rows of each of many streams with version ≤ last, in order: with one query.
+
+        Each is looked up by itself: who may join instead reads the whole log for ten streams.
+        """
         found: list[list[StreamRow]] = [[] for _ in streams]
-        rows = self._rows(
-            "SELECT n, originator_version, topic, state "
-            "FROM unnest(%b::uuid[]) WITH ORDINALITY AS wanted (originator_id, n) "
-            "JOIN {s}.stored_events USING (originator_id) "
-            "WHERE originator_version <= %b ORDER BY n, originator_version",
-            (list(streams), last),
-        )
+        rows = self._rows(STREAMS, (list(streams), last))
         for number, version, topic, state in rows:
             found[number - 1].append((version, topic, state))
         return found

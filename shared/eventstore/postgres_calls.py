@@ -1,4 +1,4 @@
-"""Calls of the function that writes to a log on PostgreSQL: their words, and how much is in one."""
+"""What is asked of a log on PostgreSQL in many words, and how much is written with one call."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -13,6 +13,14 @@ MAXIMUM_BYTES = 4 * 1024 * 1024
 APPEND: LiteralString = (
     "SELECT * FROM {s}.append(%b::uuid[], %b::bigint[], %b::text[], %b::bytea[], "
     "%b::text[], %b::bigint[], %b::bigint[], %b::text[], %b::uuid[])"
+)
+
+STREAMS: LiteralString = (
+    "SELECT n, originator_version, topic, state "
+    "FROM unnest(%b::uuid[]) WITH ORDINALITY AS wanted (stream, n) CROSS JOIN LATERAL ("
+    "SELECT originator_version, topic, state FROM {s}.stored_events "
+    "WHERE originator_id = stream AND originator_version <= %b ORDER BY originator_version) AS own "
+    "ORDER BY n, originator_version"
 )
 
 

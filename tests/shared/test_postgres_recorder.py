@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -13,7 +14,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from shared.eventstore.failures import StorageAway, storage_refusal
 from shared.eventstore.postgres import POOL_SIZE, PostgresLogRecorder
-from shared.eventstore.recorder import SCHEMA_VERSION, Step, StreamConflict
+from shared.eventstore.postgres_calls import STREAMS
+from shared.eventstore.recorder import MAXIMUM, SCHEMA_VERSION, Row, Step, StreamConflict
 from shared.web.problems import STATUS
 from tests.support.recorders import events, ours
 
@@ -62,6 +64,17 @@ def test_a_transaction_beyond_the_caps_is_one_of_several_calls(
     assert [call[0] for call in made] == calls
     assert len({call[2] for call in made}) == 1
     assert all(call[0] == 1 or call[1] <= 4 * MIB for call in made)
+
+
+def test_no_one_reads_the_whole_log_to_find_some_streams(recorder: PostgresLogRecorder) -> None:
+    streams = [uuid4() for _ in range(50)]
+    for stream in streams:
+        recorder.append([Row(stream, version, "it", b"{}") for version in range(1, 201)])
+    assert [len(rows) for rows in recorder.streams(streams[:9], 7)] == [7] * 9
+    with recorder.connection() as connection:
+        explain = b"EXPLAIN " + recorder._sql(STREAMS)
+        plan = connection.execute(explain, (streams[:9], MAXIMUM)).fetchall()
+    assert "Seq Scan" not in str(plan), plan
 
 
 def test_a_transaction_beyond_the_caps_is_written_whole_or_not_at_all(

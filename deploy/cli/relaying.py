@@ -1,5 +1,6 @@
 """`cagette relay rewind` and `topics rebuild`: what was told is told again from the log."""
 
+from contextlib import ExitStack
 from typing import Annotated, Any
 
 import typer
@@ -64,15 +65,26 @@ def rebuild(
     """
     settings = Settings()
     with opened(settings) as home:
-        if not dry_run:
-            make_topics(settings, anew=anew)
-        found = {name: rebuilt(home, name, dry_run=dry_run) for name in home.workers}
+        found = remade(home, settings, anew=anew, dry_run=dry_run)
     if as_json:
         shown({"events": found, "dry_run": dry_run})
     else:
         verb = "would be published" if dry_run else "are published"
         for name, events in found.items():
             out.print(f"{name}: the facts of {events} events {verb} again")
+
+
+def remade(home: Home, settings: Settings, *, anew: bool, dry_run: bool) -> dict[str, int]:
+    """Make the topics and publish all that the houses tell again; of how many events, by house.
+
+    Raises HomeBusy, before anything is deleted, while a worker is at work.
+    """
+    with ExitStack() as stack:
+        for worker in home.workers.values():
+            stack.enter_context(worker.lease.held())
+    if not dry_run:
+        make_topics(settings, anew=anew)
+    return {name: rebuilt(home, name, dry_run=dry_run) for name in home.workers}
 
 
 def rebuilt(home: Home, name: str, *, dry_run: bool) -> int:

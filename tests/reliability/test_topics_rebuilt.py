@@ -1,5 +1,6 @@
 """`cagette topics rebuild` and `relay rewind`, on a real Kafka: told again, heard once."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,10 @@ import pytest
 
 from deploy.cli.deployed import broker_of, make_topics
 from deploy.cli.houses import HOUSES
-from deploy.cli.relaying import rebuilt, rewound
+from deploy.cli.relaying import rebuilt, remade, rewound
 from deploy.cli.reliving import relived
 from deploy.local.kafka import LocalKafka
+from shared.eventstore.lease import HomeBusy
 from shared.kernel.errors import NotValid
 from shared.messaging.kafka import delete_topics
 from shared.messaging.source import BrokerAway
@@ -81,8 +83,12 @@ def test_a_record_that_a_disk_spoilt_is_named_and_its_topic_is_made_anew(
                 worker.close()
             with pytest.raises(BrokerAway, match="topics rebuild --anew"):
                 cagette.home.caught_up()
-            make_topics(Settings(home=tmp_path / "home", **settings), anew=True)
-            assert {name: rebuilt(cagette.home, name, dry_run=False) for name in HOUSES} == before
+            given = Settings(home=tmp_path / "home", **settings)
+            again = partial(remade, cagette.home, given, anew=True, dry_run=False)
+            with cagette.home.workers["billing"].lease.held(), pytest.raises(HomeBusy):
+                again()
+            assert len(list(kafka.folder.glob("data/spoilt.*-0"))) == len(HOUSES)
+            assert again() == before
             cagette.home.caught_up()
             assert (heads(cagette), cagette.bills()) == (before, bills)
             assert relived(cagette.home, "billing").is_same

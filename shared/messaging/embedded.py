@@ -13,6 +13,7 @@ class EmbeddedSource:
     """Reads the logs of the neighbours of one listener, in turn."""
 
     PAGE = 500
+    waits = False
 
     def __init__(self, speakers: Sequence[Speaker]) -> None:
         self._speakers = speakers

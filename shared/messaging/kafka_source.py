@@ -49,6 +49,8 @@ class _Consumer(KafkaConsumer):  # type: ignore[misc]
 class KafkaSource:
     """What some speakers told, read from all partitions of their topics."""
 
+    waits = True
+
     def __init__(self, broker: Broker, speakers: Sequence[str]) -> None:
         check_client()
         self._broker = broker

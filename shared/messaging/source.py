@@ -32,6 +32,9 @@ class FactSource(Protocol):
     again, never too late. The listener alone knows what it has heard.
     """
 
+    waits: bool
+    """Whether a poll waits a moment for what may come."""
+
     def poll(self, heard: Mapping[str, int], limit: int, *, surely: bool = True) -> list[Message]:
         """Up to `limit` messages that follow the positions heard (`stream` → position).
 

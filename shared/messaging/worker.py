@@ -37,8 +37,8 @@ class Worker:
 
     @property
     def waits(self) -> bool:
-        """Whether its steps wait a moment for news, as a poll of the broker does."""
-        return self.relay is not None
+        """Whether its steps wait a moment where nothing is new; else who repeats them rests."""
+        return self.source is not None and self.source.waits
 
     def publish(self) -> Iterator[int]:
         """Publish what the log holds beyond the relay; how much, step by step."""

@@ -13,8 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import create_engine
-
 from deploy.bench import library
 from deploy.bench.grounds import POSTGRES, SQLITE, Ground
 from deploy.bench.measure import ROUNDS, Goal, Trial, Turn, Turns
@@ -23,6 +21,7 @@ from services.billing.api.desk import BillingDesk
 from services.billing.application import Billing
 from services.billing.domain.sale import Charge, Sale, Sold
 from services.billing.domain.words import Channel, FeeKind, Place
+from shared.eventstore.engines import sqlite_engine
 from shared.eventstore.lease import FileLease
 from shared.eventstore.log import EventLog
 from shared.kernel.calendar import Month, first_day, next_month
@@ -65,7 +64,7 @@ def _ours(ground: Ground, producers: int, sales: int) -> Turn:
 def closed_by_turns(ground: Ground, log: EventLog, months: Sequence[Month]) -> tuple[Vault, Turn]:
     """The vault of a billing over a log, and the turn that closes its next month."""
     folder = Path(ground.enter(tempfile.TemporaryDirectory(prefix="bench-")))
-    vault = Vault(Keys(create_engine(f"sqlite:///{folder / 'vault.sqlite'}")))
+    vault = Vault(Keys(sqlite_engine(folder / "vault.sqlite")))
     vault.keys.migrate()
     desk = BillingDesk(billing.build(log, FileLease(folder / "lease")), vault)
     desk.publish(billing.tariff_from(), by="bench")

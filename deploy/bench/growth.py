@@ -7,8 +7,6 @@ home: `ours` is the rate on the large one, `baseline` that on the small one.
 from collections.abc import Callable, Iterator
 from datetime import date
 
-from sqlalchemy import create_engine
-
 from deploy.bench import account
 from deploy.bench.close import MONTHS, closed_by_turns, sealed, statements
 from deploy.bench.grounds import POSTGRES, SQLITE, Ground
@@ -16,6 +14,7 @@ from deploy.bench.measure import Goal, Trial, Turn, Turns
 from services.gateway import main as gateway
 from services.gateway.domain.producer import Producer, ProducerNotice, VatRegime
 from services.gateway.views.standing import standing
+from shared.eventstore.engines import sqlite_engine
 from shared.eventstore.log import EventLog
 from shared.eventstore.views import Views
 from shared.kernel.persons import Sealed
@@ -104,7 +103,7 @@ def _standing(ground: Ground, name: str, times: float) -> Turn:
     log = ground.log(name)
     for first in range(0, int(SMALL * times), 500):
         account.keep(log, [Producer(_notice(n)) for n in range(first, first + 500)])
-    views = Views(log, gateway.VIEWS, create_engine(f"sqlite:///{ground.folder / name}.views"))
+    views = Views(log, gateway.VIEWS, sqlite_engine(ground.folder / f"{name}.views"))
     views.migrate()
     for _ in views.catch_up():
         pass

@@ -140,7 +140,7 @@ def _age(home: Home, heard: Mapping[str, int], lag: Mapping[str, int]) -> int:
     ages = [0]
     for stream in lag:
         speaker = next((h for h in home.houses if h.name == stream.partition("/")[0]), None)
-        events = speaker.log.read(heard.get(stream, 0), 1) if speaker else []
+        events = speaker.log.page(heard.get(stream, 0), 1).events if speaker else []
         ages += [int((now() - event.timestamp).total_seconds()) for _, event in events]
     return max(ages)
 

@@ -1,4 +1,4 @@
-"""Engines for tables beside the log: of views, keys and webhooks."""
+"""How databases are reached: how long one waits for them, and engines for tables beside the log."""
 
 import select
 from pathlib import Path

@@ -94,8 +94,9 @@ class PostgresLease:
         Who stands in line is woken up when his turn comes.
         """
         row = connection.execute(TRY_LOCK, (self._words,)).fetchone()
-        if (row and row[0]) or not self._patience:
-            return bool(row and row[0])
+        is_locked = bool(row and row[0])
+        if is_locked or not self._patience:
+            return is_locked
         try:
             connection.execute(LOCK, (self._words,))
         except psycopg.errors.LockNotAvailable:

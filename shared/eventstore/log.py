@@ -89,27 +89,19 @@ class EventLog(Application[UUID]):
         """The position of the last event, 0 for an empty log."""
         return self.recorder.max_notification_id() or 0
 
-    def read(self, after: int, limit: int) -> list[Recorded]:
-        """Up to `limit` events that follow a position, decoded, in order."""
-        event = self.mapper.event
-        return [
-            Recorded(position, event(stream, version, topic, state))
-            for position, stream, version, topic, state in self.recorder.page(
-                after + 1, MAXIMUM, limit
-            )
-        ]
+    def page(
+        self, after: int, limit: int, wanted: Collection[type[Remembered]] | None = None
+    ) -> Page:
+        """The next `limit` events after a position, in order; only those `wanted` are decoded.
 
-    def page(self, after: int, limit: int, wanted: Collection[type[Remembered]]) -> Page:
-        """The next `limit` events after a position, of which only those of some classes are read.
-
-        To read an event costs more than to fetch it.
+        To decode an event costs more than to fetch it. None: all of them.
         """
         mapper = self.mapper
         rows = self.recorder.page(after + 1, MAXIMUM, limit)
         events = [
             Recorded(position, mapper.event(stream, version, topic, state))
             for position, stream, version, topic, state in rows
-            if mapper.cls(topic) in wanted
+            if wanted is None or mapper.cls(topic) in wanted
         ]
         return Page(len(rows), rows[-1][0] if rows else after, events)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine
 from standardwebhooks import WebhookVerificationError
 
 from services.gateway.adapters.deliverer import Deliverer, Page
@@ -17,7 +17,7 @@ from services.gateway.adapters.deliveries import Deliveries
 from services.gateway.adapters.endpoints import EndpointKnown, Endpoints
 from services.gateway.adapters.webhooks import Outgoing, checked_url
 from services.gateway.domain.delivery import PATIENCE, PAUSES, next_try
-from shared.eventstore.engines import postgres_engine
+from shared.eventstore.engines import postgres_engine, sqlite_engine
 from shared.kernel.errors import NotFound, NotValid
 from tests.support.processes import wait_until
 from tests.support.receiver import Received, Receiver, receiving
@@ -31,7 +31,7 @@ SECOND = timedelta(seconds=1)
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """A database of each kind."""
     if request.param == "sqlite":
-        fresh = create_engine(f"sqlite:///{tmp_path / 'gateway.sqlite'}")
+        fresh = sqlite_engine(tmp_path / "gateway.sqlite")
     else:
         fresh = postgres_engine(request.getfixturevalue("database_url"), "public")
     yield fresh

@@ -74,7 +74,7 @@ def test_a_stream_is_told_with_positions_causes_units_and_its_state_at_a_version
     positions = [event["position"] for event in sale["events"]]
     assert positions == sorted(positions)
     log = lived.home.billing.log
-    (recorded,) = log.read(positions[1] - 1, 1)
+    (recorded,) = log.page(positions[1] - 1, 1).events
     assert recorded.event.originator_id == UUID(sale["stream"])
     (before,) = told(lived, "sale:2045:48211", "--at", "2")
     assert (len(before["events"]), before["state"]["sold"]["sales_cents"]) == (2, 10_000)

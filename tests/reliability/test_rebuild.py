@@ -6,12 +6,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from sqlalchemy import create_engine
 
 from services.billing import main as billing
 from services.billing.api.desk import BillingDesk
 from services.billing.domain.tariff import Tariff
 from shared.eventstore.asks import Asked
+from shared.eventstore.engines import memory_engine
 from shared.eventstore.lease import FileLease
 from shared.eventstore.log import EventLog
 from shared.eventstore.sqlite import SQLiteLogRecorder
@@ -72,7 +72,7 @@ def test_causes_in_their_stored_order_give_the_same_house_again(
             asked(desk, asks[cause])
         else:
             again.hear([messages[cause]])
-    views = Views(log, billing.VIEWS, create_engine("sqlite://"))
+    views = Views(log, billing.VIEWS, memory_engine())
     views.migrate()
     for _ in views.catch_up():
         pass

@@ -106,7 +106,7 @@ def test_a_reader_that_polls_by_position_misses_nothing(log: EventLog) -> None:
     def tail() -> None:
         give_up = time.monotonic() + 20
         while len(seen) < 200 and time.monotonic() < give_up:
-            seen.extend(position for position, _ in log.read(seen[-1] if seen else 0, 7))
+            seen.extend(position for position, _ in log.page(seen[-1] if seen else 0, 7).events)
 
     reader = threading.Thread(target=tail)
     reader.start()
@@ -164,7 +164,7 @@ def test_every_event_remembers_its_cause(log: EventLog) -> None:
 def test_a_page_reads_only_what_is_wanted_of_it(log: EventLog) -> None:
     for number in range(3):
         opened(log, f"D{number}")
-    assert log.page(0, 2, {Distribution.Opened}).events == log.read(0, 2)
+    assert log.page(0, 2, {Distribution.Opened}).events == log.page(0, 2).events
     assert log.page(0, 2, ()) == (2, 2, [])
     assert log.page(3, 2, {Distribution.Opened}) == (0, 3, [])
     by_hand(log, "UPDATE stored_events SET topic = 'of-other-code' WHERE position = 3")
@@ -205,7 +205,7 @@ def test_a_transaction_of_any_size_is_written_whole(log: EventLog) -> None:
     for number in range(2_500):
         work.keep([Distribution(f"D{number}-" + "x" * 2_000)], "test")
     assert work.commit([Step("gateway/0", None, 1)]) == 2_500
-    assert [position for position, _ in log.read(0, 3_000)] == list(range(1, 2_501))
+    assert [position for position, _ in log.page(0, 3_000).events] == list(range(1, 2_501))
 
 
 def test_a_second_writer_waits_and_then_says_so(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, select
+from sqlalchemy import Engine, select
 
-from shared.eventstore.engines import postgres_engine
+from shared.eventstore.engines import postgres_engine, sqlite_engine
 from shared.kernel.persons import ERASED, FORGOTTEN, Person
 from shared.vault.keys import KEYS, SCHEMA, Keys
 from shared.vault.seal import SealBroken
@@ -33,7 +33,7 @@ class Clock:
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """A database for keys, of each kind."""
     if request.param == "sqlite":
-        made = create_engine(f"sqlite:///{tmp_path / 'vault.sqlite'}")
+        made = sqlite_engine(tmp_path / "vault.sqlite")
     else:
         made = postgres_engine(request.getfixturevalue("database_url"), SCHEMA)
     yield made

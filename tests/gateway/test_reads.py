@@ -328,9 +328,9 @@ def test_the_feed_tells_all_three_houses_in_the_order_in_which_the_gateway_heard
 ) -> None:
     cagette.do(hard_season(2))
     events, after = [], 0
-    while page := read(cagette, "/events", after=after, limit=200)["events"]:
-        events += page
-        after = int(page[-1]["sequence"])
+    while (page := read(cagette, "/events", after=after, limit=200))["events"]:
+        events += page["events"]
+        after = page["next"]
     assert {event["source"] for event in events} == {
         "/cagette/gateway",
         "/cagette/training",

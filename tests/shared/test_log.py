@@ -17,7 +17,6 @@ from services.billing.domain.books import Books
 from services.billing.domain.transfer import Transfer
 from services.gateway.domain.distribution import Distribution
 from shared.eventstore.failures import NotMigrated, WrittenByNewer
-from shared.eventstore.lease import FileLease, HomeBusy
 from shared.eventstore.log import EventLog
 from shared.eventstore.postgres import PostgresLogRecorder
 from shared.eventstore.recorder import (
@@ -206,26 +205,3 @@ def test_a_transaction_of_any_size_is_written_whole(log: EventLog) -> None:
         work.keep([Distribution(f"D{number}-" + "x" * 2_000)], "test")
     assert work.commit([Step("gateway/0", None, 1)]) == 2_500
     assert [position for position, _ in log.page(0, 3_000).events] == list(range(1, 2_501))
-
-
-def test_a_second_writer_waits_and_then_says_so(tmp_path: Path) -> None:
-    with FileLease(tmp_path / "lease", patience=1).held():
-        second = FileLease(tmp_path / "lease", patience=0)
-        with pytest.raises(HomeBusy, match="wait until it is done"), second.held():
-            pytest.fail("two writers at once")
-
-
-def test_the_lease_ends_with_its_holder(tmp_path: Path) -> None:
-    order: list[str] = []
-
-    def wait() -> None:
-        with FileLease(tmp_path / "lease", patience=10).held():
-            order.append("second")
-
-    with FileLease(tmp_path / "lease").held():
-        waiting = threading.Thread(target=wait)
-        waiting.start()
-        time.sleep(0.1)
-        order.append("first")
-    waiting.join()
-    assert order == ["first", "second"]

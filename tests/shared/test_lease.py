@@ -1,0 +1,60 @@
+"""One writer at a time, by a file and by PostgreSQL: the others wait, and say so in the end."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from shared.eventstore.lease import FileLease, HomeBusy, Lease, PostgresLease
+from shared.eventstore.postgres import PostgresLogRecorder
+
+BEYOND_A_LOCK = 2.5
+"""Seconds: PostgreSQL lets nobody stand in line for longer than two."""
+
+Leases = Callable[[int], Lease]
+"""Gives the lease of one more process, with its patience in seconds."""
+
+
+@pytest.fixture(params=["file", "postgres"])
+def lease(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Leases]:
+    """Leases on one house."""
+    with ExitStack() as stack:
+
+        def of_postgres(patience: int) -> Lease:
+            recorder = PostgresLogRecorder(request.getfixturevalue("database_url"), "house")
+            stack.callback(recorder.close)
+            return PostgresLease(recorder, "write", patience)
+
+        by_file = request.param == "file"
+        yield (lambda patience: FileLease(tmp_path / "lease", patience)) if by_file else of_postgres
+
+
+def test_a_second_writer_without_patience_is_told_at_once(lease: Leases) -> None:
+    with lease(1).held(), pytest.raises(HomeBusy, match="wait until it is done"), lease(0).held():
+        pytest.fail("two writers at once")
+
+
+def test_patience_ends(lease: Leases) -> None:
+    with lease(1).held(), pytest.raises(HomeBusy), lease(1).held():
+        pytest.fail("two writers at once")
+
+
+@pytest.mark.parametrize("seconds", [0.1, BEYOND_A_LOCK])
+def test_who_waits_writes_when_the_other_is_done(lease: Leases, seconds: float) -> None:
+    order: list[str] = []
+    second = lease(10)
+
+    def wait() -> None:
+        with second.held():
+            order.append("second")
+
+    with lease(10).held():
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        time.sleep(seconds)
+        order.append("first")
+    waiting.join()
+    assert order == ["first", "second"]

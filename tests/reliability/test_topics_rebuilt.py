@@ -87,7 +87,7 @@ def test_a_record_that_a_disk_spoilt_is_named_and_its_topic_is_made_anew(
             again = partial(remade, cagette.home, given, anew=True, dry_run=False)
             with cagette.home.workers["billing"].lease.held(), pytest.raises(HomeBusy):
                 again()
-            with pytest.raises(BrokerAway):
+            with pytest.raises(BrokerAway, match="topics rebuild --anew"):
                 cagette.home.caught_up()
             assert again() == before
             cagette.home.caught_up()

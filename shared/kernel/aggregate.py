@@ -6,17 +6,18 @@ at every replay. Each event class carries an explicit `TOPIC`, for ever.
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, partial
 from operator import itemgetter
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 from uuid import UUID
 
 from eventsourcing.domain import (
     AggregateCreated,
     AggregateEvent,
     BaseAggregate,
+    CommandMethodDecorator,
+    decorated_func_callers,
     decorated_funcs,
-    event,
 )
 from eventsourcing.utils import get_topic, resolve_topic
 
@@ -105,6 +106,30 @@ class Aggregate(BaseAggregate[UUID]):
 AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)
 
 Arguments = Callable[[dict[str, Any]], tuple[Any, ...]]
+Method = TypeVar("Method", bound=Callable[..., None])
+
+
+def event(happens: type[Remembered]) -> Callable[[Method], Method]:
+    """Decorate the method that assigns what an event says; to call it lets the event happen."""
+
+    def decorated(method: Method) -> Method:
+        return cast("Method", _Trigger(event_spec=happens, decorated_obj=method))
+
+    return decorated
+
+
+class _Trigger(CommandMethodDecorator):
+    """The library's, which works out at every call anew what its method takes."""
+
+    def __get__(self, aggregate: Any, owner: Any) -> Any:
+        if aggregate is None or self.decorated_func.__name__ == "__init__":
+            return super().__get__(aggregate, owner)
+        return partial(self._trigger, aggregate)
+
+    def _trigger(self, aggregate: Aggregate, /, *given: Any, **fields: Any) -> None:
+        names = _parameters(self.decorated_func)[1 : len(given) + 1]
+        fields |= zip(names, given, strict=True)
+        aggregate.trigger_event(decorated_func_callers[self], **fields)
 
 
 def _made(cls: Any, fields: dict[str, Any]) -> Any:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     BigInteger,
     Column,
+    CompoundSelect,
     Connection,
     Engine,
     Integer,
@@ -162,10 +163,12 @@ class Views:
             yield page.size
         self._shown = min(positions.values(), default=-1)
 
-    def found(self, statement: Select[Any]) -> list[dict[str, Any]]:
-        """What a query finds, a dict a row."""
+    def found(
+        self, statement: Select[Any] | CompoundSelect[Any], given: Mapping[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
+        """What a query finds with what is given for its parameters, a dict a row."""
         with self._reads.connect() as connection:
-            return [dict(row) for row in connection.execute(statement).mappings()]
+            return [dict(row) for row in connection.execute(statement, given).mappings()]
 
     def rows(self, table: Table) -> list[tuple[Any, ...]]:
         """Every row of a table, by its primary key."""

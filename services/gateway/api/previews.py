@@ -11,9 +11,8 @@ from services.gateway.domain.distribution import Distribution, Validation
 from services.gateway.domain.market import PaymentMode
 from services.gateway.domain.terms import Closings, Estimate, Formula, estimate, home, tariff_on
 from services.gateway.views.accounting import Row, fees_of_distribution, total
-from services.gateway.views.explaining import answered
 from services.gateway.views.freshness import heard_until
-from services.gateway.views.terms import closings, spans_by_producer, spans_of, tariffs
+from services.gateway.views.terms import terms_of
 from shared.asks.base import Body, Cents, Day, Id
 from shared.kernel.calendar import Month
 from shared.kernel.money import share
@@ -67,12 +66,13 @@ def add_previews(router: APIRouter, shown: Shown) -> None:
     def preview_fees(caller: Reading, body: PreviewAsked) -> PreviewShape:
         """What sales of a day would be charged, under what is known now. Nothing is recorded."""
         caller.must_see(body.producer_id, "producer", body.producer_id)
+        terms = terms_of(shown.views, [body.producer_id])
         found = estimate(
             body.amount_cents,
             PaymentMode(body.payment_mode),
             body.on,
-            spans=spans_of(shown.views, body.producer_id),
-            tariffs=tariffs(shown.views),
+            spans=terms.spans[body.producer_id],
+            tariffs=terms.tariffs,
         )
         taken = found.service_fee_cents + found.payment_fee_cents + found.vat_cents
         return PreviewShape(
@@ -86,21 +86,26 @@ def add_previews(router: APIRouter, shown: Shown) -> None:
 def figures(shown: Shown, distribution: Distribution, told: Validation) -> list[Figures]:
     """What a validation makes for each producer; none while its payment mode is unknown."""
     mode = distribution.modes.get(told.validation_no)
-    versions = tariffs(shown.views)
-    if mode is None or not versions:
+    terms = terms_of(shown.views, told.parts, distribution.distribution_id)
+    if mode is None or not terms.tariffs:
         return []
-    final = answered(shown.views, distribution.distribution_id, told.validation_no)
+    final = {who for who, number in terms.rated.items() if number == told.validation_no}
     charged = fees_of_distribution(shown.views, distribution.distribution_id) if final else []
-    spans, closed = spans_by_producer(shown.views, told.parts), closings(shown.views)
     found = []
     for producer_id, part in sorted(told.parts.items()):
         expected = estimate(
-            part.sales_cents, mode, told.day, spans=spans[producer_id], tariffs=versions
+            part.sales_cents,
+            mode,
+            told.day,
+            spans=terms.spans[producer_id],
+            tariffs=terms.tariffs,
         )
-        figure = _provisional(producer_id, part.sales_cents, expected, distribution, told, closed)
+        figure = _provisional(
+            producer_id, part.sales_cents, expected, distribution, told, terms.closings
+        )
         if producer_id in final:
             own = [fee for fee in charged if fee["producer_id"] == producer_id]
-            figure = _final(figure, own, tariff_on(versions, told.day).vat_bp)
+            figure = _final(figure, own, tariff_on(terms.tariffs, told.day).vat_bp)
         found.append(figure)
     return found
 

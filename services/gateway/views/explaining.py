@@ -113,14 +113,3 @@ def _training(views: Views, producer_id: str, session_id: str) -> tuple[Row, ...
         TRAININGS.c.producer_id == producer_id, TRAININGS.c.session_id == session_id
     )
     return tuple(views.found(query.order_by(TRAININGS.c.position)))
-
-
-def answered(views: Views, distribution_id: str, validation_no: int) -> set[str]:
-    """The producers of a distribution whose last rating by billing is of a validation."""
-    query = select(RATINGS.c.producer_id, RATINGS.c.fact).where(
-        RATINGS.c.distribution_id == distribution_id
-    )
-    last = {
-        row["producer_id"]: row["fact"] for row in views.found(query.order_by(RATINGS.c.position))
-    }
-    return {who for who, fact in last.items() if fact["validation_no"] == validation_no}

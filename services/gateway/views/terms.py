@@ -1,28 +1,78 @@
-"""The terms of a producer's sales, as billing told them."""
+"""The terms of sales, as billing told them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import JSON, bindparam, func, literal_column, null, select, type_coerce, union_all
 
 from services.gateway.domain.terms import Closings, Span, Tariff
-from services.gateway.views.heard import FORMULAS, MONDAYS, MONTHS, TARIFFS
+from services.gateway.views.heard import FORMULAS, MONDAYS, MONTHS, RATINGS, TARIFFS
 from shared.eventstore.views import Views
+
+
+@dataclass
+class Terms:
+    """What billing told of some producers and of a distribution by one moment.
+
+    `rated` holds, by producer, the number of the validation that billing rated last.
+    """
+
+    tariffs: list[Tariff] = field(default_factory=list)
+    spans: dict[str, list[Span]] = field(default_factory=dict)
+    closings: Closings = field(default_factory=Closings)
+    rated: dict[str, int] = field(default_factory=dict)
+
+
+NOWHERE: Any = literal_column("0")
+NOTHING: Any = type_coerce(null(), JSON)
+
+
+def terms_of(views: Views, producer_ids: Collection[str], distribution_id: str = "") -> Terms:
+    """The terms of the sales of some producers at a distribution: with one query."""
+    asked = {"producers": list(producer_ids), "distribution": distribution_id}
+    terms = Terms(spans={producer_id: [] for producer_id in producer_ids})
+    for row in views.found(TOLD, asked):
+        match row["what"]:
+            case "tariff":
+                terms.tariffs.append(_tariff(row["fact"]))
+            case "formula":
+                terms.spans[row["about"]] += map(span_in, row["fact"]["spans"])
+            case "rating":
+                terms.rated[row["about"]] = row["fact"]["validation_no"]
+            case "monday" if row["about"]:
+                terms.closings = terms.closings._replace(
+                    settled_until=date.fromisoformat(row["about"])
+                )
+            case "month" if row["about"]:
+                terms.closings = terms.closings._replace(closed_until=row["about"])
+    return terms
+
+
+def _told(what: str, about: Any, position: Any = NOWHERE, fact: Any = NOTHING) -> Any:
+    """Rows of one kind, each about a producer, a day, a month or a version of the tariff."""
+    kind: Any = literal_column(f"'{what}'").label("what")
+    return select(kind, about.label("about"), position.label("position"), fact.label("fact"))
+
+
+TOLD = union_all(
+    _told("tariff", TARIFFS.c.version, TARIFFS.c.position, TARIFFS.c.fact),
+    _told("formula", FORMULAS.c.producer_id, FORMULAS.c.position, FORMULAS.c.fact).where(
+        FORMULAS.c.producer_id.in_(bindparam("producers", expanding=True))
+    ),
+    _told("rating", RATINGS.c.producer_id, RATINGS.c.position, RATINGS.c.fact).where(
+        RATINGS.c.distribution_id == bindparam("distribution")
+    ),
+    _told("monday", func.max(MONDAYS.c.monday)),
+    _told("month", func.max(MONTHS.c.month)),
+).order_by("position")
 
 
 def spans_of(views: Views, producer_id: str) -> list[Span]:
     """The days on which a producer is ENGAGEE."""
-    return spans_by_producer(views, [producer_id])[producer_id]
-
-
-def spans_by_producer(views: Views, producer_ids: Iterable[str]) -> dict[str, list[Span]]:
-    """The days on which some producers are ENGAGEE, with one query for all of them."""
-    found: dict[str, list[Span]] = {producer_id: [] for producer_id in producer_ids}
-    query = select(FORMULAS.c.producer_id, FORMULAS.c.fact)
-    for row in views.found(query.where(FORMULAS.c.producer_id.in_(found))):
-        found[row["producer_id"]] += map(span_in, row["fact"]["spans"])
-    return found
+    query = select(FORMULAS.c.fact).where(FORMULAS.c.producer_id == producer_id)
+    return [span_in(span) for row in views.found(query) for span in row["fact"]["spans"]]
 
 
 def span_in(span: dict[str, Any]) -> Span:
@@ -31,33 +81,12 @@ def span_in(span: dict[str, Any]) -> Span:
     return Span(first, last, span["reason"], span["session_id"])
 
 
-def closings(views: Views) -> Closings:
-    """How far the books are settled and closed."""
-    (last,) = views.found(LAST_CLOSED)
-    nothing = Closings()
-    return Closings(
-        settled_until=date.fromisoformat(last["monday"] or nothing.settled_until.isoformat()),
-        closed_until=last["month"] or nothing.closed_until,
+def _tariff(fact: dict[str, Any]) -> Tariff:
+    return Tariff(
+        version=fact["version"],
+        from_on=date.fromisoformat(fact["from_on"]),
+        flexible_bp=fact["flexible_bp"],
+        engagee_bp=fact["engagee_bp"],
+        payment_bp=fact["payment_bp"],
+        vat_bp=fact["vat_bp"],
     )
-
-
-LAST_CLOSED = select(
-    select(func.max(MONDAYS.c.monday)).scalar_subquery().label("monday"),
-    select(func.max(MONTHS.c.month)).scalar_subquery().label("month"),
-)
-
-
-def tariffs(views: Views) -> list[Tariff]:
-    """Every version of the tariff."""
-    facts = [row["fact"] for row in views.found(select(TARIFFS.c.fact))]
-    return [
-        Tariff(
-            version=fact["version"],
-            from_on=date.fromisoformat(fact["from_on"]),
-            flexible_bp=fact["flexible_bp"],
-            engagee_bp=fact["engagee_bp"],
-            payment_bp=fact["payment_bp"],
-            vat_bp=fact["vat_bp"],
-        )
-        for fact in facts
-    ]

@@ -132,7 +132,7 @@ def class_version(cls: type) -> int:
 def stored_shape(cls: type) -> Any:
     """The shape of the stored state of an event class, as a TypedDict made from its fields."""
     hints = get_type_hints(cls)
-    fields: dict[str, Any] = {"cause": str, "class_version": NotRequired[int]}
+    fields: dict[str, Any] = {"cause": str}
     for field in dataclasses.fields(cls):
         if field.name in COLUMNS:
             continue

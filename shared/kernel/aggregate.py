@@ -7,7 +7,7 @@ at every replay. Each event class carries an explicit `TOPIC`, for ever.
 import dataclasses
 from collections.abc import Callable, Iterable
 from functools import cache, partial
-from operator import itemgetter
+from operator import attrgetter
 from typing import Any, ClassVar, TypeVar, cast
 from uuid import UUID
 
@@ -49,7 +49,7 @@ class Created(Remembered, AggregateCreated):
         begun = object.__new__(cls)
         begun.__base_init__(self.originator_id, self.originator_version, self.timestamp)
         body, arguments = _call(cls.__init__)
-        body(begun, *arguments(vars(self)))
+        body(begun, *arguments(self))
         return begun
 
 
@@ -67,7 +67,7 @@ class Aggregate(BaseAggregate[UUID]):
             if aggregate is None or not _follows(self, aggregate):
                 return super().mutate(aggregate)  # begins an aggregate, or says what is wrong
             body, arguments = _call(decorated_funcs[type(self)])
-            body(aggregate, *arguments(vars(self)))
+            body(aggregate, *arguments(self))
             aggregate._version = self.originator_version
             aggregate._modified_on = self.timestamp
             return aggregate
@@ -105,7 +105,7 @@ class Aggregate(BaseAggregate[UUID]):
 
 AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)
 
-Arguments = Callable[[dict[str, Any]], tuple[Any, ...]]
+Arguments = Callable[[Remembered], tuple[Any, ...]]
 Method = TypeVar("Method", bound=Callable[..., None])
 
 
@@ -152,11 +152,14 @@ def _fields(cls: Any) -> set[str]:
 
 @cache
 def _call(body: Any) -> tuple[Callable[..., None], Arguments]:
-    """A method that only assigns, and how it is called with the fields of its event."""
-    names = body.__code__.co_varnames[1 : body.__code__.co_argcount]
+    """A method that only assigns, and how it is called with the fields of its event.
+
+    What an older event lacks is found at its class: the default of a field that was added later.
+    """
+    names = _parameters(body)[1:]
     if len(names) > 1:
-        return body, itemgetter(*names)
-    return body, lambda fields: tuple(fields[name] for name in names)
+        return body, attrgetter(*names)
+    return body, lambda happened: tuple(getattr(happened, name) for name in names)
 
 
 def _chosen(create_id: Callable[..., UUID], fields: dict[str, Any]) -> dict[str, Any]:

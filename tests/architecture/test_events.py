@@ -14,7 +14,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from typing import Any, ClassVar, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import msgspec
@@ -24,11 +24,9 @@ from eventsourcing.utils import resolve_topic
 
 import shared.eventstore.log
 from services.billing.main import tariff_from
-from shared.eventstore.log import EventLog
 from shared.eventstore.mapper import TypedMapper, class_version, stored_shape
-from shared.eventstore.sqlite import SQLiteLogRecorder
 from shared.eventstore.work import Work
-from shared.kernel.aggregate import Aggregate, Created, Remembered, event
+from shared.kernel.aggregate import Aggregate, Remembered
 from tests.support import notices as n
 from tests.support.hard_season import hard_season
 from tests.support.poison import parked_dropped_and_fixed
@@ -293,80 +291,6 @@ def test_what_is_rebuilt_from_the_log_is_what_was_live(
     else:
         cagette.do(steps_of(SEASONS / name))
     assert len(set(compared)) >= 10
-
-
-class Clutch(Aggregate):
-    """Eggs of a test, whose event has a second version."""
-
-    TOPIC = "test.clutch"
-
-    class Begun(Created):
-        """A nest was found."""
-
-        TOPIC = "test.clutch.begun"
-
-    class Laid(Aggregate.Event):
-        """Eggs were laid; the first version counted them as text, and knew no nest."""
-
-        TOPIC = "test.clutch.laid"
-        class_version: ClassVar[int] = 2
-        eggs: int
-        nest: str
-
-        @staticmethod
-        def upcast_v1_v2(state: Json) -> None:
-            """Count in numbers; all were laid in the straw by then."""
-            state["eggs"] = int(state.pop("egg_count"))
-            state["nest"] = "straw"
-
-    @event(Begun)
-    def __init__(self) -> None:
-        self.eggs: dict[str, int] = {}
-
-    @staticmethod
-    def create_id() -> UUID:
-        return UUID(int=1)
-
-    @event(Laid)
-    def lay(self, eggs: int, nest: str) -> None:
-        self.eggs[nest] = self.eggs.get(nest, 0) + eggs
-
-
-def test_an_event_of_an_older_version_is_raised_to_today_s(tmp_path: Path) -> None:
-    log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite"))
-    log.migrate()
-    clutch = Clutch()
-    clutch.lay(2, "hay")
-    work = log.begin()
-    work.keep((clutch,), "ask:test")
-    work.commit()
-    first = {"timestamp": "2024-03-01T10:00:00Z", "cause": "ask:old", "egg_count": "3"}
-    row = StoredEvent(clutch.id, 3, Clutch.Laid.TOPIC, json.dumps(first).encode())
-    log.recorder.insert_events([row])
-    rebuilt = log.begin().find(Clutch, clutch.id)
-    assert rebuilt is not None
-    assert rebuilt.eggs == {"hay": 2, "straw": 3}
-    written = json.loads(log.recorder.select_events(clutch.id)[1].state)
-    assert (written["class_version"], written["eggs"], written["nest"]) == (2, 2, "hay")
-    again = json.loads(MAPPER.to_stored_event(MAPPER.to_domain_event(row)).state)
-    assert (again["class_version"], again["eggs"], again["nest"]) == (2, 3, "straw")
-    log.close()
-
-
-@pytest.mark.parametrize(
-    ("topic", "fields"),
-    [
-        (Clutch.Laid.TOPIC, {"class_version": 3, "eggs": 3, "nest": "hay"}),
-        ("billing.statement.documented", {"class_version": 2, "number": "F2024-000001"}),
-    ],
-)
-def test_an_event_of_a_newer_version_is_not_read_as_if_it_were_today_s(
-    topic: str, fields: Json
-) -> None:
-    state = {"timestamp": "2024-03-01T10:00:00Z", "cause": "ask:new", **fields}
-    row = StoredEvent(UUID(int=1), 2, topic, json.dumps(state).encode())
-    with pytest.raises(MapperDeserialisationError, match=topic):
-        MAPPER.to_domain_event(row)
 
 
 def test_what_is_under_an_event_only_assigns() -> None:

@@ -53,7 +53,7 @@ def branched(home: Home, tariff: Tariff) -> Branched:
     lived = home.billing.log
     stood = home.views["billing"].snapshot()
     until = min(stood.positions.values())
-    with MemoryLog.opened() as log, nothing_thrown_away():
+    with MemoryLog() as log, nothing_thrown_away():
         branch = billing.build(log, NoLease())
         asks = BranchAsks(branch, tariff, Billing(lived.begin(), "").tariffs().versions)
         neighbours = [house for house in home.houses if house.name in HEARS["billing"]]

@@ -71,7 +71,7 @@ def relived(home: Home, name: str) -> Relived:
         source.close()  # a worker may have read on: begin with the first fact
     told = Told(source or EmbeddedSource(()))
     how, refusals = AGAIN[name], list[str]()
-    with MemoryLog.opened() as log, nothing_thrown_away():
+    with MemoryLog() as log, nothing_thrown_away():
         repeat = how.asks(how.build(log, NoLease()))
 
         def repeated(made: Asked.Made) -> None:

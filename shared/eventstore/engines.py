@@ -10,6 +10,8 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import InvalidatePoolError
 
 CONNECT_SECONDS = 3
+READ_COMMITTED = r"-c default_transaction_isolation=read\ committed"
+"""Who has waited for his turn sees what was written meanwhile, whatever a role's default is."""
 LOCK_SECONDS = 30
 """How long who finds a SQLite file locked waits."""
 
@@ -36,7 +38,7 @@ def postgres_engine(url: str, schema: str) -> Engine:
     """An engine for tables in one schema; `url` as PostgreSQL's own clients take it."""
 
     def connect() -> Any:
-        options = f"-c search_path={schema}"
+        options = f"{READ_COMMITTED} -c search_path={schema}"
         return psycopg.connect(url, options=options, connect_timeout=CONNECT_SECONDS)
 
     engine = create_engine("postgresql+psycopg://", creator=connect, **HOW)

@@ -1,5 +1,6 @@
 """What goes wrong with storage, as refusals that say what to do next."""
 
+import re
 import sqlite3
 
 import eventsourcing.persistence
@@ -44,8 +45,18 @@ class StorageDamaged(Refusal):
     name = "storage-damaged"
 
 
-OURS = (sqlite3.IntegrityError, eventsourcing.persistence.IntegrityError)
-"""Conflicts, and errors of our own code: nothing that waiting would mend."""
+OURS = (
+    sqlite3.IntegrityError,
+    eventsourcing.persistence.IntegrityError,
+    sqlalchemy.exc.IntegrityError,
+)
+"""Conflicts: nothing that waiting would mend."""
+
+MISSING = ("42P01", "3F000")
+"""How PostgreSQL says that a table, or a schema, is not there."""
+
+FAULTS = re.compile("2[23]...|42(?!501)...")
+"""How it says that what it was asked is wrong; 42501, that somebody lacks a right, is not."""
 
 DISK_FULL = "53100"
 """How PostgreSQL says it, in whatever language it speaks."""
@@ -64,12 +75,15 @@ def storage_refusal(error: Exception) -> Refusal | None:
     if not isinstance(error, STORAGE_EXCEPTIONS) or isinstance(error, OURS):
         return None
     what = str(error).partition("\n")[0]
-    if "no such" in what:
+    state = getattr(getattr(error, "orig", error.__cause__), "sqlstate", None) or ""
+    if state in MISSING or "no such" in what:
         return StorageAway(f"A table is missing ({what}): run `cagette migrate`.")
     if "malformed" in what or "not a database" in what:
         return StorageDamaged(f"The database is damaged ({what}): restore it from a backup.")
     if "readonly" in what or "unable to open" in what:
         return StorageAway(f"The database cannot be written ({what}): mind its folder's owner.")
-    if "disk is full" in what or getattr(error.__cause__, "sqlstate", None) == DISK_FULL:
+    if FAULTS.fullmatch(state):
+        return None
+    if "disk is full" in what or state == DISK_FULL:
         return DiskFull("The disk is full: free some room and try again; nothing was half done.")
     return StorageAway(f"The database cannot be used ({what}): nothing was half done, try again.")

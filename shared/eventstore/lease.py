@@ -55,8 +55,9 @@ class FileLease:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Wait for the lease and hold it; raises HomeBusy when the patience ends."""
+        patience = _Patience(self._patience, str(self._file.parent))
         with self._file.open("a") as handle:
-            _wait(lambda: _locked(handle), self._patience, str(self._file.parent))
+            patience.wait(lambda: _locked(handle))
             yield
 
 
@@ -80,13 +81,13 @@ class PostgresLease:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Wait for the lease and hold it; raises HomeBusy when the patience ends."""
-        with self._turn(), self._recorder.held() as connection:
-            _wait(lambda: self._locked(connection), self._patience, self._recorder.schema)
+        patience = _Patience(self._patience, self._recorder.schema)
+        with self._turn(patience), self._recorder.held() as connection:
+            patience.wait(lambda: self._locked(connection))
             try:
                 yield
             finally:
-                if not connection.broken:
-                    connection.execute(UNLOCK, (self._words,))
+                self._unlock(connection)
 
     def _locked(self, connection: Connection) -> bool:
         """Lock it if it is free, or stand in line for as long as a lock may be waited for.
@@ -103,11 +104,18 @@ class PostgresLease:
             return False
         return True
 
+    def _unlock(self, connection: Connection) -> None:
+        """Let go. Where that fails, what was done stands: the end of the session lets go too."""
+        try:
+            connection.execute(UNLOCK, (self._words,))
+        except psycopg.Error:
+            connection.close()
+
     @contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _turn(self, patience: "_Patience") -> Iterator[None]:
         """Threads of one process queue here, so that one connection waits for all of them."""
         if not self._queue.acquire(timeout=self._patience):
-            raise _busy(self._recorder.schema, self._patience)
+            raise patience.ended
         try:
             yield
         finally:
@@ -122,16 +130,19 @@ def _locked(handle: IO[str]) -> bool:
     return True
 
 
-def _wait(lock: Callable[[], bool], patience: int, what: str) -> None:
-    give_up = time.monotonic() + patience
-    while not lock():
-        if time.monotonic() >= give_up:
-            raise _busy(what, patience)
-        time.sleep(POLL_SECONDS)
+class _Patience:
+    """Some seconds, which begin now, to wait until somebody is done with something."""
 
+    def __init__(self, seconds: int, what: str) -> None:
+        self._ends = time.monotonic() + seconds
+        self.ended = HomeBusy(
+            f"Somebody else has been writing to {what} for {seconds} s: "
+            "wait until it is done, or stop it."
+        )
 
-def _busy(what: str, patience: int) -> HomeBusy:
-    return HomeBusy(
-        f"Somebody else has been writing to {what} for {patience} s: "
-        "wait until it is done, or stop it."
-    )
+    def wait(self, lock: Callable[[], bool]) -> None:
+        """Try a lock until it is had; raises HomeBusy when the patience ends."""
+        while not lock():
+            if time.monotonic() >= self._ends:
+                raise self.ended
+            time.sleep(POLL_SECONDS)

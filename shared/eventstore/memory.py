@@ -29,16 +29,6 @@ class MemoryLog(EventLog):
         self._thrown_away: set[UUID] = set()
         self._open: MemoryWork | None = None
 
-    @classmethod
-    @contextmanager
-    def opened(cls) -> Iterator["MemoryLog"]:
-        """One to use and let go of."""
-        log = cls()
-        try:
-            yield log
-        finally:
-            log.close()
-
     def begin(self) -> Work:
         """Start one transaction; one that was not committed is over."""
         if self._open:

@@ -15,10 +15,10 @@ import psycopg
 from eventsourcing.persistence import IntegrityError, OperationalError, ProgrammingError
 from psycopg import sql
 from psycopg.rows import tuple_row
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import ConnectionPool
 
 from shared.eventstore.chain import CHAINED_SINCE, PAGE, unlinked
-from shared.eventstore.engines import CONNECT_SECONDS, is_in_doubt
+from shared.eventstore.engines import CONNECT_SECONDS, READ_COMMITTED, is_in_doubt
 from shared.eventstore.postgres_calls import APPEND, STREAMS, columns, portions
 from shared.eventstore.postgres_schema import POSITION_CONFLICT, SCHEMA, TAKE_TURNS
 from shared.eventstore.recorder import (
@@ -58,7 +58,7 @@ class PostgresLogRecorder(LogRecorder):
                 "autocommit": True,
                 "connect_timeout": CONNECT_SECONDS,
                 "row_factory": tuple_row,
-                "options": f"-c lock_timeout={LOCK_TIMEOUT}",
+                "options": f"{READ_COMMITTED} -c lock_timeout={LOCK_TIMEOUT}",
             },
         )
 
@@ -73,7 +73,7 @@ class PostgresLogRecorder(LogRecorder):
             self._pool.open(wait=False)
             with self._pool.connection() as connection:
                 yield connection
-        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as reason:
+        except (psycopg.OperationalError, psycopg.InterfaceError) as reason:
             raise OperationalError(str(reason)) from reason
         except psycopg.errors.UniqueViolation as reason:
             raise StreamConflict(str(reason)) from reason
@@ -99,7 +99,7 @@ class PostgresLogRecorder(LogRecorder):
         """Create what is missing; two that migrate at once wait for each other."""
         with self.held() as connection, connection.transaction():
             connection.execute(TAKE_TURNS)
-            connection.execute(self._sql(SCHEMA, key=sql.Literal(self._key)))
+            connection.execute(self._sql(SCHEMA, lock=sql.Literal(f"log {self.schema}")))
             if self.schema_version() < CHAINED_SINCE:
                 self._link(connection)
             connection.execute(self._sql("DELETE FROM {s}.schema_version"))
@@ -112,11 +112,6 @@ class PostgresLogRecorder(LogRecorder):
         with connection.cursor() as cursor:
             for page in unlinked(lambda after: self.chained(after + 1, PAGE)):
                 cursor.executemany(update, page)
-
-    @property
-    def _key(self) -> int:
-        """The advisory lock of the log: all who write to it take it."""
-        return int.from_bytes(f"log:{self.schema}".encode()[:7], "big")
 
     def append(
         self,

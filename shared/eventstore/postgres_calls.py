@@ -1,7 +1,6 @@
 """What is asked of a log on PostgreSQL in many words, and how much is written with one call."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from typing import Any, LiteralString
 
 from shared.eventstore.recorder import Row
@@ -31,14 +30,13 @@ def columns(rows: Sequence[tuple[Any, ...]], count: int) -> Iterable[Sequence[An
 
 def portions(rows: Sequence[Row]) -> Iterator[list[Row]]:
     """Rows in portions within the caps of one call."""
-    remaining = iter(rows)
-    while portion := list(islice(remaining, MAXIMUM_EVENTS)):
-        chunk: list[Row] = []
-        size = 0
-        for row in portion:
-            if chunk and size + len(row.state) > MAXIMUM_BYTES:
-                yield chunk
-                chunk, size = [], 0
-            chunk.append(row)
-            size += len(row.state)
-        yield chunk
+    portion: list[Row] = []
+    size = 0
+    for row in rows:
+        size += len(row.state)
+        if portion and (len(portion) == MAXIMUM_EVENTS or size > MAXIMUM_BYTES):
+            yield portion
+            portion, size = [], len(row.state)
+        portion.append(row)
+    if portion:
+        yield portion

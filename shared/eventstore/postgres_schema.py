@@ -1,6 +1,6 @@
 """The tables of a house's log on PostgreSQL, and the function that writes to them.
 
-`{s}` is the house's schema, `{key}` the number of the advisory lock that all who write take: held
+`{s}` is the house's schema, `{lock}` names the advisory lock that all who write take: held
 to the end of the transaction, it makes positions follow each other as they are committed, so that
 a reader that polls by position never misses one. Migrations take turns by a lock of their own, for
 which they wait longer than a writer waits: what holds it ends by itself. A migration also takes
@@ -21,7 +21,7 @@ SET LOCAL lock_timeout TO DEFAULT;
 
 SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS {s};
-SELECT pg_advisory_xact_lock({key});
+SELECT pg_advisory_xact_lock(hashtextextended({lock}, 0));
 CREATE TABLE IF NOT EXISTS {s}.schema_version (version int NOT NULL);
 CREATE TABLE IF NOT EXISTS {s}.stored_events (
     position bigserial PRIMARY KEY,
@@ -44,7 +44,7 @@ DECLARE
     links bytea[];
     words bytea;
 BEGIN
-    PERFORM pg_advisory_xact_lock({key});
+    PERFORM pg_advisory_xact_lock(hashtextextended({lock}, 0));
     FOR i IN 1..cardinality(names) LOOP
         IF stood[i] IS NULL THEN
             INSERT INTO {s}.tracking VALUES (names[i], stand[i]) ON CONFLICT DO NOTHING;

@@ -14,7 +14,6 @@ from sqlalchemy import Connection, Table, delete, select
 from shared.eventstore.engines import memory_engine
 from shared.eventstore.views import (
     ONE_MOMENT,
-    PAGE,
     POSITIONS,
     TAKE_TURNS_TO_WRITE,
     VERSIONS,
@@ -67,12 +66,9 @@ class Rebuild:
 
     def catch_up(self, goal: int) -> Iterator[int]:
         """Read the log as far as a position; how far that is, page by page."""
-        log, read = self._live.log, self._view.rows_by_event.keys()
-        while self.reached < goal and (page := log.page(self.reached, PAGE, read)).size:
-            events = [event for position, event in page.events if position <= goal]
-            with self._fresh.engine.begin() as connection:
-                write_rows(connection, (row for event in events for row in self._view.rows(event)))
-            self.reached = min(page.reached, goal)
+        name = self._view.name
+        for _ in self._fresh.catch_up({name: goal}):
+            self.reached = self._fresh.positions()[name]
             yield self.reached
 
     def changes(self) -> list[Change]:

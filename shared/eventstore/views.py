@@ -32,7 +32,7 @@ from shared.eventstore.engines import memory_engine
 from shared.eventstore.failures import NotMigrated
 from shared.eventstore.log import EventLog
 from shared.eventstore.postgres_schema import TAKE_TURNS
-from shared.eventstore.recorder import MAXIMUM
+from shared.eventstore.recorder import MAXIMUM, PositionConflict
 from shared.eventstore.upsert import Upsert
 from shared.kernel.aggregate import Remembered
 
@@ -152,14 +152,18 @@ class Views:
         positions = self.positions()
         ends = until or dict.fromkeys(positions, MAXIMUM)
         read = {cls for view in self._views for cls in view.rows_by_event}
-        while positions and (page := self._log.page(min(positions.values()), PAGE, read)).size:
+        while behind := [p for name, p in positions.items() if p < ends[name]]:
+            page = self._log.page(min(behind), PAGE, read)
+            if not page.size:
+                break
             with self.engine.begin() as connection:
                 connection.execute(TAKE_TURNS_TO_WRITE)
                 for view in self._views:
                     first, last = positions[view.name] + 1, ends[view.name]
                     events = [event for position, event in page.events if first <= position <= last]
                     write_rows(connection, (row for event in events for row in view.rows(event)))
-                    positions[view.name] = _move(connection, view.name, positions, page.reached)
+                    reached = min(page.reached, last)
+                    positions[view.name] = _move(connection, view.name, positions, reached)
             yield page.size
         self._shown = min(positions.values(), default=-1)
 
@@ -240,5 +244,5 @@ def _move(connection: Connection, view: str, positions: Mapping[str, int], posit
         .values(position=max(position, positions[view]))
     )
     if moved.rowcount != 1:
-        raise RuntimeError(f"somebody else is writing view {view}")
+        raise PositionConflict(f"view {view} does not stand at {positions[view]}")
     return max(position, positions[view])

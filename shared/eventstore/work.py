@@ -49,6 +49,8 @@ class Work:
     def fetch(self, streams: Iterable[UUID]) -> None:
         """Load many streams at once, that are found one by one next."""
         wanted = [stream for stream in dict.fromkeys(streams) if stream not in self._in_hand]
+        if not wanted:
+            return
         for stream, rows in zip(wanted, self._recorder.streams(wanted), strict=True):
             self._in_hand[stream] = self._replayed(stream, rows)
 
@@ -80,6 +82,7 @@ class Work:
     def keep(self, aggregates: Iterable[Aggregate], cause: str) -> None:
         """Take over what just happened to some aggregates, stamped with what led to it."""
         for aggregate in aggregates:
+            self._in_hand[aggregate.id] = aggregate
             for event in cast("Sequence[Remembered]", aggregate.collect_events()):
                 vars(event)["cause"] = cause
                 self._events.append(event)

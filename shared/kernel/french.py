@@ -15,10 +15,10 @@ def euros(cents: int) -> str:
 
 
 def percent(basis_points: int) -> str:
-    """A rate: 550 is '5,5 %'."""
-    whole, rest = divmod(basis_points, 100)
+    """A rate: -550 is '-5,5 %'."""
+    whole, rest = divmod(abs(basis_points), 100)
     decimals = f",{rest:02d}".rstrip("0").rstrip(",")
-    return f"{whole}{decimals}\N{NO-BREAK SPACE}%"
+    return f"{'-' if basis_points < 0 else ''}{whole}{decimals}\N{NO-BREAK SPACE}%"
 
 
 def french_day(day: date) -> str:

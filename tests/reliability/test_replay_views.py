@@ -57,6 +57,22 @@ def as_the_log_says(cagette: World, house: str) -> bool:
     return same
 
 
+def test_a_view_is_made_again_as_far_as_it_is_asked_and_no_further(sold: World) -> None:
+    log, views = sold.home.views["billing"].log, VIEWS["billing"]
+    early, late = log.head() // 2, log.head()
+    until = {view.name: early for view in views}
+    both = rebuilt(log, views, until)
+    assert both.positions() == until
+    one = {**until, FEE_VIEW.name: late}
+    assert sum(both.catch_up(one)) == late - early
+    assert both.positions() == one
+    assert list(both.catch_up(one)) == []
+    whole = rebuilt(log, views)
+    assert both.rows(FEES) == whole.rows(FEES)
+    both.engine.dispose()
+    whole.engine.dispose()
+
+
 def test_a_spoilt_view_is_told_row_by_row_and_only_a_switch_mends_it(sold: World) -> None:
     spoil(sold)
     live = sold.home.views["billing"]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from shared.eventstore.lease import FileLease, HomeBusy, Lease, PostgresLease
@@ -58,3 +59,15 @@ def test_who_waits_writes_when_the_other_is_done(lease: Leases, seconds: float) 
         order.append("first")
     waiting.join()
     assert order == ["first", "second"]
+
+
+def test_what_was_done_stands_though_the_database_ends_before_it_lets_go(
+    database_url: str,
+) -> None:
+    recorder = PostgresLogRecorder(database_url, "house")
+    other = psycopg.connect(database_url, autocommit=True)
+    with other, PostgresLease(recorder, "write", 1).held(), recorder.connection() as held:
+        other.execute("SELECT pg_terminate_backend(%s)", (held.info.backend_pid,))
+    with PostgresLease(recorder, "write", 1).held(), recorder.connection() as again:
+        assert again.info.backend_pid != held.info.backend_pid
+    recorder.close()

@@ -155,6 +155,14 @@ def test_what_changed_and_was_not_kept_is_not_lost_in_silence(log: EventLog) -> 
         work.commit()
 
 
+def test_what_was_kept_is_found_in_the_same_transaction(log: EventLog) -> None:
+    work = log.begin()
+    begun = Distribution("D1")
+    assert work.find(Distribution, begun.id) is None
+    work.keep([begun], "test")
+    assert work.find(Distribution, begun.id) is begun
+
+
 def test_every_event_remembers_its_cause(log: EventLog) -> None:
     opened(log, "D1")
     assert [event.cause for event in log.history()] == ["test"]

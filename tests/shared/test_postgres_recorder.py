@@ -4,14 +4,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from uuid import uuid4
 
 import psycopg
 import pytest
-from eventsourcing.persistence import OperationalError
+from eventsourcing.persistence import DatabaseError, OperationalError
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from shared.eventstore.chain import ChainedRow, broken
+from shared.eventstore.engines import postgres_engine
 from shared.eventstore.failures import StorageAway, storage_refusal
 from shared.eventstore.postgres import POOL_SIZE, PostgresLogRecorder
 from shared.eventstore.postgres_calls import STREAMS
@@ -180,3 +183,52 @@ def test_a_database_that_is_away_is_refused_in_seconds_and_found_again_in_second
     began = time.monotonic()
     assert recorder.insert_events(events(1, 10)) == [1]
     assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ("SELECT * FROM house.nowhere", "run `cagette migrate`"),
+        ("SELECT * FROM nobody.nowhere", "run `cagette migrate`"),
+        ("SET ROLE pg_monitor; SELECT * FROM house.stored_events", "cannot be used"),
+        ("SELECT 1 / 0", "None"),
+        ("SELECT no_column", "None"),
+        ("SELECT not SQL", "None"),
+    ],
+)
+def test_a_fault_of_the_code_does_not_pass_for_an_outage(
+    recorder: PostgresLogRecorder, asked: str, says: str
+) -> None:
+    with pytest.raises(DatabaseError) as failure, recorder.connection() as connection:
+        connection.execute(asked.encode())
+    assert says in str(storage_refusal(failure.value))
+
+
+def test_who_waited_for_his_turn_sees_what_was_written_meanwhile(database_url: str) -> None:
+    name = str(conninfo_to_dict(database_url)["dbname"])
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        alter = "ALTER DATABASE {} SET default_transaction_isolation = 'repeatable read'"
+        connection.execute(sql.SQL(alter).format(sql.Identifier(name)))
+    recorders = [PostgresLogRecorder(database_url, "house") for _ in range(2)]
+    engine = postgres_engine(database_url, "house")
+    with ExitStack() as stack:
+        stack.callback(engine.dispose)
+        for recorder in recorders:
+            stack.callback(recorder.close)
+            recorder.create_table()
+        writers = [threading.Thread(target=_write, args=(each, 40)) for each in recorders]
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            writer.join()
+        rows = [ChainedRow(*row) for row in recorders[0].chained(1, 1_000)]
+        assert (len(rows), list(broken(rows))) == (80, [])
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("SHOW transaction_isolation").scalar() == (
+                "read committed"
+            )
+
+
+def _write(recorder: PostgresLogRecorder, count: int) -> None:
+    for _ in range(count):
+        recorder.append([Row(uuid4(), 1, "test.topic", b"{}")])

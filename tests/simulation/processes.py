@@ -38,7 +38,6 @@ BUILD: dict[str, Callable[[EventLog, SimulatedLease], House[Any]]] = {
     "training": training.build,
     "billing": billing.build,
 }
-SOMEBODY_ELSE_WRITES = "somebody else is writing view"
 
 
 class ShortPages(EmbeddedSource):
@@ -103,10 +102,6 @@ class Process:
             self.die(f"dies of {type(reason).__name__}")
         except WORTH_WAITING as reason:
             fate.say(f"{self.name} waits: {type(reason).__name__}")
-        except RuntimeError as reason:
-            if SOMEBODY_ELSE_WRITES not in str(reason):
-                raise
-            self.die("gives way to another writer of views")
         else:
             return True
         return False

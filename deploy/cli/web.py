@@ -72,7 +72,12 @@ def _bound(host: str, port: int) -> socket.socket:
 def configured(app: FastAPI, settings: Settings) -> uvicorn.Config:
     """How an app is served."""
     return uvicorn.Config(
-        app, host=settings.host, port=settings.port, log_level="warning", http=ProblemProtocol
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        loop="uvloop",
+        http=ProblemProtocol,
     )
 
 

@@ -1,25 +1,47 @@
-"""Rows written in the place of those with their primary keys."""
+"""Rows written in the place of those with their primary keys, many with one statement."""
 
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import Insert
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy import Connection, Dialect, Table
+
+Processor = Callable[[Any], Any]
 
 
-class Upsert(Insert):
-    """Inserts a row in the place of the one with its primary key, in the words of both databases.
+class _Upsert(NamedTuple):
+    """A statement in the words of a database, and how it takes the values of each column."""
 
-    The dialects' own are compiled anew at every use, which takes longer than to write a few rows.
+    statement: str
+    columns: tuple[tuple[str, Processor | None], ...]
+
+    def values(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
+        """The values of a row, as the driver takes them."""
+        return tuple(
+            row[name] if processed is None else processed(row[name])
+            for name, processed in self.columns
+        )
+
+
+def upsert(connection: Connection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows, of which no two have the same primary key.
+
+    By the driver: SQLAlchemy's own way takes twice as long for a few rows.
     """
+    how = _upsert(table, connection.dialect)
+    connection.exec_driver_sql(how.statement, list(map(how.values, rows)))
 
-    inherit_cache = True
 
-
-@compiles(Upsert)
-def _upsert(insert: Upsert, compiler: SQLCompiler, **how: Any) -> str:
-    quote, table = compiler.preparer.quote, insert.table
-    keys = ", ".join(quote(column.name) for column in table.primary_key)
-    replaced = ", ".join(f"{quote(c.name)} = excluded.{quote(c.name)}" for c in table.columns)
-    written = compiler.visit_insert(insert, **how)  # type: ignore[no-untyped-call]
-    return f"{written} ON CONFLICT ({keys}) DO UPDATE SET {replaced}"
+@lru_cache(maxsize=256)
+def _upsert(table: Table, dialect: Dialect) -> _Upsert:
+    words, columns = dialect.identifier_preparer, tuple(table.columns)
+    names = [words.quote(column.name) for column in columns]
+    keys = ", ".join(words.quote(column.name) for column in table.primary_key)
+    marks = ", ".join("%s" if dialect.paramstyle == "pyformat" else "?" for _ in columns)
+    processors = (c.type.dialect_impl(dialect).bind_processor(dialect) for c in columns)
+    statement = (
+        f"INSERT INTO {words.format_table(table)} ({', '.join(names)})",
+        f"VALUES ({marks}) ON CONFLICT ({keys})",
+        f"DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in names)}",
+    )
+    return _Upsert(" ".join(statement), tuple(zip(table.columns.keys(), processors, strict=True)))

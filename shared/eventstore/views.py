@@ -33,7 +33,7 @@ from shared.eventstore.failures import NotMigrated
 from shared.eventstore.log import EventLog
 from shared.eventstore.postgres_schema import TAKE_TURNS
 from shared.eventstore.recorder import MAXIMUM, PositionConflict
-from shared.eventstore.upsert import Upsert
+from shared.eventstore.upsert import upsert
 from shared.kernel.aggregate import Remembered
 
 PAGE = 1_000
@@ -229,7 +229,7 @@ def write_rows(connection: Connection, rows: Iterable[Row]) -> None:
         key = tuple(map(row.__getitem__, _key(table)))
         by_table.setdefault(table, {})[key] = row
     for table, latest in by_table.items():
-        connection.execute(Upsert(table), list(latest.values()))
+        upsert(connection, table, latest.values())
 
 
 @cache

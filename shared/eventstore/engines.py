@@ -1,13 +1,17 @@
 """How databases are reached: how long one waits for them, and engines for tables beside the log."""
 
 import select
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import psycopg
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import InvalidatePoolError
+
+from shared.eventstore.postgres_schema import TAKE_TURNS
 
 CONNECT_SECONDS = 3
 READ_COMMITTED = r"-c default_transaction_isolation=read\ committed"
@@ -44,6 +48,15 @@ def postgres_engine(url: str, schema: str) -> Engine:
     engine = create_engine("postgresql+psycopg://", creator=connect, **HOW)
     event.listen(engine, "checkout", _refuse_if_in_doubt)
     return engine
+
+
+@contextmanager
+def migrating(engine: Engine) -> Iterator[Connection]:
+    """A transaction in which tables are made; two that migrate at once wait for each other."""
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(TAKE_TURNS)
+        yield connection
 
 
 def is_in_doubt(connection: psycopg.Connection[Any]) -> bool:

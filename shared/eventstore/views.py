@@ -6,7 +6,6 @@ view reads of a log is not decoded.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -22,16 +21,16 @@ from sqlalchemy import (
     Select,
     String,
     Table,
+    bindparam,
     insert,
     inspect,
     select,
     update,
 )
 
-from shared.eventstore.engines import memory_engine
+from shared.eventstore.engines import memory_engine, migrating
 from shared.eventstore.failures import NotMigrated
 from shared.eventstore.log import EventLog
-from shared.eventstore.postgres_schema import TAKE_TURNS
 from shared.eventstore.recorder import MAXIMUM, PositionConflict
 from shared.eventstore.upsert import upsert
 from shared.kernel.aggregate import Remembered
@@ -135,7 +134,7 @@ class Views:
 
     def positions(self) -> dict[str, int]:
         """How far each view has read the log."""
-        with self.engine.begin() as connection:
+        with self.engine.connect() as connection:
             return self._positions(connection)
 
     def _positions(self, connection: Connection) -> dict[str, int]:
@@ -204,15 +203,6 @@ def rows_of(connection: Connection, table: Table) -> list[tuple[Any, ...]]:
     return sorted(found, key=lambda row: tuple(row[i] for i in keys))
 
 
-@contextmanager
-def migrating(engine: Engine) -> Iterator[Connection]:
-    """A transaction in which tables are made; two that migrate at once wait for each other."""
-    with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql(TAKE_TURNS)
-        yield connection
-
-
 def rebuilt(log: EventLog, views: Sequence[View], until: Mapping[str, int] | None = None) -> Views:
     """The same views, made anew from the log (each as far as `until`), in memory."""
     fresh = Views(log, views, memory_engine())
@@ -237,12 +227,16 @@ def _key(table: Table) -> tuple[str, ...]:
     return tuple(column.name for column in table.primary_key)
 
 
+MOVE = (
+    update(POSITIONS)
+    .where(POSITIONS.c.view == bindparam("moved"), POSITIONS.c.position == bindparam("stood"))
+    .values(position=bindparam("stands"))
+)
+
+
 def _move(connection: Connection, view: str, positions: Mapping[str, int], position: int) -> int:
-    moved = connection.execute(
-        update(POSITIONS)
-        .where(POSITIONS.c.view == view, POSITIONS.c.position == positions[view])
-        .values(position=max(position, positions[view]))
-    )
-    if moved.rowcount != 1:
+    stands = max(position, positions[view])
+    asked = {"moved": view, "stood": positions[view], "stands": stands}
+    if connection.execute(MOVE, asked).rowcount != 1:
         raise PositionConflict(f"view {view} does not stand at {positions[view]}")
-    return max(position, positions[view])
+    return stands

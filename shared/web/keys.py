@@ -33,8 +33,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from shared.asks.base import ID_PATTERN
+from shared.eventstore.engines import migrating
 from shared.eventstore.failures import NotMigrated
-from shared.eventstore.views import migrating
 from shared.kernel.errors import NotFound, NotValid, Refusal
 from shared.web.callers import BY_HTTP, Caller, Scope
 

@@ -14,7 +14,7 @@ from services.gateway.adapters.webhook_tables import (
     Instant,
     State,
 )
-from shared.eventstore.views import migrating
+from shared.eventstore.engines import migrating
 from shared.kernel.errors import NotFound, NotValid, Refusal
 
 Row = dict[str, Any]

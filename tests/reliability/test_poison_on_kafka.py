@@ -1,4 +1,4 @@
-"""Poison on a real topic: ten kinds of it are parked, each once, and the rest goes on."""
+"""Poison on a real topic: each kind of it is parked, each once, and the rest goes on."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,13 @@ TIME = b"2024-10-05T00:00:00+00:00"
 
 def told(kind: bytes = SALES, sequence: bytes = b"900000", time: bytes = TIME) -> dict[str, bytes]:
     """The headers of a message."""
-    return {"ce_type": kind, "ce_sequence": sequence, "ce_time": time}
+    words = {"ce_id": b"gateway:" + sequence, "ce_sequence": sequence}
+    return words | {"ce_type": kind, "ce_time": time}
+
+
+def without(name: str) -> dict[str, bytes]:
+    """The headers of a message, but one."""
+    return {other: word for other, word in told().items() if other != name}
 
 
 POISON: dict[str, tuple[dict[str, bytes], bytes | None]] = {
@@ -31,6 +37,9 @@ POISON: dict[str, tuple[dict[str, bytes], bytes | None]] = {
     "a fact of another house": (told(kind=b"cagette.billing.FeeCharged.v1"), b"{}"),
     "no headers at all": ({}, b"{}"),
     "a position that is no number": (told(sequence=b"first"), b"{}"),
+    "a position that no log has": (told(sequence=b"9" * 23), b"{}"),
+    "a position below the first": (told(sequence=b"-5"), b"{}"),
+    "no id": (without("ce_id"), b"{}"),
     "a time that is none": (told(time=b"yesterday"), b"{}"),
 }
 
@@ -47,15 +56,14 @@ def deployment(
         yield cagette, at
 
 
-def test_ten_kinds_of_poison_are_parked_and_the_rest_goes_on(
+def test_each_kind_of_poison_is_parked_and_the_rest_goes_on(
     deployment: tuple[World, Broker],
 ) -> None:
     cagette, at = deployment
     sender = KafkaProducer(bootstrap_servers=at.bootstrap, acks="all")
     for number, (headers, value) in enumerate(POISON.values()):
-        place = {"ce_sequence": b"%d" % (900_000 + number)}
-        is_placed = headers.get("ce_sequence") == b"900000"
-        words = list((headers | (place if is_placed else {})).items())
+        place = b"%d" % (900_000 + number)
+        words = [(name, word.replace(b"900000", place)) for name, word in headers.items()]
         key = f"bad-{number}".encode()
         sender.send(at.topic_of("gateway"), value, key=key, headers=words).get(timeout=30)
     sender.close()

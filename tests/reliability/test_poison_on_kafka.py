@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 from kafka import KafkaProducer
 
 from services.billing.views.fees import FEES
-from shared.messaging.kafka import Broker
-from shared.messaging.parking import parked_facts
+from shared.messaging.kafka import PARTITIONS, Broker
+from shared.messaging.parking import all_parked, parked_facts
+from shared.messaging.releasing import ParkedDesk
 from tests.support.notices import distribution, market, producer
 from tests.support.world import World, world
 
@@ -76,3 +78,30 @@ def test_each_kind_of_poison_is_parked_and_the_rest_goes_on(
     )
     assert {fact.reason for fact in parked} == {"malformed-fact", "unknown-fact"}
     assert sum(fee["amount_cents"] for fee in cagette.rows(FEES)) == 90
+
+
+def test_strangers_under_keys_that_make_no_tag_are_parked_each_and_the_rest_goes_on(
+    deployment: tuple[World, Broker],
+) -> None:
+    cagette, at = deployment
+    long = Random(7).randbytes(2_100).hex().encode()  # more than an entry of an index may have
+    keys = [b"a\0b", long, b"\xff\0", *(None for _ in range(PARTITIONS))]
+    sender = KafkaProducer(bootstrap_servers=at.bootstrap, acks="all")
+    topic = at.topic_of("training")  # where nobody told anything yet: each lies at the same offset
+    for number, key in enumerate(keys):
+        value, to = b"%d" % number, number % PARTITIONS
+        sender.send(topic, value, key=key, partition=to).get(timeout=30)
+    sender.close()
+    cagette.told(distribution("D2", sales={"1": 1_000}))
+    billing = cagette.home.billing
+    parked = all_parked(billing.log.begin())
+    values = [message.value for facts in parked for message, _, _ in facts.waiting.values()]
+    assert sorted(values) == [b"%d" % number for number in range(len(keys))]
+    assert {facts.speaker for facts in parked} == {"stranger-on-training"}
+    assert sum(fee["amount_cents"] for fee in cagette.rows(FEES)) == 180
+    desk = ParkedDesk(billing)
+    for facts in parked:
+        desk.release(facts.speaker, facts.key, by="test", why="nobody's", drop=True)
+    assert all_parked(billing.log.begin()) == []
+    cagette.home.caught_up()
+    assert cagette.home.workers["billing"].is_done()

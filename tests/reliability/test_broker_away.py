@@ -12,8 +12,9 @@ from kafka import KafkaConsumer
 from deploy.local.kafka import LocalKafka
 from deploy.local.processes import NotToBeHad, free_port
 from shared.facts.envelope import EPOCH, Message
-from shared.messaging.kafka import PARTITIONS, Broker, KafkaRelay, create_topics
+from shared.messaging.kafka import PARTITIONS, Broker, KafkaRelay
 from shared.messaging.kafka_source import KafkaSource
+from shared.messaging.kafka_topics import create_topics
 from shared.messaging.source import BrokerAway
 from tests.support.services import missing
 

@@ -7,8 +7,9 @@ import pytest
 from kafka import KafkaProducer
 
 from shared.facts.envelope import EPOCH, Message
-from shared.messaging.kafka import Broker, create_topics
+from shared.messaging.kafka import Broker
 from shared.messaging.kafka_source import KafkaSource
+from shared.messaging.kafka_topics import create_topics
 from shared.messaging.source import BrokerAway
 
 OWN, STRANGERS = "gateway/0", "stranger-on-gateway/0"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from deploy.cli import options
 from deploy.cli.home import Home, opened
@@ -189,7 +190,7 @@ def _whole(message: Message, reason: str, sentence: str) -> dict[str, Any]:
 
 
 def _show(found: dict[str, Any]) -> None:
-    out.print(f"[bold]{found['key']}[/] at {found['house']}, stream {found['stream']}")
+    out.print(f"[bold]{escape(found['key'])}[/] at {found['house']}, stream {found['stream']}")
     for number, fact in enumerate(found["waiting"]):
         place = f"{number} behind it" if number else "first"
         for line in (

@@ -122,3 +122,12 @@ def test_a_usual_key_is_the_tag_that_logs_have_always_had(
 ) -> None:
     tagged = cagette.home.billing.log.recorder.tagged(PARKED, PARKED + END_OF_TAGS)
     assert tagged == [("parked/gateway/1", parked_id("gateway", "1"))]
+
+
+def test_a_key_that_looks_like_markup_is_shown_as_it_is(cagette: World) -> None:
+    cagette.home.billing.hear([received("gateway", 0, 7, b"[/x]", {}, b"{}")])
+    home, key = cagette.home.folder, "stranger-on-gateway/[/x]"
+    refused(run(home, "payout 2024-10-07"), "facts-parked", key)
+    assert key.encode() in run(home, f"parked show {key}").stdout
+    dropped = run(home, f"parked drop {key} --why strange")
+    assert (dropped.returncode, key.encode() in dropped.stdout) == (0, True), dropped

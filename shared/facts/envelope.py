@@ -120,10 +120,7 @@ def received(
 
 
 def _position(speaker: str, words: Mapping[str, str]) -> int:
-    """The position of a message; raises KeyError or ValueError where its id is of another.
-
-    Or where no log has such a position.
-    """
+    """The position of a message; raises KeyError or ValueError where its id names no such one."""
     position = int(words["ce_sequence"])
     if words["ce_id"] != f"{speaker}:{position}" or not 0 < position <= LAST_POSITION:
         raise ValueError(words["ce_id"])

@@ -17,7 +17,7 @@ from deploy.cli.deployed import broker_of
 from shared.facts.envelope import Message, enveloped
 from shared.facts.gateway import SalesValidated, VatShare
 from shared.messaging.kafka import KafkaRelay
-from shared.messaging.worker import BATCH
+from shared.messaging.source import BATCH
 
 FACTS, PLAIN = 4_000, 400
 PRODUCERS = 200

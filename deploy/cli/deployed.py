@@ -14,8 +14,9 @@ from shared.eventstore.log import EventLog
 from shared.eventstore.postgres import PostgresLogRecorder
 from shared.eventstore.views import Views
 from shared.kernel.errors import NotValid
-from shared.messaging.kafka import Broker, KafkaRelay, create_topics, delete_topics
+from shared.messaging.kafka import Broker, KafkaRelay
 from shared.messaging.kafka_source import KafkaSource
+from shared.messaging.kafka_topics import create_topics, delete_topics
 from shared.messaging.worker import Worker
 from shared.settings import Settings
 from shared.vault.keys import SCHEMA, Keys
@@ -87,7 +88,10 @@ def broker_of(settings: Settings) -> Broker | None:
 
 
 def make_topics(settings: Settings, *, anew: bool = False) -> None:
-    """Make the topics that are missing, or all of them `anew`."""
+    """Make the topics that are missing, or all of them `anew`.
+
+    Raises NotValid where one stands that loses facts.
+    """
     broker = broker_of(settings)
     if broker:
         if anew:

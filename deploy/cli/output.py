@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console, JustifyMethod
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     Progress,
@@ -41,11 +42,11 @@ def answered(answer: Answer, sentence: str, *, as_json: bool, dry_run: bool = Fa
         )
         return
     would = "[yellow]dry run, nothing was changed:[/] " if dry_run else ""
-    out.print(f"{would}{sentence}: [bold]{answer.result}[/]")
+    out.print(f"{would}{escape(sentence)}: [bold]{answer.result}[/]")
     for name, figure in answer.figures.items():
         out.print(f"  {_named(name)}: {_valued(name, figure)}")
     for warning in answer.warnings:
-        out.print(f"  [yellow]warning:[/] {warning}", highlight=False)
+        out.print(f"  [yellow]warning:[/] {escape(warning)}", highlight=False)
 
 
 def shown(content: Any) -> None:
@@ -64,7 +65,7 @@ def refused(refusal: Refusal, *, as_json: bool) -> None:
             }
         )
         return
-    err.print(f"[red]{refusal.name}[/]: {refusal.sentence}", highlight=False)
+    err.print(f"[red]{refusal.name}[/]: {escape(refusal.sentence)}", highlight=False)
     for flaw in refusal.flaws:
         err.print(f"  {flaw.pointer}: {flaw.detail}", highlight=False, markup=False)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from deploy.cli import options
 from deploy.cli.home import Home, opened
@@ -14,12 +15,14 @@ from deploy.cli.serving import HouseName
 from shared.facts.envelope import Message
 from shared.kernel.errors import NotFound, NotValid
 from shared.messaging.house import House
-from shared.messaging.parking import ParkedFacts, done_about, parked_facts, parked_id
+from shared.messaging.parking import ParkedFacts, all_parked, done_about, parked_facts
 from shared.messaging.releasing import ParkedDesk
 from shared.settings import Settings
 
 parked = typer.Typer(help="Facts that a house could not take, and what waits behind them.")
-Key = Annotated[str, typer.Argument(metavar="SPEAKER/KEY", help="Like gateway/2045.")]
+Key = Annotated[
+    str, typer.Argument(metavar="SPEAKER/KEY", help="Like gateway/2045, or the stream's id.")
+]
 At = Annotated[
     HouseName | None, typer.Option("--house", help="Where it is parked, if in more than one.")
 ]
@@ -47,7 +50,7 @@ def list_(as_json: options.Json = False) -> None:
         shown(found)
         return
     header = ("house", "speaker/key", "position", "type", "reason", "what is wrong")
-    table("parked", header, [tuple(fact.values()) for fact in found])
+    table("parked", header, [tuple(fact.values())[: len(header)] for fact in found])
 
 
 @parked.command()
@@ -59,15 +62,13 @@ def show(key: Key, house: At = None, as_json: options.Json = False) -> None:
     Example: cagette parked show gateway/2045
     """
     with opened(Settings()) as home:
-        at = _house(home, key, house)
-        stream = parked_id(*_parts(key))
-        facts = at.log.begin().find(ParkedFacts, stream)
+        at, facts = _parked(home, key, house)
         found = {
             "house": at.name,
-            "key": key,
-            "stream": stream,
-            "waiting": [_whole(*each) for each in (facts.waiting.values() if facts else ())],
-            "done": [done._asdict() for done in done_about(at.log, stream)],
+            "key": facts.name,
+            "stream": facts.id,
+            "waiting": [_whole(*each) for each in facts.waiting.values()],
+            "done": [done._asdict() for done in done_about(at.log, facts.id)],
         }
     if as_json:
         shown(found)
@@ -91,11 +92,11 @@ def fix(
 
     Example: cagette parked fix gateway/2045 --fact mended.json --why "baskets were missing"
     """
-    speaker, name = _parts(key)
     value, reason = _text(fact), _said(why)
     with opened(Settings()) as home:
-        desk = ParkedDesk(_house(home, key, house))
-        answer = desk.fix(speaker, name, value, by=by, why=reason, dry_run=dry_run)
+        at, facts = _parked(home, key, house)
+        desk = ParkedDesk(at)
+        answer = desk.fix(facts.speaker, facts.key, value, by=by, why=reason, dry_run=dry_run)
         home.caught_up()
     answered(answer, f"{key} fixed and taken in", as_json=as_json, dry_run=dry_run)
 
@@ -133,17 +134,11 @@ def drop(
 def _release(
     key: str, by: str, why: str, house: HouseName | None, *, drop: bool, as_json: bool
 ) -> None:
-    speaker, name = _parts(key)
     with opened(Settings()) as home:
-        desk = ParkedDesk(_house(home, key, house))
-        answer = desk.release(speaker, name, by=by, why=why, drop=drop)
+        at, facts = _parked(home, key, house)
+        answer = ParkedDesk(at).release(facts.speaker, facts.key, by=by, why=why, drop=drop)
         home.caught_up()
     answered(answer, f"{key} {'dropped' if drop else 'taken in'}", as_json=as_json)
-
-
-def _parts(key: str) -> tuple[str, str]:
-    speaker, _, name = key.partition("/")
-    return speaker, name
 
 
 def _said(why: str | None) -> str:
@@ -159,18 +154,22 @@ def _text(file: Path) -> str:
         raise NotValid(f"{file} is not text in UTF-8: a fact's value is JSON.") from reason
 
 
-def _house(home: Home, key: str, chosen: HouseName | None) -> House[Any]:
-    """Where a key is parked; raises NotFound where nowhere, NotValid where it has to be said."""
+def _parked(home: Home, key: str, chosen: HouseName | None) -> tuple[House[Any], ParkedFacts]:
+    """What is parked of a key, and where; raises NotFound where nowhere, NotValid for twice.
+
+    A key that no shell can pass is named by its stream.
+    """
     found = [
-        house
+        (house, facts)
         for house in home.houses
         if chosen in (None, house.name)
-        and any(fact.key == key for fact in parked_facts(house.log.begin()))
+        for facts in all_parked(house.log.begin())
+        if key in (facts.name, str(facts.id))
     ]
     if not found:
         raise NotFound(f"Nothing of {key} is parked: see `cagette parked list`.")
     if len(found) > 1:
-        names = " and ".join(house.name for house in found)
+        names = " and ".join(house.name for house, _ in found)
         raise NotValid(f"{key} is parked at {names}: say --house.")
     return found[0]
 
@@ -191,7 +190,7 @@ def _whole(message: Message, reason: str, sentence: str) -> dict[str, Any]:
 
 
 def _show(found: dict[str, Any]) -> None:
-    out.print(f"[bold]{found['key']}[/] at {found['house']}, stream {found['stream']}")
+    out.print(f"[bold]{escape(found['key'])}[/] at {found['house']}, stream {found['stream']}")
     for number, fact in enumerate(found["waiting"]):
         place = f"{number} behind it" if number else "first"
         for line in (

@@ -77,37 +77,47 @@ def rebuild(
 def remade(home: Home, settings: Settings, *, anew: bool, dry_run: bool) -> dict[str, int]:
     """Make the topics and publish all that the houses tell again; of how many events, by house.
 
-    Raises HomeBusy, before anything is deleted, while a worker is at work.
+    Raises HomeBusy, before anything is deleted, while a worker is at work; none begins meanwhile.
+    Relays go back first: where this breaks off, workers publish what is missing, from the first.
     """
+    for worker in home.workers.values():
+        _refuse_embedded(worker)
     with ExitStack() as stack:
         for worker in home.workers.values():
             stack.enter_context(worker.lease.held())
-    if not dry_run:
-        make_topics(settings, anew=anew)
-    return {name: rebuilt(home, name, dry_run=dry_run) for name in home.workers}
-
-
-def rebuilt(home: Home, name: str, *, dry_run: bool) -> int:
-    """Publish all that a house tells again; of how many events."""
-    worker = home.workers[name]
-    rewound(worker, 0, dry_run=dry_run)
-    head = worker.house.log.head()
-    if not dry_run:
-        with worker.lease.held(), progress(f"publishing {name}", head, unit="events") as bar:
-            for published in worker.publish():
-                bar.advance(published)
-    return head
+        if not dry_run:
+            for worker in home.workers.values():
+                _taken_back(worker, 0)
+            make_topics(settings, anew=anew)
+            for worker in home.workers.values():
+                _publish(worker)
+        return {name: worker.house.log.head() for name, worker in home.workers.items()}
 
 
 def rewound(worker: Worker, to: int, *, dry_run: bool) -> int:
     """Take a relay back to a position; where it was. Its worker must not be at work meanwhile."""
+    _refuse_embedded(worker)
+    with worker.lease.held():
+        return _taken_back(worker, to, dry_run=dry_run)
+
+
+def _refuse_embedded(worker: Worker) -> None:
     if worker.relay is None:
         raise NotValid("There is no broker: with the embedded transport logs are read as they are.")
-    with worker.lease.held():
-        house: House[Any] = worker.house
-        before = house.relayed()
-        if to > before:
-            raise NotValid(f"{house.name} has published up to {before}: nothing follows {to} yet.")
-        if not dry_run:
-            house.mark_relayed(before, to)
-        return before
+
+
+def _taken_back(worker: Worker, to: int, *, dry_run: bool = False) -> int:
+    house: House[Any] = worker.house
+    before = house.relayed()
+    if to > before:
+        raise NotValid(f"{house.name} has published up to {before}: nothing follows {to} yet.")
+    if not dry_run:
+        house.mark_relayed(before, to)
+    return before
+
+
+def _publish(worker: Worker) -> None:
+    house: House[Any] = worker.house
+    with progress(f"publishing {house.name}", house.log.head(), unit="events") as bar:
+        for published in worker.publish():
+            bar.advance(published)

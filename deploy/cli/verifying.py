@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, NamedTuple
 
 import typer
+from rich.markup import escape
 
 from deploy.cli import options
 from deploy.cli.forgetting import unsound_keys
@@ -105,7 +106,7 @@ def _refuse_beyond(house: str, position: int, head: int) -> None:
 
 def _show(events: Mapping[str, int], violations: list[str], unseen: list[str]) -> None:
     for violation in violations:
-        out.print(f"[red]violation[/]: {violation}", highlight=False)
+        out.print(f"[red]violation[/]: {escape(violation)}", highlight=False)
     if violations:
         return
     if unseen:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 
+import msgspec
 from pydantic import ValidationError
 
 from shared.facts.base import Fact
@@ -92,7 +93,7 @@ def received(
 ) -> Message:
     """A message as it came from a topic.
 
-    One that the speaker cannot have sent (no position, no time, or not the position of its id) is a
+    One that the speaker cannot have sent (no time, no position, or not that of its id) is a
     stranger's: it is tracked by its offset, under a stream of its own, and will be parked. So no
     position is believed that may have been spoilt: true facts would pass for heard.
     """
@@ -119,9 +120,9 @@ def received(
 
 
 def _position(speaker: str, words: Mapping[str, str]) -> int:
-    """The position of a message; raises KeyError or ValueError where its id is of another."""
+    """The position of a message; raises KeyError or ValueError where its id names no such one."""
     position = int(words["ce_sequence"])
-    if words.get("ce_id", f"{speaker}:{position}") != f"{speaker}:{position}":
+    if words["ce_id"] != f"{speaker}:{position}" or not 0 < position <= LAST_POSITION:
         raise ValueError(words["ce_id"])
     return position
 
@@ -137,9 +138,16 @@ STRANGER = "stranger-on-"
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+LAST_POSITION = 2**63 - 1
+"""The highest position that a log can come to."""
+
 
 def opened(message: Message) -> Fact:
-    """The fact in a message; raises UnknownFact or MalformedFact."""
+    """The fact in a message; raises UnknownFact or MalformedFact.
+
+    What a fact's type ignores has to be JSON as well, for who keeps facts keeps them whole: NaN and
+    1e999 are none, and pass through the parser that makes the fact.
+    """
     if message.is_spoilt:
         raise MalformedFact("What came is not what was sent: its digest is another.")
     fact = FACTS.get(message.type)
@@ -147,8 +155,11 @@ def opened(message: Message) -> Fact:
         raise UnknownFact(f"{message.speaker} tells no fact {message.type!r}.")
     try:
         found = fact.model_validate_json(message.value)
+        msgspec.json.decode(message.value)
     except ValidationError as reason:
         raise MalformedFact(f"Not a {message.type}: {_named(reason)}.") from reason
+    except msgspec.DecodeError as reason:
+        raise MalformedFact(f"Not JSON, in a field that nobody reads: {reason}.") from reason
     if found.key != message.key:
         raise MalformedFact(f"It came under the key {message.key!r}, and is not of that key.")
     return found

@@ -6,13 +6,12 @@ from datetime import datetime
 from itertools import accumulate
 
 from shared.facts.envelope import Message
-from shared.messaging.source import Speaker
+from shared.messaging.source import BATCH, Speaker
 
 
 class EmbeddedSource:
     """Reads the logs of the neighbours of one listener, in turn."""
 
-    PAGE = 500
     waits = False
 
     def __init__(self, speakers: Sequence[Speaker]) -> None:
@@ -41,7 +40,7 @@ class EmbeddedSource:
         begins, ends = self._silence.get(speaker.name, (0, 0))
         position = ends if begins <= heard <= ends else heard
         while True:
-            messages, reached = speaker.told(position, min(limit, self.PAGE))
+            messages, reached = speaker.told(position, min(limit, BATCH))
             if messages:
                 return messages
             self._silence[speaker.name] = (heard, reached)
@@ -55,13 +54,16 @@ class EmbeddedSource:
         return {message.stream: message.position for message in last if message}
 
     def _last(self, speaker: Speaker) -> Message | None:
-        """Looked for from the end of the log backwards."""
-        end = speaker.head()
+        """Looked for from the end of the log backwards, in steps that double.
+
+        A log that was put back from a backup lets a million positions pass.
+        """
+        end, step = speaker.head(), BATCH
         while end > 0:
-            end -= self.PAGE
-            messages, _ = speaker.told(max(0, end), self.PAGE)
-            if messages:
+            begin = max(0, end - step)
+            if messages := _told_between(speaker, begin, end):
                 return messages[-1]
+            end, step = begin, step * 2
         return None
 
     def close(self) -> None:
@@ -74,3 +76,12 @@ def _rising(page: Sequence[Message]) -> Iterable[datetime]:
     A clock may be set back; the order of the log holds.
     """
     return accumulate((message.time for message in page), max)
+
+
+def _told_between(speaker: Speaker, position: int, end: int) -> list[Message]:
+    """The facts of the last page between two positions that has any, and beyond."""
+    found: list[Message] = []
+    while position < end:
+        messages, position = speaker.told(position, BATCH)
+        found = messages or found
+    return found

@@ -4,7 +4,7 @@ Whatever it does is one transaction: the events, their cause, the tags of their 
 positions heard are written together or not at all.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
@@ -14,12 +14,13 @@ from shared.eventstore.lease import Lease
 from shared.eventstore.log import EventLog
 from shared.eventstore.recorder import Step
 from shared.eventstore.work import Work
+from shared.facts.base import Fact
 from shared.facts.envelope import Message, Poison, enveloped, opened
 from shared.kernel.aggregate import Aggregate
 from shared.kernel.answers import Answer
 from shared.kernel.errors import KeyReused
 from shared.messaging.chronicle import kept
-from shared.messaging.parking import ParkedFacts, parked_id, parked_keys
+from shared.messaging.parking import ParkedFacts, parked_id
 from shared.messaging.rules import Policies, Publishing
 
 
@@ -93,60 +94,48 @@ class House(Generic[App]):
     def hear(self, messages: Sequence[Message]) -> None:
         """Take facts in, each exactly once, in one transaction for all of them.
 
-        Poison among them is parked: then they are taken one by one.
+        Poison among them is parked, and so is what comes behind it under its key.
         """
         with self._lease.held():
-            try:
-                self._hear(messages, self._take)
-            except Poison:
-                for message in messages:
-                    self._hear_or_park(message)
+            work = self.log.begin()
+            stood = work.heard()
+            heard = dict(stood)
+            fresh = []
+            for message in messages:
+                if message.position > heard.get(message.stream, 0):
+                    fresh.append((message, _opened(message)))
+                    heard[message.stream] = message.position
+            work.fetch(self._foreseen(fresh))
+            for message, fact in fresh:
+                self._take(work, message, fact)
+            steps = [
+                Step(name, stood.get(name), position)
+                for name, position in sorted(heard.items())
+                if position != stood.get(name)
+            ]
+            work.commit(steps)
 
-    def _hear_or_park(self, message: Message) -> None:
-        try:
-            self._hear([message], self._take)
-        except Poison as reason:
-            poison = reason
-            self._hear([message], lambda work, m, _: _park(work, m, poison))
+    def _foreseen(self, fresh: Sequence[tuple[Message, Fact | Poison]]) -> Iterator[UUID]:
+        """The streams that facts will most likely touch, and those that may hold their keys up."""
+        for message, fact in fresh:
+            yield parked_id(message.speaker, message.key)
+            if isinstance(fact, Fact):
+                yield from self._policies.foreseen(fact)
 
-    def _hear(
-        self, messages: Sequence[Message], take: Callable[[Work, Message, set[str]], None]
-    ) -> None:
-        work = self.log.begin()
-        stood = work.heard()
-        heard = dict(stood)
-        parked = set(parked_keys(work))
-        if len(messages) > 1:
-            work.fetch(self._foreseen(messages, heard, parked))
-        for message in messages:
-            if message.position > heard.get(message.stream, 0):
-                take(work, message, parked)
-                heard[message.stream] = message.position
-        steps = [
-            Step(name, stood.get(name), position)
-            for name, position in sorted(heard.items())
-            if position != stood.get(name)
-        ]
-        work.commit(steps)
-
-    def _foreseen(
-        self, messages: Sequence[Message], heard: Mapping[str, int], parked: set[str]
-    ) -> Iterator[UUID]:
-        """The streams that messages will most likely touch; raises Poison."""
-        for message in messages:
-            is_new = message.position > heard.get(message.stream, 0)
-            if is_new and f"{message.speaker}/{message.key}" not in parked:
-                yield from self._policies.foreseen(opened(message))
-
-    def _take(self, work: Work, message: Message, parked: set[str]) -> None:
-        if f"{message.speaker}/{message.key}" in parked:
+    def _take(self, work: Work, message: Message, fact: Fact | Poison) -> None:
+        parked = work.find(ParkedFacts, parked_id(message.speaker, message.key))
+        if parked and parked.waiting:
             _park(work, message, None)
+        elif isinstance(fact, Poison):
+            _park(work, message, fact)
         else:
-            self.follow(work, message)
+            self._follow(work, message, fact)
 
     def follow(self, work: Work, message: Message) -> None:
         """Do what follows from a fact; raises Poison for what is none."""
-        fact = opened(message)
+        self._follow(work, message, opened(message))
+
+    def _follow(self, work: Work, message: Message, fact: Fact) -> None:
         if self._chronicles:
             work.keep((kept(message),), message.cause)
         policy = self._policies.by_fact.get(type(fact))
@@ -189,6 +178,14 @@ def _same_again(earlier: Asked, ask: Ask) -> Answer:
     if (earlier.use_case, earlier.arguments) != (ask.use_case, ask.arguments):
         raise KeyReused("This Idempotency-Key was used before with another body: take a new key.")
     return earlier.answer
+
+
+def _opened(message: Message) -> Fact | Poison:
+    """The fact in a message, or why there is none."""
+    try:
+        return opened(message)
+    except Poison as reason:
+        return reason
 
 
 def _park(work: Work, message: Message, poison: Poison | None) -> None:

@@ -8,11 +8,11 @@ are met by force-closing and rebuilding a client after any failure.
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kafka import KafkaAdminClient, KafkaProducer
-from kafka.errors import KafkaError, MessageSizeTooLargeError, TopicAlreadyExistsError
+from kafka import KafkaProducer
+from kafka.errors import KafkaError, MessageSizeTooLargeError
 from kafka.record import util
 
 from shared.facts.envelope import Message
@@ -20,15 +20,11 @@ from shared.kernel.errors import Refusal
 from shared.messaging.source import BrokerAway, Speaker
 
 PARTITIONS = 6
-GONE_SECONDS = 0.1
-"""Between two looks whether a topic is gone."""
 RECONNECT_MS = 1_000
 """The client's default would sleep 30 s after a long outage."""
 BOOTSTRAP_MS = 5_000
 MAXIMUM_RECORD_BYTES = 900_000
 """A fact with its key and headers; a topic counts the whole batch that it comes in."""
-TOPIC_CONFIGS = {"cleanup.policy": "delete", "retention.ms": "-1", "max.message.bytes": "1048576"}
-"""Facts are kept for ever, so that a house can be made again from the topics alone."""
 
 
 class SlowChecksums(Refusal):
@@ -78,49 +74,6 @@ def check_client() -> None:
     """Refuse to work without the checksums in C."""
     if util.crc32c_c is None:
         raise SlowChecksums("Install kafka-python with its crc32c extra: `make setup` does.")
-
-
-def create_topics(broker: Broker, houses: Sequence[str]) -> None:
-    """Make the topics that are missing."""
-    wanted = {
-        broker.topic_of(house): {
-            "num_partitions": PARTITIONS,
-            "replication_factor": -1,
-            "configs": TOPIC_CONFIGS,
-        }
-        for house in houses
-    }
-    with _administered(broker) as admin:
-        for topic, options in wanted.items():
-            with contextlib.suppress(TopicAlreadyExistsError):
-                admin.create_topics({topic: options}, wait_for_metadata=True)
-
-
-def delete_topics(broker: Broker, houses: Sequence[str]) -> None:
-    """Delete the topics that there are, and wait until they are gone."""
-    wanted = {broker.topic_of(house) for house in houses}
-    with _administered(broker) as admin:
-        if there := wanted & set(admin.list_topics()):
-            admin.delete_topics(sorted(there))
-        while wanted & set(admin.list_topics()):
-            time.sleep(GONE_SECONDS)
-
-
-@contextlib.contextmanager
-def _administered(broker: Broker) -> Iterator[KafkaAdminClient]:
-    """Raises BrokerAway for whatever goes wrong meanwhile."""
-    try:
-        admin = KafkaAdminClient(
-            bootstrap_servers=broker.bootstrap,
-            bootstrap_timeout_ms=BOOTSTRAP_MS,
-            reconnect_backoff_max_ms=RECONNECT_MS,
-        )
-        try:
-            yield admin
-        finally:
-            admin.close()
-    except KafkaError as reason:
-        raise BrokerAway(f"{broker} does not answer: {reason!r}") from reason
 
 
 class KafkaRelay:

@@ -5,13 +5,14 @@ positions are the only truth, and nothing is committed to the broker.
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import CorruptRecordError, KafkaError
+from kafka.errors import CorruptRecordError, KafkaError, KafkaTimeoutError
 
-from shared.facts.envelope import Message, received
+from shared.facts.envelope import STRANGER, Message, received
 from shared.messaging.kafka import (
     BOOTSTRAP_MS,
     PARTITIONS,
@@ -19,7 +20,7 @@ from shared.messaging.kafka import (
     Broker,
     check_client,
 )
-from shared.messaging.source import BrokerAway
+from shared.messaging.source import BATCH, BrokerAway
 
 POLL_MS = 10
 """What comes is taken at once; how long a poll waits for more before it asks where the end is."""
@@ -28,7 +29,7 @@ REST_MS = 20
 ASKING = 50
 """One poll of so many asks where the end is, whoever polls: only so an outage is noticed."""
 ANSWER_MS = 5_000
-"""A broker that has not said by then where its topics end is taken for away."""
+"""A broker that has not said by then where its topics end, and with what, is taken for away."""
 SHORT_FETCH_MS = 25
 """A fetch that waits holds up every other request of its connection: where the end is."""
 LONG_FETCH_MS = 250
@@ -46,6 +47,17 @@ class _Consumer(KafkaConsumer):  # type: ignore[misc]
             raise
 
 
+class _Given(NamedTuple):
+    """The last batch of a partition: where to go back to when a listener did not take it."""
+
+    offset: int
+    """Of its first record."""
+    before: Mapping[str, int]
+    """What was heard before it of each stream that a partition has: the speaker's, a stranger's."""
+    last: Mapping[str, int]
+    """The last position of each stream in it."""
+
+
 class KafkaSource:
     """What some speakers told, read from all partitions of their topics."""
 
@@ -57,44 +69,50 @@ class KafkaSource:
         self._speakers = {broker.topic_of(speaker): speaker for speaker in speakers}
         self._consumer: KafkaConsumer | None = None
         self._polls = 0
-        self._given: dict[TopicPartition, tuple[int, int, int]] = {}
-        """By partition, of the last batch: position heard before, its first offset, its last
-        position: where to go back to when a listener did not take it."""
+        self._given: dict[TopicPartition, _Given] = {}
 
     def poll(self, heard: Mapping[str, int], limit: int, *, surely: bool = True) -> list[Message]:
         """Up to `limit` messages beyond what is heard; raises BrokerAway when none can be had."""
         self._polls += 1
         surely = surely or self._polls % ASKING == 0
         try:
-            if self._consumer is None:
-                wait_ms = SHORT_FETCH_MS if surely else LONG_FETCH_MS
-                self._consumer, self._given = self._built(limit, wait_ms), {}
-            consumer = self._consumer
-            self._go_back(consumer, heard)
-            while True:
-                batch = consumer.poll(POLL_MS if surely else REST_MS, max_records=limit)
-                fresh = [
-                    m for tp, records in batch.items() for m in self._fresh(tp, records, heard)
-                ]
-                if fresh or (not batch and not (surely and self._is_before_end(consumer))):
-                    return fresh
-        except CorruptRecordError as reason:
+            with self._answering():
+                return self._polled(heard, limit, surely=surely)
+        except BrokerAway:
             self.close()
+            raise
+
+    @contextlib.contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Raises BrokerAway for whatever goes wrong meanwhile."""
+        try:
+            yield
+        except CorruptRecordError as reason:
             raise BrokerAway(
                 f"A record is spoilt where {self._broker} keeps it ({reason}): make the topics "
                 "again, `cagette topics rebuild --anew`."
             ) from reason
         except (KafkaError, OSError) as reason:
-            self.close()
             raise BrokerAway(f"{self._broker} gave nothing: {reason!r}") from reason
 
+    def _polled(self, heard: Mapping[str, int], limit: int, *, surely: bool) -> list[Message]:
+        if self._consumer is None:
+            wait_ms = SHORT_FETCH_MS if surely else LONG_FETCH_MS
+            self._consumer, self._given = self._built(limit, wait_ms), {}
+        consumer = self._consumer
+        self._go_back(consumer, heard)
+        while True:
+            batch = consumer.poll(POLL_MS if surely else REST_MS, max_records=limit)
+            fresh = [m for tp, records in batch.items() for m in self._fresh(tp, records, heard)]
+            if fresh or (not batch and not (surely and _is_before_end(consumer))):
+                return fresh
+
     def _go_back(self, consumer: KafkaConsumer, heard: Mapping[str, int]) -> None:
-        for tp, (before, offset, last) in list(self._given.items()):
-            reached = heard.get(f"{self._speakers[tp.topic]}/{tp.partition}", 0)
-            if reached < before:
+        for tp, given in list(self._given.items()):
+            if _is_short(heard, given.before):
                 consumer.seek_to_beginning(tp)
-            elif reached < last:
-                consumer.seek(tp, offset)
+            elif _is_short(heard, given.last):
+                consumer.seek(tp, given.offset)
             else:
                 continue
             del self._given[tp]
@@ -105,26 +123,20 @@ class KafkaSource:
         speaker = self._speakers[tp.topic]
         messages = [_message(speaker, record) for record in records]
         fresh = [m for m in messages if m.position > heard.get(m.stream, 0)]
-        told = [m.position for m in fresh if m.speaker == speaker]
-        if told:
-            before = heard.get(f"{speaker}/{tp.partition}", 0)
-            self._given[tp] = (before, records[0].offset, max(told))
+        if fresh:
+            streams = (f"{speaker}/{tp.partition}", f"{STRANGER}{speaker}/{tp.partition}")
+            before = {stream: heard.get(stream, 0) for stream in streams}
+            self._given[tp] = _Given(records[0].offset, before, _last(fresh))
         return fresh
-
-    def _is_before_end(self, consumer: KafkaConsumer) -> bool:
-        ends = consumer.end_offsets(list(consumer.assignment()), ANSWER_MS)
-        return any(consumer.position(tp) < end for tp, end in ends.items())
 
     def tails(self) -> dict[str, int]:
         """The position of the last message of every stream that has any."""
-        try:
-            consumer = self._built(PARTITIONS, SHORT_FETCH_MS)
+        with self._answering():
+            consumer = self._built(BATCH, SHORT_FETCH_MS)
             try:
                 return self._tails(consumer)
             finally:
                 consumer.close(autocommit=False, timeout_ms=1_000)
-        except (KafkaError, OSError) as reason:
-            raise BrokerAway(f"{self._broker} gave nothing: {reason!r}") from reason
 
     def _tails(self, consumer: KafkaConsumer) -> dict[str, int]:
         ends = consumer.end_offsets(list(consumer.assignment()), ANSWER_MS)
@@ -133,14 +145,15 @@ class KafkaSource:
             consumer.seek(tp, ends[tp] - 1)
         for tp in set(ends) - waiting:
             consumer.pause(tp)
-        found: dict[str, int] = {}
+        messages: list[Message] = []
+        give_up = time.monotonic() + ANSWER_MS / 1_000
         while waiting:
+            if time.monotonic() > give_up:
+                raise KafkaTimeoutError(f"not what {len(waiting)} partitions end with")
             for tp, records in consumer.poll(timeout_ms=POLL_MS).items():
                 waiting.discard(tp)
-                for record in records:
-                    message = _message(self._speakers[tp.topic], record)
-                    found[message.stream] = max(message.position, found.get(message.stream, 0))
-        return found
+                messages += [_message(self._speakers[tp.topic], record) for record in records]
+        return _last(messages)
 
     def _built(self, limit: int, wait_ms: int) -> KafkaConsumer:
         consumer = _Consumer(
@@ -172,3 +185,29 @@ def _message(speaker: str, record: Any) -> Message:
     """A record as a message; the bytes are not trusted before the house opens them."""
     headers = {name: value for name, value in record.headers if value is not None}
     return received(speaker, record.partition, record.offset, record.key, headers, record.value)
+
+
+def _last(messages: Sequence[Message]) -> dict[str, int]:
+    """The last position of each stream; what was published again does not come in order."""
+    found: dict[str, int] = {}
+    for message in messages:
+        found[message.stream] = max(message.position, found.get(message.stream, 0))
+    return found
+
+
+def _is_short(heard: Mapping[str, int], of: Mapping[str, int]) -> bool:
+    """Whether less was heard of any stream."""
+    return any(heard.get(stream, 0) < position for stream, position in of.items())
+
+
+def _is_before_end(consumer: KafkaConsumer) -> bool:
+    ends = consumer.end_offsets(list(consumer.assignment()), ANSWER_MS)
+    return any(_place(consumer, tp) < end for tp, end in ends.items())
+
+
+def _place(consumer: KafkaConsumer, tp: TopicPartition) -> int:
+    """The offset that is read next; raises KafkaTimeoutError while the broker does not say it."""
+    offset: int | None = consumer.position(tp, ANSWER_MS)
+    if offset is None:
+        raise KafkaTimeoutError(f"not where {tp.topic} begins")
+    return offset

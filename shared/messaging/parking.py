@@ -18,6 +18,8 @@ from shared.kernel.aggregate import Aggregate, Created, event
 from shared.kernel.ids import stable_id
 
 PARKED = "parked/"
+MAXIMUM_NAME_BYTES = 2_600
+"""Of a tag, with all that an entry of PostgreSQL's index has besides: it takes 2 704."""
 WAITS_BEHIND = "waits-behind"
 
 
@@ -47,8 +49,10 @@ class ParkedFacts(Aggregate):
         sentence: str
 
         def tags(self) -> tuple[str, ...]:
-            """Found by speaker and key."""
-            return (f"{PARKED}{self.message.speaker}/{self.message.key}",)
+            """Found by speaker and key, or by the stream where a stranger's key makes no tag."""
+            name = f"{self.message.speaker}/{self.message.key}"
+            is_word = "\0" not in name and len(name.encode()) <= MAXIMUM_NAME_BYTES
+            return (f"{PARKED}{name if is_word else self.originator_id}",)
 
     class Released(Aggregate.Event):
         """Somebody took all of them in again, or dropped them, and said why."""
@@ -83,7 +87,13 @@ class ParkedFacts(Aggregate):
     def __init__(self, speaker: str, key: str) -> None:
         self.speaker = speaker
         self.key = key
-        self.waiting: dict[int, tuple[Message, str, str]] = {}
+        self.waiting: dict[tuple[int, int], tuple[Message, str, str]] = {}
+        """By partition and position: strangers of one key may lie at one offset of several."""
+
+    @property
+    def name(self) -> str:
+        """Speaker and key, as people say it: `gateway/2045`."""
+        return f"{self.speaker}/{self.key}"
 
     @staticmethod
     def create_id(speaker: str, key: str) -> UUID:
@@ -110,7 +120,7 @@ class ParkedFacts(Aggregate):
 
     @event(Parked)
     def _parked(self, message: Message, reason: str, sentence: str) -> None:
-        self.waiting[message.position] = (message, reason, sentence)
+        self.waiting[message.partition, message.position] = (message, reason, sentence)
 
     @event(Released)
     def _released(self, by: str, why: str, dropped: bool) -> None:
@@ -118,21 +128,25 @@ class ParkedFacts(Aggregate):
 
     @event(Fixed)
     def _fixed(self, by: str, why: str, message: Message, taken: tuple[int, ...]) -> None:
-        self.waiting = {at: each for at, each in self.waiting.items() if at not in taken}
+        self.waiting = {at: each for at, each in self.waiting.items() if at[1] not in taken}
 
     @event(Refused)
     def _refused(self, position: int, reason: str, sentence: str) -> None:
-        self.waiting[position] = (self.waiting[position][0], reason, sentence)
+        at = next(at for at in self.waiting if at[1] == position)
+        self.waiting[at] = (self.waiting[at][0], reason, sentence)
+
+
+def all_parked(work: Work) -> list[ParkedFacts]:
+    """What is parked, by speaker and key, in order."""
+    streams = [stream for _, stream in work.tagged(PARKED)]
+    work.fetch(streams)
+    found = (work.find(ParkedFacts, stream) for stream in streams)
+    return sorted((facts for facts in found if facts and facts.waiting), key=lambda f: f.name)
 
 
 def parked_keys(work: Work) -> dict[str, int]:
     """How many facts are parked, by `speaker/key`, in order."""
-    found: dict[str, int] = {}
-    for tag, stream in work.tagged(PARKED):
-        facts = work.find(ParkedFacts, stream)
-        if facts and facts.waiting:
-            found[tag.removeprefix(PARKED)] = len(facts.waiting)
-    return found
+    return {facts.name: len(facts.waiting) for facts in all_parked(work)}
 
 
 @dataclass(frozen=True)
@@ -144,17 +158,16 @@ class ParkedFact:
     type: str
     reason: str
     sentence: str
+    stream: UUID
 
 
 def parked_facts(work: Work) -> list[ParkedFact]:
     """What is parked, by speaker and key, in the order in which it was told."""
-    found = []
-    for name in parked_keys(work):
-        speaker, _, key = name.partition("/")
-        facts = work.find(ParkedFacts, parked_id(speaker, key))
-        for position, (message, reason, sentence) in (facts.waiting if facts else {}).items():
-            found.append(ParkedFact(name, position, message.type, reason, sentence))
-    return found
+    return [
+        ParkedFact(facts.name, message.position, message.type, reason, sentence, facts.id)
+        for facts in all_parked(work)
+        for message, reason, sentence in facts.waiting.values()
+    ]
 
 
 class Done(NamedTuple):

@@ -15,10 +15,7 @@ from shared.facts.envelope import Message
 from shared.kernel.errors import Refusal
 from shared.messaging.house import House
 from shared.messaging.parking import ParkedFacts
-from shared.messaging.source import FactSource
-
-BATCH = 500
-"""Facts taken in with one transaction, as a worker does."""
+from shared.messaging.source import BATCH, FactSource
 
 Repeat = Callable[[Asked.Made], None]
 """Makes an ask again of the house that is made again."""

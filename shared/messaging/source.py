@@ -6,6 +6,9 @@ from typing import Protocol
 from shared.facts.envelope import Message
 from shared.kernel.errors import Refusal
 
+BATCH = 500
+"""How many facts a listener takes in with one transaction, at most."""
+
 
 class BrokerAway(Refusal):
     """What lies between the houses does not answer."""

@@ -7,10 +7,7 @@ from typing import Any
 from shared.eventstore.lease import Lease
 from shared.eventstore.views import Views
 from shared.messaging.house import House
-from shared.messaging.source import FactSource, Relay
-
-BATCH = 500
-"""Facts taken in with one transaction."""
+from shared.messaging.source import BATCH, FactSource, Relay
 
 
 @dataclass(frozen=True)

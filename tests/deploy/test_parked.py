@@ -10,8 +10,9 @@ import pytest
 from deploy.cli.reliving import relived
 from services.billing.views.fees import FEES
 from services.gateway.api.imports import import_lines
-from shared.facts.envelope import EPOCH, MalformedFact, Message
-from shared.messaging.parking import ParkedFacts
+from shared.eventstore.work import END_OF_TAGS
+from shared.facts.envelope import EPOCH, MalformedFact, Message, received
+from shared.messaging.parking import PARKED, ParkedFacts, parked_id
 from shared.messaging.releasing import ParkedDesk
 from tests.support.commands import answered, refused, run
 from tests.support.notices import distribution, market, producer
@@ -101,3 +102,32 @@ def test_what_other_houses_park_is_seen_to_as_well(cagette: World) -> None:
     assert dropped["facts"] == 1
     assert relived(cagette.home, "gateway").is_same
     assert [each["house"] for each in answered(home, "parked list")] == ["billing"]
+
+
+def test_a_key_that_no_shell_can_pass_is_named_by_its_stream(cagette: World) -> None:
+    strangers = [received("gateway", n, 7, b"a\0b", {}, b"%d" % n) for n in (0, 1)]
+    cagette.home.billing.hear(strangers)
+    home = cagette.home.folder
+    one, two = answered(home, "parked list")
+    for fact in (one, two):
+        assert (fact["key"], fact["position"]) == ("stranger-on-gateway/a\0b", 8)
+    shown = answered(home, f"parked show {one['stream']}")
+    assert [each["value"] for each in shown["waiting"]] == [0, 1]
+    dropped = answered(home, f"parked drop {one['stream']} --why strange --by anne")
+    assert (dropped["facts"], answered(home, "parked list")) == (2, [])
+
+
+def test_a_usual_key_is_the_tag_that_logs_have_always_had(
+    spoilt: list[Message], cagette: World
+) -> None:
+    tagged = cagette.home.billing.log.recorder.tagged(PARKED, PARKED + END_OF_TAGS)
+    assert tagged == [("parked/gateway/1", parked_id("gateway", "1"))]
+
+
+def test_a_key_that_looks_like_markup_is_shown_as_it_is(cagette: World) -> None:
+    cagette.home.billing.hear([received("gateway", 0, 7, b"[/x]", {}, b"{}")])
+    home, key = cagette.home.folder, "stranger-on-gateway/[/x]"
+    refused(run(home, "payout 2024-10-07"), "facts-parked", key)
+    assert key.encode() in run(home, f"parked show {key}").stdout
+    dropped = run(home, f"parked drop {key} --why strange")
+    assert (dropped.returncode, key.encode() in dropped.stdout) == (0, True), dropped

@@ -28,7 +28,8 @@ from services.billing.views.fees import FEES
 from shared.facts.catalogue import FACTS
 from shared.facts.documents import EXAMPLES, HOUSES
 from shared.facts.envelope import enveloped
-from shared.messaging.kafka import Broker, KafkaRelay, create_topics
+from shared.messaging.kafka import Broker, KafkaRelay
+from shared.messaging.kafka_topics import create_topics
 from tests.support.recount import steps_of
 from tests.support.services import a_database, npm_installed
 from tests.support.world import World, world

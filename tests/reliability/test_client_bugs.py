@@ -31,9 +31,9 @@ from shared.messaging.kafka import (
     FactTooLarge,
     KafkaRelay,
     Patience,
-    create_topics,
 )
 from shared.messaging.kafka_source import KafkaSource
+from shared.messaging.kafka_topics import create_topics
 from shared.messaging.source import BrokerAway
 from shared.messaging.worker import Worker
 from tests.support.notices import distribution, market, producer

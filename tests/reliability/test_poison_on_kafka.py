@@ -1,14 +1,16 @@
-"""Poison on a real topic: ten kinds of it are parked, each once, and the rest goes on."""
+"""Poison on a real topic: each kind of it is parked, each once, and the rest goes on."""
 
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 from kafka import KafkaProducer
 
 from services.billing.views.fees import FEES
-from shared.messaging.kafka import Broker
-from shared.messaging.parking import parked_facts
+from shared.messaging.kafka import PARTITIONS, Broker
+from shared.messaging.parking import all_parked, parked_facts
+from shared.messaging.releasing import ParkedDesk
 from tests.support.notices import distribution, market, producer
 from tests.support.world import World, world
 
@@ -18,7 +20,13 @@ TIME = b"2024-10-05T00:00:00+00:00"
 
 def told(kind: bytes = SALES, sequence: bytes = b"900000", time: bytes = TIME) -> dict[str, bytes]:
     """The headers of a message."""
-    return {"ce_type": kind, "ce_sequence": sequence, "ce_time": time}
+    words = {"ce_id": b"gateway:" + sequence, "ce_sequence": sequence}
+    return words | {"ce_type": kind, "ce_time": time}
+
+
+def without(name: str) -> dict[str, bytes]:
+    """The headers of a message, but one."""
+    return {other: word for other, word in told().items() if other != name}
 
 
 POISON: dict[str, tuple[dict[str, bytes], bytes | None]] = {
@@ -31,6 +39,9 @@ POISON: dict[str, tuple[dict[str, bytes], bytes | None]] = {
     "a fact of another house": (told(kind=b"cagette.billing.FeeCharged.v1"), b"{}"),
     "no headers at all": ({}, b"{}"),
     "a position that is no number": (told(sequence=b"first"), b"{}"),
+    "a position that no log has": (told(sequence=b"9" * 23), b"{}"),
+    "a position below the first": (told(sequence=b"-5"), b"{}"),
+    "no id": (without("ce_id"), b"{}"),
     "a time that is none": (told(time=b"yesterday"), b"{}"),
 }
 
@@ -47,15 +58,14 @@ def deployment(
         yield cagette, at
 
 
-def test_ten_kinds_of_poison_are_parked_and_the_rest_goes_on(
+def test_each_kind_of_poison_is_parked_and_the_rest_goes_on(
     deployment: tuple[World, Broker],
 ) -> None:
     cagette, at = deployment
     sender = KafkaProducer(bootstrap_servers=at.bootstrap, acks="all")
     for number, (headers, value) in enumerate(POISON.values()):
-        place = {"ce_sequence": b"%d" % (900_000 + number)}
-        is_placed = headers.get("ce_sequence") == b"900000"
-        words = list((headers | (place if is_placed else {})).items())
+        place = b"%d" % (900_000 + number)
+        words = [(name, word.replace(b"900000", place)) for name, word in headers.items()]
         key = f"bad-{number}".encode()
         sender.send(at.topic_of("gateway"), value, key=key, headers=words).get(timeout=30)
     sender.close()
@@ -68,3 +78,30 @@ def test_ten_kinds_of_poison_are_parked_and_the_rest_goes_on(
     )
     assert {fact.reason for fact in parked} == {"malformed-fact", "unknown-fact"}
     assert sum(fee["amount_cents"] for fee in cagette.rows(FEES)) == 90
+
+
+def test_strangers_under_keys_that_make_no_tag_are_parked_each_and_the_rest_goes_on(
+    deployment: tuple[World, Broker],
+) -> None:
+    cagette, at = deployment
+    long = Random(7).randbytes(2_100).hex().encode()  # more than an entry of an index may have
+    keys = [b"a\0b", long, b"\xff\0", *(None for _ in range(PARTITIONS))]
+    sender = KafkaProducer(bootstrap_servers=at.bootstrap, acks="all")
+    topic = at.topic_of("training")  # where nobody told anything yet: each lies at the same offset
+    for number, key in enumerate(keys):
+        value, to = b"%d" % number, number % PARTITIONS
+        sender.send(topic, value, key=key, partition=to).get(timeout=30)
+    sender.close()
+    cagette.told(distribution("D2", sales={"1": 1_000}))
+    billing = cagette.home.billing
+    parked = all_parked(billing.log.begin())
+    values = [message.value for facts in parked for message, _, _ in facts.waiting.values()]
+    assert sorted(values) == [b"%d" % number for number in range(len(keys))]
+    assert {facts.speaker for facts in parked} == {"stranger-on-training"}
+    assert sum(fee["amount_cents"] for fee in cagette.rows(FEES)) == 180
+    desk = ParkedDesk(billing)
+    for facts in parked:
+        desk.release(facts.speaker, facts.key, by="test", why="nobody's", drop=True)
+    assert all_parked(billing.log.begin()) == []
+    cagette.home.caught_up()
+    assert cagette.home.workers["billing"].is_done()

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from deploy.cli.deployed import broker_of, make_topics
+from deploy.cli.deployed import broker_of
 from deploy.cli.houses import HOUSES
-from deploy.cli.relaying import rebuilt, remade, rewound
+from deploy.cli.relaying import remade, rewound
 from deploy.cli.reliving import relived
 from deploy.local.kafka import LocalKafka
 from shared.eventstore.lease import HomeBusy
 from shared.kernel.errors import NotValid
-from shared.messaging.kafka import delete_topics
+from shared.messaging.kafka_topics import delete_topics
 from shared.messaging.source import BrokerAway
 from shared.settings import Settings
 from tests.support.hard_season import hard_season
@@ -54,8 +54,8 @@ def test_topics_that_were_lost_are_made_again_from_the_logs_and_nothing_is_heard
         lose_topics(broker)
         with pytest.raises(BrokerAway):
             relived(cagette.home, "billing")
-        make_topics(Settings(home=tmp_path / "home", **settings))
-        assert {name: rebuilt(cagette.home, name, dry_run=False) for name in HOUSES} == before
+        given = Settings(home=tmp_path / "home", **settings)
+        assert remade(cagette.home, given, anew=False, dry_run=False) == before
         for name in HOUSES:
             assert relived(cagette.home, name).is_same, name
         cagette.home.caught_up()

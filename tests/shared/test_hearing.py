@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from shared.asks.base import Body
 from shared.eventstore.asks import Asked
 from shared.facts.envelope import Message, UnknownFact
 from shared.kernel.errors import KeyReused
-from shared.messaging.parking import ParkedFacts, parked_keys
+from shared.messaging.parking import ParkedFacts, parked_id, parked_keys
 from shared.messaging.releasing import ParkedDesk
 from tests.support.notices import (
     Notice,
@@ -24,9 +26,10 @@ from tests.support.notices import (
     session,
     unvalidation,
 )
-from tests.support.world import World
+from tests.support.world import World, world
 
 NOW = datetime(2024, 10, 5, tzinfo=UTC)
+SALES = "cagette.gateway.SalesValidated.v1"
 TOLD = [market(), producer(), distribution(), unvalidation(), distribution(validation_no=2)]
 
 
@@ -36,9 +39,7 @@ def facts(cagette: World) -> list[Message]:
     return messages
 
 
-def poison(
-    key: str, value: bytes = b"{}", kind: str = "cagette.gateway.SalesValidated.v1"
-) -> Message:
+def poison(key: str, value: bytes = b"{}", kind: str = SALES) -> Message:
     """A fact that billing cannot take."""
     return Message("gateway", 10_000, kind, key, NOW, value)
 
@@ -101,6 +102,64 @@ def test_later_facts_of_a_parked_stream_wait_and_those_of_others_do_not(cagette:
     cagette.told(distribution(sales={"1": 1_000, "2": 1_000}))
     assert {fee["producer_id"] for fee in cagette.rows(FEES)} == {"2"}
     assert parked_keys(cagette.home.billing.log.begin()) == {"gateway/1": 2}
+
+
+Happened = tuple[str, str, str | None]
+
+
+def happened(cagette: World) -> list[Happened]:
+    """What billing remembers of facts: which event, its cause, and why it was parked if it was."""
+    return [
+        (type(event).__qualname__, event.cause, getattr(event, "reason", None))
+        for event in cagette.home.billing.log.history()
+        if not event.cause.startswith("ask:")
+    ]
+
+
+def calls(monkeypatch: pytest.MonkeyPatch, of: object, name: str) -> list[tuple[Any, ...]]:
+    """What a method is called with from now on."""
+    method, found = getattr(of, name), list[tuple[Any, ...]]()
+
+    def noted(*given: Any) -> Any:
+        found.append(given)
+        return method(*given)
+
+    monkeypatch.setattr(of, name, noted)
+    return found
+
+
+def test_poison_among_facts_is_one_transaction_with_them_as_if_each_came_alone(
+    cagette: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cagette.told(market(), producer("1"), producer("2"))
+    for number in range(1, 5):
+        cagette.told(distribution(f"D{number}", {"1": 1_000, "2": 2_000}))
+    messages = facts(cagette)
+    of_one = [n for n, m in enumerate(messages) if (m.key, m.type) == ("1", SALES)]
+    for spoilt in of_one[1:3]:
+        messages[spoilt] = replace(messages[spoilt], value=b"{}")
+    with world(tmp_path / "alone") as other:
+        for message in messages:
+            other.home.billing.hear([message])
+        alone = happened(other)
+    assert [reason for _, _, reason in alone if reason] == ["malformed-fact"] + 2 * ["waits-behind"]
+    with world(tmp_path / "together") as other:
+        appended = calls(monkeypatch, other.home.billing.log.recorder, "append")
+        other.home.billing.hear(messages)
+        assert (len(appended), happened(other)) == (1, alone)
+
+
+def test_what_was_parked_once_is_not_looked_at_for_other_keys(
+    cagette: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        cagette.home.billing.hear([replace(poison(f"old-{number}"), position=number + 1)])
+    read = calls(monkeypatch, cagette.home.billing.log.recorder, "stream")
+    cagette.told(market(), producer("1"), distribution(sales={"1": 1_000}))
+    old = {parked_id("gateway", f"old-{number}") for number in range(3)}
+    streams = {stream for stream, *_ in read}
+    assert parked_id("gateway", "1") in streams
+    assert not old & streams
 
 
 def release(cagette: World, *, drop: bool) -> int:

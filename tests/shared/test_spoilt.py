@@ -93,3 +93,47 @@ def test_what_was_told_before_there_was_a_digest_is_taken_as_ever(sale: Message)
     assert opened(received("gateway", 0, 7, key, headers, value)) == opened(sale)
     fact = FACTS[SALES].model_validate_json(value)
     assert not enveloped(fact, 1, sale.time).is_spoilt
+
+
+@pytest.mark.parametrize(
+    ("position", "with_id"),
+    [
+        ("900000", False),
+        ("9" * 23, False),
+        ("9" * 23, True),
+        ("9" * 5_000, True),
+        (str(2**63), True),
+        ("0", True),
+        ("-5", True),
+    ],
+)
+def test_a_position_that_no_id_names_or_no_log_has_is_a_strangers_and_nothing_passes_for_heard(
+    cagette: World, sale: Message, position: str, with_id: bool
+) -> None:
+    cagette.home.caught_up()
+    before = cagette.home.billing.heard()
+    key, headers, value = sent(sale)
+    headers |= {"ce_id": b"gateway:%b" % position.encode(), "ce_sequence": position.encode()}
+    if not with_id:
+        del headers["ce_id"]
+    cagette.home.billing.hear([received("gateway", 0, 7, key, headers, value)])
+    assert cagette.home.billing.heard() == before | {f"{STRANGER}gateway/0": 8}
+    (parked,) = parked_facts(cagette.home.billing.log.begin())
+    assert (parked.key, parked.reason) == (f"{STRANGER}gateway/2045", "unknown-fact")
+
+
+@pytest.mark.parametrize("odd", [b"NaN", b"-Infinity", b"1e999"])
+def test_what_nobody_reads_has_to_be_json_too_for_the_gateway_keeps_facts_whole(
+    cagette: World, sale: Message, odd: bytes
+) -> None:
+    cagette.home.caught_up()
+    told = cagette.home.billing.told(0, 1_000)[0][-1]
+    spoilt_one = replace(
+        told, position=told.position + 1, value=b'{"x":' + odd + b"," + told.value[1:]
+    )
+    cagette.home.gateway.hear([spoilt_one])
+    (parked,) = parked_facts(cagette.home.gateway.log.begin())
+    assert (parked.key, parked.reason) == (f"billing/{told.key}", "malformed-fact")
+    desk = ParkedDesk(cagette.home.gateway)
+    desk.fix("billing", told.key, told.value.decode(), by="test", why="without it")
+    assert parked_facts(cagette.home.gateway.log.begin()) == []

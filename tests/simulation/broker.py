@@ -196,7 +196,7 @@ class SimulatedConsumer:
             raise KafkaConnectionError("the broker is away")
         return {tp: len(self._broker.records[tp]) for tp in partitions}
 
-    def position(self, tp: TopicPartition) -> int:
+    def position(self, tp: TopicPartition, timeout_ms: int) -> int:
         """The offset that it reads next."""
         return self._at[tp]
 

@@ -1,0 +1,90 @@
+"""The topics of Kafka: made, proved to be what listeners rely on, and deleted."""
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from shared.kernel.errors import NotValid
+from shared.messaging.kafka import BOOTSTRAP_MS, PARTITIONS, RECONNECT_MS, Broker
+from shared.messaging.source import BrokerAway
+
+GONE_SECONDS = 30
+"""A topic that is still there by then is made again by somebody else, or will not go."""
+LOOK_SECONDS = 0.1
+"""Between two looks whether a topic is gone."""
+FOR_EVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+"""Facts are kept for ever, so that a house can be made again from the topics alone."""
+OPTIONS = {
+    "num_partitions": PARTITIONS,
+    "replication_factor": -1,
+    "configs": {**FOR_EVER, "max.message.bytes": "1048576"},
+}
+
+
+def create_topics(broker: Broker, houses: Sequence[str]) -> None:
+    """Make the topics that are missing; raises NotValid where one stands that loses facts."""
+    topics = [broker.topic_of(house) for house in houses]
+    with _administered(broker) as admin:
+        for topic in topics:
+            with contextlib.suppress(TopicAlreadyExistsError):
+                admin.create_topics({topic: OPTIONS})
+        admin.wait_for_topics(topics)
+        flaws = [*_flaws(admin, topics)]
+    if flaws:
+        raise NotValid(
+            f"Facts would be lost: {', '.join(flaws)}. Let `cagette topics rebuild --anew` make "
+            "the topics again from the logs, or set CAGETTE_KAFKA_PREFIX to a word that was never "
+            "used, for all processes."
+        )
+
+
+def _flaws(admin: KafkaAdminClient, topics: Sequence[str]) -> Iterator[str]:
+    """What of some topics is not as it is made here.
+
+    A relay spreads keys over all partitions that there are, listeners read so many.
+    """
+    for found in admin.describe_topics(topics):
+        if (partitions := len(found["partitions"])) != PARTITIONS:
+            yield f"{found['name']} has {partitions} partitions, not {PARTITIONS}"
+    asked = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
+    for topic, configs in admin.describe_configs(asked, config_filter="all")["topic"].items():
+        for name, wanted in FOR_EVER.items():
+            if (value := configs[name]["value"]) != wanted:
+                yield f"{topic} has {name}={value}, not {wanted}"
+
+
+def delete_topics(broker: Broker, houses: Sequence[str]) -> None:
+    """Delete the topics that there are, and wait until they are gone."""
+    wanted = {broker.topic_of(house) for house in houses}
+    give_up = time.monotonic() + GONE_SECONDS
+    with _administered(broker) as admin:
+        if there := wanted & set(admin.list_topics()):
+            admin.delete_topics(sorted(there))
+        while there := wanted & set(admin.list_topics()):
+            if time.monotonic() > give_up:
+                raise BrokerAway(
+                    f"{broker} was to delete {', '.join(sorted(there))}, and has not in "
+                    f"{GONE_SECONDS} s: stop whoever makes them again."
+                )
+            time.sleep(LOOK_SECONDS)
+
+
+@contextlib.contextmanager
+def _administered(broker: Broker) -> Iterator[KafkaAdminClient]:
+    """Raises BrokerAway for whatever goes wrong meanwhile."""
+    try:
+        admin = KafkaAdminClient(
+            bootstrap_servers=broker.bootstrap,
+            bootstrap_timeout_ms=BOOTSTRAP_MS,
+            reconnect_backoff_max_ms=RECONNECT_MS,
+        )
+        try:
+            yield admin
+        finally:
+            admin.close()
+    except KafkaError as reason:
+        raise BrokerAway(f"{broker} does not answer: {reason!r}") from reason

@@ -1,0 +1,98 @@
+"""What a stranger wrote on a topic is given until it was taken, as the speaker's own facts are."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from kafka import KafkaProducer
+
+from shared.facts.envelope import EPOCH, Message
+from shared.messaging.kafka import Broker
+from shared.messaging.kafka_source import KafkaSource
+from shared.messaging.kafka_topics import create_topics
+from shared.messaging.source import BrokerAway
+
+OWN, STRANGERS = "gateway/0", "stranger-on-gateway/0"
+
+
+class Topic:
+    """The first partition of the gateway's topic, and who writes there."""
+
+    def __init__(self, at: Broker, sender: KafkaProducer) -> None:
+        self.at = at
+        self._sender = sender
+
+    def write(self, *headers: dict[str, str]) -> None:
+        """One record for each of some headers."""
+        name = self.at.topic_of("gateway")
+        for words in headers:
+            encoded = [(name, word.encode()) for name, word in words.items()]
+            self._sender.send(name, b"{}", key=b"1", headers=encoded, partition=0).get(30)
+
+
+@pytest.fixture
+def topic(broker: dict[str, str]) -> Iterator[Topic]:
+    """A fresh one."""
+    at = Broker(broker["kafka_bootstrap"], broker["kafka_prefix"])
+    create_topics(at, ["gateway"])
+    with closing(KafkaProducer(bootstrap_servers=at.bootstrap, acks="all")) as sender:
+        yield Topic(at, sender)
+
+
+@pytest.fixture
+def source(topic: Topic) -> Iterator[KafkaSource]:
+    """A listener's source."""
+    with closing(KafkaSource(topic.at, ["gateway"])) as fresh:
+        yield fresh
+
+
+def own(position: int) -> dict[str, str]:
+    """The headers of a fact of the gateway's own."""
+    return Message("gateway", position, "x", "1", EPOCH, b"{}").headers()
+
+
+def given(source: KafkaSource, heard: dict[str, int], limit: int = 500) -> list[tuple[str, int]]:
+    """What one poll gives."""
+    return [(message.stream, message.position) for message in source.poll(heard, limit)]
+
+
+def test_a_stranger_comes_again_until_it_was_taken(topic: Topic, source: KafkaSource) -> None:
+    topic.write({}, {})
+    for _ in range(2):
+        assert given(source, {}) == [(STRANGERS, 1), (STRANGERS, 2)]
+    assert given(source, {STRANGERS: 1}) == [(STRANGERS, 2)]
+    assert given(source, {STRANGERS: 2}) == []
+
+
+def test_a_stranger_behind_a_fact_comes_again_when_only_the_fact_was_taken(
+    topic: Topic, source: KafkaSource
+) -> None:
+    topic.write(own(7), {})
+    assert given(source, {}) == [(OWN, 7), (STRANGERS, 2)]
+    assert given(source, {OWN: 7}) == [(STRANGERS, 2)]
+
+
+def test_who_goes_back_after_a_batch_of_strangers_hears_the_facts_before_it_again(
+    topic: Topic, source: KafkaSource
+) -> None:
+    topic.write(own(7), {})
+    assert given(source, {}, 1) == [(OWN, 7)]
+    assert given(source, {OWN: 7}, 1) == [(STRANGERS, 2)]
+    assert given(source, {}, 1) == [(OWN, 7)]
+
+
+class NotUtf8(str):
+    """A word that goes out as bytes that are no text."""
+
+    def encode(self, *_: object) -> bytes:
+        return b"\xff"
+
+
+def test_a_header_whose_name_is_no_text_is_a_spoilt_record_and_it_is_said_what_to_do(
+    topic: Topic, source: KafkaSource
+) -> None:
+    topic.write({NotUtf8("odd"): ""})
+    with pytest.raises(BrokerAway, match="topics rebuild --anew"):
+        source.poll({}, 500)
+    with pytest.raises(BrokerAway, match="topics rebuild --anew"):
+        source.tails()

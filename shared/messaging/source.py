@@ -6,7 +6,7 @@ from typing import Protocol
 from shared.facts.envelope import Message
 from shared.kernel.errors import Refusal
 
-BATCH = 500
+BATCH = 2_000
 """How many facts a listener takes in with one transaction, at most."""
 
 

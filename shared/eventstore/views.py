@@ -161,8 +161,12 @@ class Views:
                     first, last = positions[view.name] + 1, ends[view.name]
                     events = [event for position, event in page.events if first <= position <= last]
                     write_rows(connection, (row for event in events for row in view.rows(event)))
-                    reached = min(page.reached, last)
-                    positions[view.name] = _move(connection, view.name, positions, reached)
+                reached = {
+                    name: max(position, min(page.reached, ends[name]))
+                    for name, position in positions.items()
+                }
+                _move(connection, positions, reached)
+            positions = reached
             yield page.size
         self._shown = min(positions.values(), default=-1)
 
@@ -234,9 +238,7 @@ MOVE = (
 )
 
 
-def _move(connection: Connection, view: str, positions: Mapping[str, int], position: int) -> int:
-    stands = max(position, positions[view])
-    asked = {"moved": view, "stood": positions[view], "stands": stands}
-    if connection.execute(MOVE, asked).rowcount != 1:
-        raise PositionConflict(f"view {view} does not stand at {positions[view]}")
-    return stands
+def _move(connection: Connection, stood: Mapping[str, int], stand: Mapping[str, int]) -> None:
+    moves = [{"moved": v, "stood": stood[v], "stands": position} for v, position in stand.items()]
+    if connection.execute(MOVE, moves).rowcount != len(moves):
+        raise PositionConflict(f"views do not stand at {dict(stood)}: somebody else moved them")

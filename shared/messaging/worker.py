@@ -25,10 +25,15 @@ class Worker:
 
         If not `surely`, what a neighbour has told and has not arrived yet is left for later.
         """
-        yield from self.publish()
         for count in self._hear(surely=surely):
             yield count
             yield from self.publish()
+            if count < BATCH:
+                yield from self._show()
+        yield from self.publish()
+        yield from self._show()
+
+    def _show(self) -> Iterator[int]:
         if self.views:
             yield from self.views.catch_up()
 

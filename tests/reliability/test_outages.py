@@ -22,8 +22,8 @@ def test_a_broker_that_dies_stops_no_door_and_what_it_did_not_take_is_sent_again
     deployment.kill("work gateway")
     deployment.start("work gateway")
     tell(deployment, notices[third : 2 * third])
-    wait_until(lambda: "took nothing" in deployment.said("work gateway"))
-    wait_until(lambda: "waiting: Kafka" in deployment.said("work billing"))
+    workers = ("work gateway", "work billing")
+    wait_until(lambda: all("waiting: Kafka" in deployment.said(worker) for worker in workers))
     kafka.start()
     tell(deployment, notices[2 * third :])
     expected = recount(notices).fees

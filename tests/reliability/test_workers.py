@@ -1,7 +1,9 @@
-"""A worker that has nothing to do rests, whatever it hears or does not hear."""
+"""A worker: it rests where it has nothing to do, and lets nobody wait for what it has done."""
 
+import json
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,12 @@ import pytest
 
 from deploy.cli.hearing import POLL_SECONDS, keep_working
 from deploy.cli.houses import HOUSES
+from services.gateway.api.imports import import_lines
+from shared.facts.envelope import Message
+from shared.messaging.source import FactSource
 from shared.messaging.worker import Worker
-from tests.support.world import world
+from tests.support import notices as n
+from tests.support.world import World, world
 
 
 class Counted(Worker):
@@ -35,3 +41,43 @@ def test_a_worker_at_rest_never_takes_more_turns_than_it_has_rests(
         keep_working([worker], stop)
         turns = worker.turns
         assert 5 < len(turns) <= (turns[-1] - turns[0]) / POLL_SECONDS + 1
+
+
+class Waiting:
+    """A source that says how everything stood whenever a worker waits for news."""
+
+    def __init__(self, source: FactSource, cagette: World) -> None:
+        self.waits = source.waits
+        self.seen: list[tuple[int, int, int]] = []
+        self._source = source
+        self._home = cagette.home
+
+    def poll(self, heard: Mapping[str, int], limit: int, *, surely: bool = True) -> list[Message]:
+        gateway, views = self._home.gateway, self._home.views["gateway"]
+        self.seen.append((gateway.head(), gateway.relayed(), min(views.positions().values())))
+        return self._source.poll(heard, limit, surely=True)
+
+    def tails(self) -> dict[str, int]:
+        return self._source.tails()
+
+    def close(self) -> None:
+        self._source.close()
+
+
+def test_what_was_heard_is_published_and_shown_before_a_worker_waits_for_more(
+    database_url: str, broker: dict[str, str], tmp_path: Path
+) -> None:
+    with world(tmp_path / "home", database_url=database_url, **broker) as cagette:
+        cagette.told(n.market(), n.producer())
+        told = json.dumps(n.distribution()).encode()
+        list(import_lines(cagette.home.gateway_desk, [told], by="test"))
+        worker = cagette.home.workers["gateway"]
+        assert worker.source is not None
+        source = Waiting(worker.source, cagette)
+        gateway = Worker(**{**vars(worker), "source": source})
+        for step in (worker.publish, cagette.home.workers["billing"].steps, gateway.steps):
+            for _ in step():
+                pass
+        heads = {head for head, _, _ in source.seen}
+        assert len(heads) > 1
+        assert all(head == relayed == shown for head, relayed, shown in source.seen[1:])

@@ -2,7 +2,8 @@
 
 The stock recorder of eventsourcing 9.5.6 locks the table, notifies and writes in a pipeline: a
 batch of some MB hangs for ever with the lock held, and its database functions drop tracking and
-lose events for tailing readers (design.md §3, traps 1 and 2). Here a plpgsql function does it all.
+lose events for tailing readers (`tests/shared/test_stock_recorder.py` shows it). Here a plpgsql
+function does it all.
 """
 
 import threading

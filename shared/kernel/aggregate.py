@@ -31,7 +31,7 @@ class Remembered(AggregateEvent):
     """What led to it: `speaker/partition:position` of a fact, or `ask:<id>`; stamped when kept."""
 
     def tags(self) -> Iterable[str]:
-        """Words by which the stream of this event can be found again (`EventLog.tagged`)."""
+        """Words by which the stream of this event can be found again (`Work.tagged`)."""
         return ()
 
 

@@ -17,7 +17,7 @@ class Refusal(Exception):
     """Something asked that will not be done, and why, in a sentence a person understands.
 
     `name` is stable and public (`urn:cagette:problem:<name>`); its HTTP status stands in the
-    one table of `shared/web/problems.py`.
+    one table of `shared/web/table.py`.
     """
 
     name: ClassVar[str]

@@ -2,8 +2,9 @@
 
 What names a message is its speaker's log position, in the header `ce_sequence`; an offset only
 says where it lies. A relay that starts again may publish again, and a send that failed may still
-be written: listeners take each position once. Known bugs of kafka-python 3.0.12 (design.md §4)
-are met by force-closing and rebuilding a client after any failure.
+be written: listeners take each position once. Known bugs of kafka-python 3.0.12, which
+`tests/reliability/test_client_bugs.py` shows, are met by force-closing and rebuilding a client
+after any failure.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """What a listener reads from Kafka: all partitions of some topics, without a group.
 
-A group stalls for minutes after a broker crash (`notes/kafka.md`); here the listener's own
-positions are the only truth, and nothing is committed to the broker.
+A group stalls for minutes after a broker crash; here the listener's own positions are the only
+truth, and nothing is committed to the broker.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
 """`consume`: a backlog of sales over Kafka becomes fees, durable on PostgreSQL.
 
 A fact is what a producer sold at a distribution, five lines on average: `--full` is the backlog of
-100 000 lines. Ours hears 2 000 facts a transaction; the baseline (`plain_listener.py`) one, with the
-library's defaults. Neither publishes nor shows what came of it.
+100 000 lines. Ours hears 2 000 facts a transaction; the baseline (`plain_listener.py`) one, with
+the library's defaults. Neither publishes nor shows what came of it.
 """
 
 import time

@@ -14,6 +14,7 @@ from deploy.cli.home import Home, opened
 from deploy.cli.output import out, shown, table
 from deploy.cli.webhooks import webhooks_status
 from services.billing.application import Billing
+from shared.eventstore.mapper import Unreadable
 from shared.eventstore.recorder import SCHEMA_VERSION
 from shared.kernel.calendar import month_of
 from shared.messaging.house import House
@@ -40,8 +41,8 @@ def status(
     """Heads, positions heard, lag, what is parked, what is settled and closed; and webhooks.
 
     A house's lag in seconds is the age of the oldest fact that it did not hear yet. Exit code 1 if
-    anything is parked, Kafka away, a view made by older code, or a webhook's endpoint gone or given
-    up on; --watch never ends by itself.
+    anything is parked or unreadable, Kafka away, a view made by older code, or a webhook's endpoint
+    gone or given up on; --watch never ends by itself.
 
     With --json also the versions: of the program, of each schema and of each view, as they are made
     and as the code has them.
@@ -82,7 +83,11 @@ def wrong(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """What somebody has to see to, in words."""
     words = []
     for name, house in found.items():
-        if house["lag"] is None:
+        if house.get("unreadable"):
+            words.append(
+                f"{name} waits for what it cannot read: {house['unreadable']} See `verify`"
+            )
+        elif house["lag"] is None:
             words.append(f"{name} cannot reach Kafka")
         if house["parked"]:
             words.append(f"{name} has parked facts: see `cagette parked list`")
@@ -101,24 +106,32 @@ def wrong(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def _status(home: Home, house: House[Any]) -> dict[str, Any]:
     worker = home.workers.get(house.name)
     heard = house.heard()
-    try:
-        tails = worker.source.tails() if worker and worker.source else {}
-    except BrokerAway:
-        tails = None
-    behind = {name: tail - heard.get(name, 0) for name, tail in (tails or {}).items()}
-    lag = {name: events for name, events in behind.items() if events > 0}
     unpublished = house.log.head() - house.relayed() if worker and worker.relay else 0
     return {
         "head": house.log.head(),
         "heard": heard,
-        "lag": None if tails is None else lag,
-        "lag_seconds": None if tails is None else _age(home, heard, lag),
+        **_lag(home, house.name, heard),
         "unpublished": unpublished,
         "parked": parked_keys(house.log.begin()),
         "schema": house.log.recorder.schema_version(),
         "schema_of_code": SCHEMA_VERSION,
         "version": version("cagette-billing"),
     }
+
+
+def _lag(home: Home, house: str, heard: Mapping[str, int]) -> dict[str, Any]:
+    """How far a house is behind its neighbours; None where nobody can tell."""
+    worker, unreadable = home.workers.get(house), None
+    try:
+        tails = worker.source.tails() if worker and worker.source else {}
+        behind = {stream: tail - heard.get(stream, 0) for stream, tail in tails.items()}
+        lag = {stream: events for stream, events in behind.items() if events > 0}
+        return {"lag": lag, "lag_seconds": _age(home, heard, lag), "unreadable": None}
+    except BrokerAway:
+        pass
+    except Unreadable as reason:
+        unreadable = str(reason)
+    return {"lag": None, "lag_seconds": None, "unreadable": unreadable}
 
 
 def _views(home: Home, house: str) -> dict[str, dict[str, int]]:

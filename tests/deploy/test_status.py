@@ -2,8 +2,10 @@
 
 import json
 import signal
+import sqlite3
 import subprocess
 import time
+from contextlib import closing
 from dataclasses import replace
 
 from deploy.cli.clock import now
@@ -55,6 +57,21 @@ def test_a_parked_fact_or_a_lost_broker_is_wrong_and_ends_in_exit_code_1(cagette
     assert (done.returncode, b"parked list" in done.stdout) == (1, True)
     away = status_of(cagette.home) | {"training": {"lag": None, "parked": {}}}
     assert "training cannot reach Kafka" in wrong(away)
+
+
+def test_an_event_that_cannot_be_read_is_named_and_all_else_is_shown(cagette: World) -> None:
+    cagette.told(notices.market())
+    line = json.dumps(notices.producer()).encode()
+    list(import_lines(cagette.home.gateway_desk, [line], by="test"))
+    with closing(sqlite3.connect(cagette.home.folder / "gateway.sqlite")) as log, log:
+        spoil = "UPDATE stored_events SET state = replace(state, '{', '[') WHERE topic LIKE ?"
+        log.execute(spoil, ("%producer%",))
+    done = run(cagette.home.folder, "status --json")
+    stood = json.loads(done.stdout)
+    assert (done.returncode, stood["billing"]["lag"], stood["gateway"]["head"]) == (1, None, 6)
+    assert "producer" in stood["billing"]["unreadable"]
+    [word] = [w for w in wrong(stood) if w.startswith("billing")]
+    assert "verify" in word
 
 
 def test_a_watch_goes_on_until_it_is_interrupted(cagette: World) -> None:

@@ -7,11 +7,11 @@ from typing import ClassVar, NamedTuple
 from uuid import UUID
 
 from eventsourcing.application import Application
-from eventsourcing.persistence import JSONTranscoder, Mapper, MapperDeserialisationError
+from eventsourcing.persistence import JSONTranscoder, Mapper
 
 from shared.eventstore.chain import START, ChainedRow, broken
 from shared.eventstore.failures import NotMigrated, UnsafeSetting, WrittenByNewer
-from shared.eventstore.mapper import TypedMapper
+from shared.eventstore.mapper import TypedMapper, Unreadable
 from shared.eventstore.recorder import MAXIMUM, SCHEMA_VERSION, LogRecorder, LogRow
 from shared.eventstore.work import Work
 from shared.kernel.aggregate import Remembered
@@ -116,7 +116,7 @@ class EventLog(Application[UUID]):
         for position, stream, version, topic, state in self.rows(after=after):
             try:
                 self.mapper.event(stream, version, topic, state)
-            except MapperDeserialisationError as reason:
+            except Unreadable as reason:
                 yield f"event {position}: {reason}"
 
     def broken(self, after: int = 0, link: bytes = START) -> Iterator[str]:

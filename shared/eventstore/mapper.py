@@ -19,7 +19,7 @@ from shared.eventstore.recorder import Row
 from shared.kernel.aggregate import Remembered
 
 Unreadable = MapperDeserialisationError
-"""An event that the code of today cannot read."""
+"""What is raised of an event that the code of today cannot read."""
 
 COLUMNS = ("originator_id", "originator_version")
 """Fields of an event that are columns of the table, not part of the stored state."""
@@ -34,8 +34,8 @@ new, give = object.__new__, object.__setattr__
 class TypedMapper(Mapper[UUID]):
     """Encodes events with msgspec and decodes them by the annotations of their class.
 
-    Raises MapperDeserialisationError, naming topic, stream and version, for a state that the
-    class of today cannot read.
+    Raises Unreadable, naming topic, stream and version, for a state that the class of today cannot
+    read.
     """
 
     def written(self, event: DomainEventProtocol[UUID]) -> Row:
@@ -58,7 +58,7 @@ class TypedMapper(Mapper[UUID]):
                 state = _raised(kind, state)
             fields = kind.decode(state)
         except Exception as reason:
-            raise MapperDeserialisationError(
+            raise Unreadable(
                 f"{topic} of stream {stream}, version {version}, cannot be read: {reason}"
             ) from reason
         fields["originator_id"] = stream
@@ -68,11 +68,11 @@ class TypedMapper(Mapper[UUID]):
         return event
 
     def cls(self, topic: str) -> type[Remembered]:
-        """The class of event that a topic names; raises MapperDeserialisationError."""
+        """The class of event that a topic names; raises Unreadable."""
         try:
             return _read(topic).cls
         except Exception as reason:
-            raise MapperDeserialisationError(f"{topic} names no event: {reason}") from reason
+            raise Unreadable(f"{topic} names no event: {reason}") from reason
 
     def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
         """Write an event down, in the library's words."""

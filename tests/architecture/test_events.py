@@ -24,9 +24,11 @@ from eventsourcing.utils import resolve_topic
 
 import shared.eventstore.log
 from services.billing.main import tariff_from
+from shared.eventstore.asks import Asked
 from shared.eventstore.mapper import TypedMapper, class_version, stored_shape
 from shared.eventstore.work import Work
 from shared.kernel.aggregate import Aggregate, Remembered
+from shared.messaging.chronicle import HeardFact
 from tests.support import notices as n
 from tests.support.hard_season import hard_season
 from tests.support.poison import parked_dropped_and_fixed
@@ -279,7 +281,9 @@ def test_what_is_rebuilt_from_the_log_is_what_was_live(
             count = super().commit(steps)
             for stream, live in self._in_hand.items():
                 rebuilt = Work(self._recorder, self._mapper).find(Aggregate, stream)
-                if live is not None and rebuilt is not None:
+                if isinstance(live, Asked | HeardFact):
+                    assert msgspec.json.encode(vars(rebuilt)) == msgspec.json.encode(vars(live))
+                elif live is not None and rebuilt is not None:
                     assert rebuilt == live
                     assert deep(vars(rebuilt)) == deep(vars(live))
                     compared.append(type(live).__name__)

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from deploy.local.processes import NotToBeHad
-from tests.support.services import a_database, a_kafka, a_postgres, missing
+from tests.support.services import a_database, a_kafka, a_postgres, to_be_had
 from tests.support.shares import dealt
 from tests.support.world import World, world
 
@@ -30,21 +29,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The URL of a real PostgreSQL."""
-    try:
-        with a_postgres() as url:
-            yield url
-    except NotToBeHad as reason:
-        missing(reason)
+    with to_be_had(a_postgres()) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[str]:
     """The bootstrap server of a real Kafka."""
-    try:
-        with a_kafka() as bootstrap:
-            yield bootstrap
-    except NotToBeHad as reason:
-        missing(reason)
+    with to_be_had(a_kafka()) as bootstrap:
+        yield bootstrap
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ class LogUnreadable(Refusal):
 
 def main() -> None:
     """Run a command; exit code 0 only when all went well."""
-    gc.freeze()  # what was imported stays: to look through it for garbage costs a tenth
+    gc.freeze()  # what was imported stays: to look through it for garbage is a tenth of a rebuild
     try:
         app()
     except KeyboardInterrupt:

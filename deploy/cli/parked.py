@@ -23,6 +23,15 @@ parked = typer.Typer(help="Facts that a house could not take, and what waits beh
 Key = Annotated[
     str, typer.Argument(metavar="SPEAKER/KEY", help="Like gateway/2045, or the stream's id.")
 ]
+SHOWN = {
+    "house": "house",
+    "speaker/key": "key",
+    "position": "position",
+    "type": "type",
+    "reason": "reason",
+    "what is wrong": "sentence",
+}
+"""What a list for people shows, by the head of its column."""
 At = Annotated[
     HouseName | None, typer.Option("--house", help="Where it is parked, if in more than one.")
 ]
@@ -49,8 +58,7 @@ def list_(as_json: options.Json = False) -> None:
     if as_json:
         shown(found)
         return
-    header = ("house", "speaker/key", "position", "type", "reason", "what is wrong")
-    table("parked", header, [tuple(fact.values())[: len(header)] for fact in found])
+    table("parked", tuple(SHOWN), [tuple(fact[name] for name in SHOWN.values()) for fact in found])
 
 
 @parked.command()

@@ -83,7 +83,7 @@ def wrong(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """What somebody has to see to, in words."""
     words = []
     for name, house in found.items():
-        if house.get("unreadable"):
+        if house["unreadable"]:
             words.append(
                 f"{name} waits for what it cannot read: {house['unreadable']} See `verify`"
             )

@@ -26,7 +26,7 @@ class _Upsert(NamedTuple):
 def upsert(connection: Connection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write rows, of which no two have the same primary key.
 
-    By the driver: SQLAlchemy's own way takes twice as long for a few rows.
+    By the driver: SQLAlchemy's own way takes 1.3 to 1.9 times as long for a few rows.
     """
     how = _upsert(table, connection.dialect)
     connection.exec_driver_sql(how.statement, list(map(how.values, rows)))

@@ -55,7 +55,7 @@ def test_a_parked_fact_or_a_lost_broker_is_wrong_and_ends_in_exit_code_1(cagette
     assert wrong(status_of(cagette.home)) == ["billing has parked facts: see `cagette parked list`"]
     done = run(cagette.home.folder, "status")
     assert (done.returncode, b"parked list" in done.stdout) == (1, True)
-    away = status_of(cagette.home) | {"training": {"lag": None, "parked": {}}}
+    away = status_of(cagette.home) | {"training": {"lag": None, "unreadable": None, "parked": {}}}
     assert "training cannot reach Kafka" in wrong(away)
 
 

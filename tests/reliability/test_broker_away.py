@@ -10,13 +10,13 @@ import pytest
 from kafka import KafkaConsumer
 
 from deploy.local.kafka import LocalKafka
-from deploy.local.processes import NotToBeHad, free_port
+from deploy.local.processes import free_port
 from shared.facts.envelope import EPOCH, Message
 from shared.messaging.kafka import PARTITIONS, Broker, KafkaRelay
 from shared.messaging.kafka_source import KafkaSource
 from shared.messaging.kafka_topics import create_topics
 from shared.messaging.source import BrokerAway
-from tests.support.services import missing
+from tests.support.services import to_be_had
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 """The client leaves refused sockets to the garbage collector, unless a log holds them."""
@@ -52,11 +52,8 @@ class Told:
 @pytest.fixture
 def kafka_of_its_own() -> Iterator[LocalKafka]:
     """A broker that may be killed."""
-    try:
-        with LocalKafka() as kafka:
-            yield kafka
-    except NotToBeHad as reason:
-        missing(reason)
+    with to_be_had(LocalKafka()) as kafka:
+        yield kafka
 
 
 @pytest.mark.timeout(60)

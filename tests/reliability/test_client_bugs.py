@@ -21,7 +21,6 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition, errors
 
 from deploy.local.kafka import LocalKafka
-from deploy.local.processes import NotToBeHad
 from services.gateway.api.notices import MAXIMUM_LINES
 from shared.facts.envelope import Message
 from shared.messaging.kafka import (
@@ -38,7 +37,7 @@ from shared.messaging.source import BrokerAway
 from shared.messaging.worker import Worker
 from tests.support.notices import distribution, market, producer
 from tests.support.processes import wait_until
-from tests.support.services import missing
+from tests.support.services import to_be_had
 from tests.support.world import World, world
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -86,11 +85,8 @@ class Halting(list[Message]):
 @pytest.fixture(scope="module")
 def server() -> Iterator[LocalKafka]:
     """A broker of this file's own, which may be frozen and killed."""
-    try:
-        with LocalKafka() as kafka:
-            yield kafka
-    except NotToBeHad as reason:
-        missing(reason)
+    with to_be_had(LocalKafka()) as kafka:
+        yield kafka
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import psycopg
 import pytest
 
 from deploy.local.postgres import LocalPostgres
-from deploy.local.processes import NotToBeHad
 from services.gateway.api.imports import import_lines
 from shared.eventstore.failures import DiskFull, StorageAway
 from shared.kernel.errors import Refusal
@@ -19,7 +18,7 @@ from shared.settings import Settings
 from tests.reliability.deaths import home_of
 from tests.support.notices import Notice, distribution, market, producer
 from tests.support.recount import recount
-from tests.support.services import make_url, missing
+from tests.support.services import make_url, to_be_had
 from tests.support.world import World
 
 FIRST = [market(), producer("1"), distribution("D0", {"1": 5_000})]
@@ -55,11 +54,8 @@ def mounted(folder: Path, options: str) -> None:
 @pytest.fixture
 def server() -> Iterator[LocalPostgres]:
     """A PostgreSQL of this test's own."""
-    try:
-        with LocalPostgres() as its_own:
-            yield its_own
-    except NotToBeHad as reason:
-        missing(reason)
+    with to_be_had(LocalPostgres()) as its_own:
+        yield its_own
 
 
 def settings(home: Path, url: str) -> Settings:

@@ -18,6 +18,7 @@ from shared.messaging.source import BrokerAway
 from shared.settings import Settings
 from tests.support.hard_season import hard_season
 from tests.support.notices import distribution, market, producer
+from tests.support.services import to_be_had
 from tests.support.world import World, world
 
 
@@ -72,7 +73,7 @@ def test_topics_that_were_lost_are_made_again_from_the_logs_and_nothing_is_heard
 def test_a_record_that_a_disk_spoilt_is_named_and_its_topic_is_made_anew(
     database_url: str, tmp_path: Path
 ) -> None:
-    with LocalKafka() as kafka:
+    with to_be_had(LocalKafka()) as kafka:
         broker = {"kafka_bootstrap": kafka.bootstrap, "kafka_prefix": "spoilt"}
         settings: dict[str, Any] = {"database_url": database_url, **broker}
         with world(tmp_path / "home", **settings) as cagette:

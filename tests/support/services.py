@@ -10,8 +10,9 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
 import pytest
@@ -87,6 +88,19 @@ def npm_installed(package: Path, folder: Path) -> Path:
     if done.returncode:
         missing(NotToBeHad(f"npm ci did not succeed: {done.stderr[-500:]}"))
     return copy
+
+
+Server = TypeVar("Server")
+
+
+@contextmanager
+def to_be_had(server: AbstractContextManager[Server]) -> Iterator[Server]:
+    """A server that a test needs; where it is not to be had, that is said."""
+    try:
+        with server as its_own:
+            yield its_own
+    except NotToBeHad as reason:
+        missing(reason)
 
 
 def missing(reason: NotToBeHad) -> None:

@@ -25,8 +25,8 @@ class Terms:
     rated: dict[str, int] = field(default_factory=dict)
 
 
-NOWHERE: Any = literal_column("0")
-NOTHING: Any = type_coerce(null(), JSON)
+NO_POSITION: Any = literal_column("0")
+NO_FACT: Any = type_coerce(null(), JSON)
 
 
 def terms_of(views: Views, producer_ids: Collection[str], distribution_id: str = "") -> Terms:
@@ -50,7 +50,7 @@ def terms_of(views: Views, producer_ids: Collection[str], distribution_id: str =
     return terms
 
 
-def _told(what: str, about: Any, position: Any = NOWHERE, fact: Any = NOTHING) -> Any:
+def _told(what: str, about: Any, position: Any = NO_POSITION, fact: Any = NO_FACT) -> Any:
     """Rows of one kind, each about a producer, a day, a month or a version of the tariff."""
     kind: Any = literal_column(f"'{what}'").label("what")
     return select(kind, about.label("about"), position.label("position"), fact.label("fact"))

@@ -6,6 +6,7 @@ import pytest
 
 from shared.facts.envelope import EPOCH, Message
 from shared.messaging.embedded import EmbeddedSource
+from shared.messaging.source import BATCH
 
 RESTORED = 1_000_000
 """Positions that a log which was put back lets pass."""
@@ -35,12 +36,12 @@ class Log:
     [
         ([], [], {}),
         ([1], [1], {"gateway/0": 1}),
-        (range(1, 1_501), [], {}),
-        (range(1, 1_501), [1], {"gateway/0": 1}),
-        (range(1, 1_501), [1, 499, 999], {"gateway/0": 999}),
-        (range(1, 9_001), [7, 1_234], {"gateway/0": 1_234}),
+        (range(1, 3 * BATCH), [], {}),
+        (range(1, 3 * BATCH), [1], {"gateway/0": 1}),
+        (range(1, 3 * BATCH), [1, BATCH - 1, 2 * BATCH - 1], {"gateway/0": 2 * BATCH - 1}),
+        (range(1, 18 * BATCH), [7, 2 * BATCH + 5], {"gateway/0": 2 * BATCH + 5}),
         ([1, 2, RESTORED + 3], [1], {"gateway/0": 1}),
-        ([1, 2, *range(RESTORED + 3, RESTORED + 2_000)], [2], {"gateway/0": 2}),
+        ([1, 2, *range(RESTORED + 3, RESTORED + 4 * BATCH)], [2], {"gateway/0": 2}),
         ([1, 2, RESTORED + 3, RESTORED + 4], [1, RESTORED + 3], {"gateway/0": RESTORED + 3}),
     ],
 )

@@ -154,11 +154,13 @@ def test_what_was_parked_once_is_not_looked_at_for_other_keys(
 ) -> None:
     for number in range(3):
         cagette.home.billing.hear([replace(poison(f"old-{number}"), position=number + 1)])
-    read = calls(monkeypatch, cagette.home.billing.log.recorder, "stream")
+    recorder = cagette.home.billing.log.recorder
+    read, together = calls(monkeypatch, recorder, "stream"), calls(monkeypatch, recorder, "streams")
     cagette.told(market(), producer("1"), distribution(sales={"1": 1_000}))
     old = {parked_id("gateway", f"old-{number}") for number in range(3)}
     streams = {stream for stream, *_ in read}
     assert parked_id("gateway", "1") in streams
+    assert parked_id("gateway", "1") in {stream for wanted, *_ in together for stream in wanted}
     assert not old & streams
 
 

@@ -62,7 +62,7 @@ def branched(home: Home, tariff: Tariff) -> Branched:
             for position in replayed(lived, branch, asks, told, until):
                 bar.reach(position)
         with progress("comparing"):
-            live, other = Bills(shown(stood)), Bills(would_show(log.history()))
+            live, other = Bills(shown(stood)), Bills(would_show(log))
             return Branched(
                 until,
                 Billing(log.begin(), "").tariffs().versions,

@@ -91,5 +91,5 @@ def relived(home: Home, name: str) -> Relived:
 
 
 def _bills(lived: EventLog, again: EventLog, until: int) -> list[Row]:
-    live = Bills(would_show(e.read() for e in stored(lived, until)))
-    return list(moves(live, Bills(would_show(again.history()))))
+    live = Bills(would_show(lived, until))
+    return list(moves(live, Bills(would_show(again))))

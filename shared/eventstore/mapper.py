@@ -7,7 +7,7 @@ The stored state is one JSON object: the fields of the event, `timestamp` (UTC),
 import dataclasses
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple, NotRequired, TypedDict, cast, get_type_hints
+from typing import Any, NamedTuple, NotRequired, TypedDict, TypeVar, cast, get_type_hints
 from uuid import UUID
 
 import msgspec
@@ -29,6 +29,28 @@ VERSION = b'"class_version"'
 
 encode = msgspec.json.Encoder().encode
 new, give = object.__new__, object.__setattr__
+
+
+class Excerpt(msgspec.Struct, gc=False, kw_only=True):
+    """Some fields of an event, or of a part of one, named and typed as they are there.
+
+    Who needs no others reads it in a third of the time.
+    """
+
+    class_version: int = 1
+
+
+AsStored = msgspec.Raw
+"""A field of an excerpt that is passed on as it stands, unread."""
+
+
+def fields(*names: str) -> Callable[[AsStored], dict[str, str | int | None]]:
+    """What reads the fields of some names, plain values, of what stands as it is stored."""
+    shape = TypedDict("Fields", dict.fromkeys(names, str | int | None))
+    return msgspec.json.Decoder(shape).decode
+
+
+AnyExcerpt = TypeVar("AnyExcerpt", bound=Excerpt)
 
 
 class TypedMapper(Mapper[UUID]):
@@ -58,14 +80,27 @@ class TypedMapper(Mapper[UUID]):
                 state = _raised(kind, state)
             fields = kind.decode(state)
         except Exception as reason:
-            raise Unreadable(
-                f"{topic} of stream {stream}, version {version}, cannot be read: {reason}"
-            ) from reason
+            raise _unreadable(stream, version, topic, reason) from reason
         fields["originator_id"] = stream
         fields["originator_version"] = version
         event: Remembered = new(kind.cls)
         give(event, "__dict__", fields)
         return event
+
+    def excerpt(
+        self, shape: type[AnyExcerpt], stream: UUID | str, version: int, topic: str, state: bytes
+    ) -> AnyExcerpt:
+        """Read some fields of an event, as the class of today would have written them."""
+        try:
+            kind = _read(topic)
+            if kind.version > 1:
+                state = _raised(kind, state)
+            excerpt = _taken(shape)(state)
+            if excerpt.class_version > 1:
+                _raised(kind, state)  # which says what is wrong
+        except Exception as reason:
+            raise _unreadable(stream, version, topic, reason) from reason
+        return excerpt
 
     def cls(self, topic: str) -> type[Remembered]:
         """The class of event that a topic names; raises Unreadable."""
@@ -103,6 +138,16 @@ def _written(cls: type) -> _Kind:
 @cache
 def _read(topic: str) -> _Kind:
     return _written(resolve_topic(topic))
+
+
+@cache
+def _taken(shape: type[AnyExcerpt]) -> Callable[[bytes], AnyExcerpt]:
+    return msgspec.json.Decoder(shape).decode
+
+
+def _unreadable(stream: UUID | str, version: int, topic: str, reason: Exception) -> Exception:
+    stream = UUID(str(stream))
+    return Unreadable(f"{topic} of stream {stream}, version {version}, cannot be read: {reason}")
 
 
 class _Version(msgspec.Struct):

@@ -11,16 +11,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, delete, select
 
-from shared.eventstore.engines import memory_engine
+from shared.eventstore.folding import View
+from shared.eventstore.upsert import write_rows
 from shared.eventstore.views import (
     ONE_MOMENT,
     POSITIONS,
     TAKE_TURNS_TO_WRITE,
     VERSIONS,
-    View,
     Views,
+    fresh,
     rows_of,
-    write_rows,
 )
 
 Values = tuple[Any, ...]
@@ -55,8 +55,7 @@ class Rebuild:
     def __init__(self, live: Views, view: View) -> None:
         self._live = live
         self._view = view
-        self._fresh = Views(live.log, (view,), memory_engine())
-        self._fresh.migrate()
+        self._fresh = fresh(live.log, (view,))
         self.reached = 0
         """How far it has read the log."""
 

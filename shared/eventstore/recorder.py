@@ -41,6 +41,9 @@ StreamRow = tuple[int, str, bytes]
 LogRow = tuple[int, UUID, int, str, bytes]
 """Of the log: position, stream, version, topic, state."""
 
+BareRow = tuple[int, Any, int, str, bytes]
+"""The same; its stream as the database gives it."""
+
 
 class Step(NamedTuple):
     """A tracked position moving on: from `previous` (None: never heard of) to `position`."""
@@ -86,6 +89,14 @@ class LogRecorder(ApplicationRecorder):
     @abstractmethod
     def page(self, first: int, last: int, limit: int) -> Sequence[LogRow]:
         """Up to `limit` rows with first ≤ position ≤ last, in order."""
+
+    def bare_page(self, first: int, last: int, limit: int) -> Sequence[BareRow]:
+        """`page`, for who asks of few rows what their stream is: by `stream_id`."""
+        return self.page(first, last, limit)
+
+    def stream_id(self, bare: Any) -> UUID:
+        """The id of a stream that a bare row has."""
+        return cast("UUID", bare)
 
     @abstractmethod
     def chained(self, first: int, limit: int) -> Sequence[tuple[*LogRow, bytes | None]]:

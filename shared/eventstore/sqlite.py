@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, SafeUUID
 
 from eventsourcing.sqlite import SQLiteCursor, SQLiteDatastore, SQLiteTransaction
 
@@ -14,6 +14,7 @@ from shared.eventstore.chain import CHAINED_SINCE, PAGE, START, linked, unlinked
 from shared.eventstore.engines import LOCK_SECONDS
 from shared.eventstore.recorder import (
     SCHEMA_VERSION,
+    BareRow,
     LogRecorder,
     LogRow,
     PositionConflict,
@@ -110,12 +111,20 @@ class SQLiteLogRecorder(LogRecorder):
 
     def page(self, first: int, last: int, limit: int) -> Sequence[LogRow]:
         """Up to `limit` rows with first ≤ position ≤ last, in order."""
-        found = self._rows(
+        found = self.bare_page(first, last, limit)
+        return [(p, _uuid(s), version, topic, state) for p, s, version, topic, state in found]
+
+    def bare_page(self, first: int, last: int, limit: int) -> Sequence[BareRow]:
+        """`page`, without an id made of the text of each stream: that is a third of it."""
+        return self._rows(
             "SELECT position, originator_id, originator_version, topic, state "
             "FROM stored_events WHERE position BETWEEN ? AND ? ORDER BY position LIMIT ?",
             (first, last, limit),
         )
-        return [(p, _uuid(s), version, topic, state) for p, s, version, topic, state in found]
+
+    def stream_id(self, bare: Any) -> UUID:
+        """The id of a stream that a bare row has."""
+        return _uuid(bare)
 
     def chained(self, first: int, limit: int) -> Sequence[tuple[*LogRow, bytes | None]]:
         """Up to `limit` rows from a position on, each with its link of the hash chain."""
@@ -185,8 +194,16 @@ def _page(
     return [(p, _uuid(stream), *row) for p, stream, *row in cursor.fetchall()]
 
 
-_uuid = lru_cache(maxsize=10_000)(UUID)
-"""The ids of streams come again and again, and to parse one costs as much as to decode an event."""
+UNKNOWN = SafeUUID.unknown
+
+
+@lru_cache(maxsize=10_000)
+def _uuid(stream: str) -> UUID:
+    """The id of a stream: they come again and again, and UUID's own parser takes twice as long."""
+    found = object.__new__(UUID)
+    object.__setattr__(found, "int", int(stream, 16))
+    object.__setattr__(found, "is_safe", UNKNOWN)
+    return found
 
 
 def _move(cursor: SQLiteCursor, step: Step) -> None:

@@ -1,35 +1,49 @@
 """Rows written in the place of those with their primary keys, many with one statement."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Dialect, Table
+from sqlalchemy import Column, Connection, Date, Dialect, Table
+
+from shared.eventstore.folding import Row
 
 Processor = Callable[[Any], Any]
+Values = Mapping[str, Any]
 
 
 class _Upsert(NamedTuple):
-    """A statement in the words of a database, and how it takes the values of each column."""
+    """A statement in the words of a database, and how it takes the values of a row."""
 
     statement: str
-    columns: tuple[tuple[str, Processor | None], ...]
+    key: Callable[[Values], Any]
+    columns: Callable[[Values], Iterable[Any]]
+    processors: tuple[tuple[int, Processor], ...]
+    """By the number of a column, of those whose values the driver takes in another form."""
 
-    def values(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
+    def values(self, row: Values) -> tuple[Any, ...]:
         """The values of a row, as the driver takes them."""
-        return tuple(
-            row[name] if processed is None else processed(row[name])
-            for name, processed in self.columns
-        )
+        values = list(self.columns(row))
+        for number, process in self.processors:
+            values[number] = process(values[number])
+        return tuple(values)
 
 
-def upsert(connection: Connection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write rows, of which no two have the same primary key.
+def write_rows(connection: Connection, rows: Iterable[Row]) -> None:
+    """Write rows, each in the place of the one with its primary key; of several, the last.
 
     By the driver: SQLAlchemy's own way takes 1.3 to 1.9 times as long for a few rows.
     """
-    how = _upsert(table, connection.dialect)
-    connection.exec_driver_sql(how.statement, list(map(how.values, rows)))
+    by_table: dict[Table, list[Values]] = defaultdict(list)
+    for table, row in rows:
+        by_table[table].append(row)
+    for table, written in by_table.items():
+        how = _upsert(table, connection.dialect)
+        latest = {how.key(row): row for row in written}
+        connection.exec_driver_sql(how.statement, list(map(how.values, latest.values())))
 
 
 @lru_cache(maxsize=256)
@@ -38,10 +52,30 @@ def _upsert(table: Table, dialect: Dialect) -> _Upsert:
     names = [words.quote(column.name) for column in columns]
     keys = ", ".join(words.quote(column.name) for column in table.primary_key)
     marks = ", ".join("%s" if dialect.paramstyle == "pyformat" else "?" for _ in columns)
-    processors = (c.type.dialect_impl(dialect).bind_processor(dialect) for c in columns)
     statement = (
         f"INSERT INTO {words.format_table(table)} ({', '.join(names)})",
         f"VALUES ({marks}) ON CONFLICT ({keys})",
         f"DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in names)}",
     )
-    return _Upsert(" ".join(statement), tuple(zip(table.columns.keys(), processors, strict=True)))
+    processors = (_processor(column, dialect) for column in columns)
+    return _Upsert(
+        " ".join(statement),
+        itemgetter(*table.primary_key.columns.keys()),
+        _columns(table.columns.keys()),
+        tuple((number, process) for number, process in enumerate(processors) if process),
+    )
+
+
+def _columns(names: Sequence[str]) -> Callable[[Values], Iterable[Any]]:
+    return itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
+
+
+def _processor(column: Column[Any], dialect: Dialect) -> Processor | None:
+    """SQLAlchemy's, but for days in SQLite: as it writes them, in a fifth of the time."""
+    if dialect.name == "sqlite" and isinstance(column.type, Date):
+        return _iso
+    return column.type.dialect_impl(dialect).bind_processor(dialect)
+
+
+def _iso(day: date | None) -> str | None:
+    return None if day is None else date.isoformat(day)

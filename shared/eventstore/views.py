@@ -1,13 +1,10 @@
 """Views: tables made from the log, and made again from it at any time.
 
-A view is a pure function from an event to rows, each replacing the row of the same primary key. So
-it needs no state of its own but the position it has read to, and a rebuild is a replay. What no
-view reads of a log is not decoded.
+Each row replaces the one with the same primary key. So a view needs no state of its own but the
+position it has read to, and a rebuild is a replay.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -27,17 +24,14 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.schema import CreateTable
 
 from shared.eventstore.engines import memory_engine, migrating
 from shared.eventstore.failures import NotMigrated
+from shared.eventstore.folding import View, folded
 from shared.eventstore.log import EventLog
 from shared.eventstore.recorder import MAXIMUM, PositionConflict
-from shared.eventstore.upsert import upsert
-from shared.kernel.aggregate import Remembered
-
-PAGE = 1_000
-
-Row = tuple[Table, Mapping[str, Any]]
+from shared.eventstore.upsert import write_rows
 
 CODE_POINTS = String().with_variant(String(collation="C"), "postgresql")
 """Text that every database sorts as Python does, whatever its locale."""
@@ -63,24 +57,6 @@ class Snapshot(NamedTuple):
 
     positions: dict[str, int]
     rows: dict[Table, list[tuple[Any, ...]]]
-
-
-@dataclass(frozen=True)
-class View:
-    """One read model: its tables, and by class of event the rows that one writes in them.
-
-    Who changes what its rows mean raises its `version`: then it has to be made again.
-    """
-
-    name: str
-    tables: tuple[Table, ...]
-    rows_by_event: Mapping[type[Remembered], Callable[[Any], Iterable[Row]]]
-    version: int = 1
-
-    def rows(self, event: Remembered) -> Iterable[Row]:
-        """The rows that an event writes."""
-        made_by = self.rows_by_event.get(type(event))
-        return made_by(event) if made_by else ()
 
 
 class Views:
@@ -150,21 +126,14 @@ class Views:
             return
         positions = self.positions()
         ends = until or dict.fromkeys(positions, MAXIMUM)
-        read = {cls for view in self._views for cls in view.rows_by_event}
-        while behind := [p for name, p in positions.items() if p < ends[name]]:
-            page = self._log.page(min(behind), PAGE, read)
-            if not page.size:
-                break
+        for page in folded(self._log, self._views, positions, until):
+            reached = {
+                name: max(position, min(page.reached, ends[name]))
+                for name, position in positions.items()
+            }
             with self.engine.begin() as connection:
                 connection.execute(TAKE_TURNS_TO_WRITE)
-                for view in self._views:
-                    first, last = positions[view.name] + 1, ends[view.name]
-                    events = [event for position, event in page.events if first <= position <= last]
-                    write_rows(connection, (row for event in events for row in view.rows(event)))
-                reached = {
-                    name: max(position, min(page.reached, ends[name]))
-                    for name, position in positions.items()
-                }
+                write_rows(connection, page.rows)
                 _move(connection, positions, reached)
             positions = reached
             yield page.size
@@ -207,28 +176,22 @@ def rows_of(connection: Connection, table: Table) -> list[tuple[Any, ...]]:
     return sorted(found, key=lambda row: tuple(row[i] for i in keys))
 
 
+def fresh(log: EventLog, views: Sequence[View]) -> Views:
+    """The same views, of nothing yet, in memory; without indexes, for all is read of them."""
+    made = Views(log, views, memory_engine())
+    with made.engine.begin() as connection:
+        for table in made.tables:
+            connection.execute(CreateTable(table))
+    made.migrate()
+    return made
+
+
 def rebuilt(log: EventLog, views: Sequence[View], until: Mapping[str, int] | None = None) -> Views:
     """The same views, made anew from the log (each as far as `until`), in memory."""
-    fresh = Views(log, views, memory_engine())
-    fresh.migrate()
-    for _ in fresh.catch_up(until):
+    made = fresh(log, views)
+    for _ in made.catch_up(until):
         pass
-    return fresh
-
-
-def write_rows(connection: Connection, rows: Iterable[Row]) -> None:
-    """Write rows, each in the place of the one with its primary key."""
-    by_table: dict[Table, dict[tuple[Any, ...], Mapping[str, Any]]] = {}
-    for table, row in rows:
-        key = tuple(map(row.__getitem__, _key(table)))
-        by_table.setdefault(table, {})[key] = row
-    for table, latest in by_table.items():
-        upsert(connection, table, latest.values())
-
-
-@cache
-def _key(table: Table) -> tuple[str, ...]:
-    return tuple(column.name for column in table.primary_key)
+    return made
 
 
 MOVE = (

@@ -11,8 +11,10 @@ from services.billing.views import documents, fees, transfers
 from services.billing.views.documents import DOCUMENTS
 from services.billing.views.fees import FEES
 from services.billing.views.transfers import TRANSFERS
+from shared.eventstore.folding import folded
+from shared.eventstore.log import EventLog
+from shared.eventstore.recorder import MAXIMUM
 from shared.eventstore.views import Snapshot
-from shared.kernel.aggregate import Remembered
 
 Row = dict[str, Any]
 
@@ -34,6 +36,8 @@ BESIDE = {"FEE": ("party_id", "day", "channel", "formula")}
 """What else is said of it."""
 
 
+VIEWS = (fees.VIEW, documents.VIEW, transfers.VIEW)
+
 Shown = Mapping[Table, Sequence[Row]]
 """The rows of some views, by table."""
 
@@ -46,13 +50,13 @@ def shown(stood: Snapshot) -> Shown:
     }
 
 
-def would_show(events: Iterable[Remembered]) -> Shown:
-    """What the same views would show of other events."""
+def would_show(log: EventLog, until: int = MAXIMUM) -> Shown:
+    """What the same views would show of another log, as far as a position."""
     found: dict[Table, dict[tuple[Any, ...], Row]] = {FEES: {}, DOCUMENTS: {}, TRANSFERS: {}}
-    for event in events:
-        for view in (fees.VIEW, documents.VIEW, transfers.VIEW):
-            for table, row in view.rows(event):
-                found[table][tuple(row[column.name] for column in table.primary_key)] = dict(row)
+    ends = {view.name: until for view in VIEWS}
+    for page in folded(log, VIEWS, until=ends):
+        for table, row in page.rows:
+            found[table][tuple(row[column.name] for column in table.primary_key)] = dict(row)
     return {table: list(rows.values()) for table, rows in found.items()}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sqlalchemy import BigInteger, Column, Date, MetaData, String, Table
 
 from services.billing.domain.document import Document
-from shared.eventstore.views import Row, View
+from shared.eventstore.folding import Row, View
 
 DOCUMENTS = Table(
     "documents",

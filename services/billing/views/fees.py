@@ -1,11 +1,13 @@
 """Every fee charged, a row each."""
 
 from collections.abc import Iterator
+from datetime import date
 
 from sqlalchemy import BigInteger, Column, Date, Integer, MetaData, String, Table
 
 from services.billing.domain.statement import Statement
-from shared.eventstore.views import Row, View
+from shared.eventstore.folding import Row, View
+from shared.eventstore.mapper import Excerpt
 
 FEES = Table(
     "fees",
@@ -27,7 +29,28 @@ FEES = Table(
 )
 
 
-def _rows(event: Statement.FeeCharged) -> Iterator[Row]:
+class _Line(Excerpt):
+    fee_id: str
+    producer_id: str
+    distribution_id: str
+    kind: str
+    day: date
+    monday: date | None
+    formula: str
+    rate_bp: int
+    base_cents: int
+    amount_cents: int
+    corrects: str | None
+
+
+class _FeeCharged(Excerpt):
+    party_id: str
+    month: str
+    channel: str
+    line: _Line
+
+
+def _rows(event: _FeeCharged) -> Iterator[Row]:
     """One row for each FeeCharged."""
     line = event.line
     yield (

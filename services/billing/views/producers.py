@@ -10,7 +10,9 @@ from services.billing.domain.contract import Contract
 from services.billing.domain.sale import Sale
 from services.billing.domain.spans import Reason, Span
 from services.billing.domain.words import Formula
-from shared.eventstore.views import Row, View, Views
+from shared.eventstore.folding import Row, View
+from shared.eventstore.mapper import Excerpt
+from shared.eventstore.views import Views
 from shared.kernel.spans import around, span_on
 
 METADATA = MetaData()
@@ -47,7 +49,20 @@ def _formulas(event: Contract.TrainingHeard | Contract.Reconsidered) -> Iterator
     yield FORMULAS, {"producer_id": event.producer_id, "spans": _written(event.spans)}
 
 
-def _sale(event: Sale.Rated) -> Iterator[Row]:
+class _Sold(Excerpt):
+    market_id: str
+    channel: str
+    sales_cents: int
+
+
+class _Rated(Excerpt):
+    producer_id: str
+    distribution_id: str
+    formula: str
+    sold: _Sold
+
+
+def _sale(event: _Rated) -> Iterator[Row]:
     sold = event.sold
     yield (
         SALES,

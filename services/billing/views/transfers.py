@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sqlalchemy import BigInteger, Column, Date, MetaData, String, Table
 
 from services.billing.domain.transfer import Transfer
-from shared.eventstore.views import Row, View
+from shared.eventstore.folding import Row, View
 
 TRANSFERS = Table(
     "transfers",

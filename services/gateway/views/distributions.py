@@ -1,12 +1,16 @@
 """Distributions as they were told, and what each producer sold at them as it stands."""
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Column, Date, Index, Integer, MetaData, String, Table, Uuid
 
+from services.gateway.domain.basket import Part
 from services.gateway.domain.distribution import Distribution
-from shared.eventstore.views import CODE_POINTS, Row, View
+from shared.eventstore.folding import Row, View
+from shared.eventstore.mapper import Excerpt
+from shared.eventstore.views import CODE_POINTS
 
 METADATA = MetaData()
 DISTRIBUTIONS = Table(
@@ -103,7 +107,23 @@ def _validation(event: Distribution.ValidationTold) -> Iterator[Row]:
         yield PARTS, {**key, "producer_id": producer_id}
 
 
-def _sales(event: Distribution.SalesValidated) -> Iterator[Row]:
+class _Sales(Excerpt):
+    market_id: str
+    day: date
+    validation_no: int
+    payment_mode: str
+    part: Part | None
+    held: str | None
+
+
+class _SalesValidated(Excerpt):
+    producer_id: str
+    distribution_id: str
+    market_name: str
+    sales: _Sales
+
+
+def _sales(event: _SalesValidated) -> Iterator[Row]:
     """What a producer sold, as it stands."""
     sales, part = event.sales, event.sales.part
     yield (

@@ -1,10 +1,12 @@
 """What the neighbours told, each fact a row under what it is about."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 
 from sqlalchemy import JSON, BigInteger, Column, MetaData, String, Table
 
-from shared.eventstore.views import Row, View
+from shared.eventstore.folding import Row, View
+from shared.eventstore.mapper import AsStored, Excerpt, fields
 from shared.facts.base import Fact
 from shared.facts.billing import (
     CreditNoteIssued,
@@ -73,10 +75,29 @@ BY_TYPE: dict[type[Fact], tuple[Table, ...]] = {
     TrainingUpdateDue: (REMINDERS,),
     TrainingLapsed: (REMINDERS,),
 }
-_TABLES = {fact.type(): tables for fact, tables in BY_TYPE.items()}
+Names = Callable[[AsStored], dict[str, str | int | None]]
 
 
-def _rows(event: HeardFact.Kept) -> Iterator[Row]:
+def _names(table: Table) -> Names:
+    """What of a fact names it in a table."""
+    return fields(*(c.name for c in table.columns if c.name not in KNOWN))
+
+
+_TABLES: dict[str, tuple[tuple[Table, Names], ...]] = {
+    fact.type(): tuple((table, _names(table)) for table in tables)
+    for fact, tables in BY_TYPE.items()
+}
+
+
+class _Kept(Excerpt):
+    speaker: str
+    position: int
+    type: str
+    told_at: datetime
+    content: AsStored
+
+
+def _rows(event: _Kept) -> Iterator[Row]:
     """A fact under its key, and how far its speaker has been heard."""
     told_at = event.told_at.isoformat()
     speaker = {"speaker": event.speaker, "position": event.position, "told_at": told_at}
@@ -87,13 +108,9 @@ def _rows(event: HeardFact.Kept) -> Iterator[Row]:
         "told_at": told_at,
         "fact": event.content,
     }
-    for table in _TABLES.get(event.type, ()):
-        keys = (c.name for c in table.columns if c.name not in known)
-        yield table, {**known, **{key: _word(event.content[key]) for key in keys}}
-
-
-def _word(value: str | int | None) -> str | None:
-    return None if value is None else str(value)
+    for table, names in _TABLES.get(event.type, ()):
+        named = names(event.content).items()
+        yield table, known | {n: value if value is None else str(value) for n, value in named}
 
 
 VIEW = View(

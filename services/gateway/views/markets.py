@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from sqlalchemy import BigInteger, Boolean, Column, Date, MetaData, String, Table
 
 from services.gateway.domain.market import Market
-from shared.eventstore.views import CODE_POINTS, Row, View
+from shared.eventstore.folding import Row, View
+from shared.eventstore.views import CODE_POINTS
 
 METADATA = MetaData()
 MARKETS = Table(

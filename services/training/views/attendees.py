@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Column, Date, Index, MetaData, String, Table, Uuid
 
 from services.training.domain.session import Session
-from shared.eventstore.views import Row, View
+from shared.eventstore.folding import Row, View
 
 METADATA = MetaData()
 

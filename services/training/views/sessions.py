@@ -21,7 +21,8 @@ from sqlalchemy import (
 
 from services.training.domain.notices import TrainingKind
 from services.training.domain.session import Session
-from shared.eventstore.views import CODE_POINTS, Row, View, Views
+from shared.eventstore.folding import Row, View
+from shared.eventstore.views import CODE_POINTS, Views
 from shared.kernel.errors import NotFound
 
 METADATA = MetaData()

@@ -10,8 +10,8 @@ from deploy.cli import options
 from deploy.cli.home import Home, opened
 from deploy.cli.houses import HOUSES, VIEWS
 from deploy.cli.output import out, progress, shown
-from shared.eventstore.rebuilding import Change, Rebuild
 from shared.eventstore.folding import View
+from shared.eventstore.rebuilding import Change, Rebuild
 from shared.kernel.errors import NotFound
 from shared.settings import Settings
 

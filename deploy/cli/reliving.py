@@ -17,7 +17,7 @@ from shared.eventstore.asks import Asked
 from shared.eventstore.comparing import Difference, differences
 from shared.eventstore.lease import Lease, NoLease
 from shared.eventstore.log import EventLog
-from shared.eventstore.memory import MemoryLog, nothing_thrown_away, stored
+from shared.eventstore.memory import MemoryLog, nothing_thrown_away
 from shared.kernel.errors import Refusal
 from shared.messaging.embedded import EmbeddedSource
 from shared.messaging.house import House

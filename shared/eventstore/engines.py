@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import psycopg
+from psycopg.types.json import set_json_loads
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import InvalidatePoolError
 
@@ -20,8 +21,15 @@ LOCK_SECONDS = 30
 """How long who finds a SQLite file locked waits."""
 
 _encode = msgspec.json.Encoder().encode
+
+
+def json_text(value: Any) -> str:
+    """A value as it stands in a column of JSON."""
+    return _encode(value).decode()
+
+
 HOW: dict[str, Any] = {
-    "json_serializer": lambda value: _encode(value).decode(),
+    "json_serializer": json_text,
     "json_deserializer": msgspec.json.decode,
     "hide_parameters": True,
 }
@@ -43,7 +51,10 @@ def postgres_engine(url: str, schema: str) -> Engine:
 
     def connect() -> Any:
         options = f"{READ_COMMITTED} -c search_path={schema}"
-        return psycopg.connect(url, options=options, connect_timeout=CONNECT_SECONDS)
+        connection = psycopg.connect(url, options=options, connect_timeout=CONNECT_SECONDS)
+        # SQLAlchemy tells psycopg how JSON is read only where it makes the connection itself
+        set_json_loads(msgspec.json.decode, connection)
+        return connection
 
     engine = create_engine("postgresql+psycopg://", creator=connect, **HOW)
     event.listen(engine, "checkout", _refuse_if_in_doubt)

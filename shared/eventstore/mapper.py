@@ -46,8 +46,8 @@ AsStored = msgspec.Raw
 
 def fields(*names: str) -> Callable[[AsStored], dict[str, str | int | None]]:
     """What reads the fields of some names, plain values, of what stands as it is stored."""
-    shape = TypedDict("Fields", dict.fromkeys(names, str | int | None))
-    return msgspec.json.Decoder(shape).decode
+    shape = TypedDict("Fields", dict.fromkeys(names, str | int | None))  # type: ignore[misc]
+    return msgspec.json.Decoder(cast("Any", shape)).decode
 
 
 AnyExcerpt = TypeVar("AnyExcerpt", bound=Excerpt)
@@ -95,7 +95,7 @@ class TypedMapper(Mapper[UUID]):
             kind = _read(topic)
             if kind.version > 1:
                 state = _raised(kind, state)
-            excerpt = _taken(shape)(state)
+            excerpt: AnyExcerpt = _taken(shape)(state)
             if excerpt.class_version > 1:
                 _raised(kind, state)  # which says what is wrong
         except Exception as reason:

@@ -7,8 +7,9 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Connection, Date, Dialect, Table
+from sqlalchemy import JSON, Column, Connection, Date, Dialect, Table
 
+from shared.eventstore.engines import json_text
 from shared.eventstore.folding import Row
 
 Processor = Callable[[Any], Any]
@@ -71,7 +72,12 @@ def _columns(names: Sequence[str]) -> Callable[[Values], Iterable[Any]]:
 
 
 def _processor(column: Column[Any], dialect: Dialect) -> Processor | None:
-    """SQLAlchemy's, but for days in SQLite: as it writes them, in a fifth of the time."""
+    """SQLAlchemy's, but for JSON, which it leaves to psycopg, who knows nothing `AsStored`.
+
+    And for days in SQLite: they are written as it does, in a fifth of the time.
+    """
+    if isinstance(column.type, JSON):
+        return json_text
     if dialect.name == "sqlite" and isinstance(column.type, Date):
         return _iso
     return column.type.dialect_impl(dialect).bind_processor(dialect)

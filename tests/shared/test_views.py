@@ -7,10 +7,11 @@ import pytest
 from services.gateway.domain.distribution import Distribution
 from services.gateway.main import VIEWS
 from shared.eventstore.engines import sqlite_engine
+from shared.eventstore.folding import PAGE
 from shared.eventstore.log import EventLog
 from shared.eventstore.recorder import PositionConflict
 from shared.eventstore.sqlite import SQLiteLogRecorder
-from shared.eventstore.views import PAGE, Views
+from shared.eventstore.views import Views
 
 
 def test_who_moves_views_that_somebody_else_has_moved_is_refused(tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def _sales(event: _SalesValidated) -> Iterator[Row]:
             "validation_no": sales.validation_no,
             "payment_mode": sales.payment_mode,
             "sales_cents": part.sales_cents if part else 0,
-            "sales_by_vat": [list(share) for share in part.sales_by_vat] if part else [],
+            "sales_by_vat": part.sales_by_vat if part else (),
             "lines": part.lines if part else 0,
             "held": sales.held,
         },

@@ -1,7 +1,6 @@
 """What the neighbours told, each fact a row under what it is about."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
 
 from sqlalchemy import JSON, BigInteger, Column, MetaData, String, Table
 
@@ -93,13 +92,13 @@ class _Kept(Excerpt):
     speaker: str
     position: int
     type: str
-    told_at: datetime
+    told_at: str
     content: AsStored
 
 
 def _rows(event: _Kept) -> Iterator[Row]:
     """A fact under its key, and how far its speaker has been heard."""
-    told_at = event.told_at.isoformat()
+    told_at = event.told_at.replace("Z", "+00:00")
     speaker = {"speaker": event.speaker, "position": event.position, "told_at": told_at}
     yield SPEAKERS, speaker
     known = {
@@ -109,8 +108,10 @@ def _rows(event: _Kept) -> Iterator[Row]:
         "fact": event.content,
     }
     for table, names in _TABLES.get(event.type, ()):
-        named = names(event.content).items()
-        yield table, known | {n: value if value is None else str(value) for n, value in named}
+        row = known | names(event.content)
+        if table is TARIFFS:  # which a number names
+            row["version"] = str(row["version"])
+        yield table, row
 
 
 VIEW = View(

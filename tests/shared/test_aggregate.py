@@ -10,7 +10,7 @@ from eventsourcing.persistence import JSONTranscoder, MapperDeserialisationError
 
 from deploy.bench.account import AMOUNT, CURRENCY, DUE, INVOICE, MEMO, account
 from shared.eventstore.log import EventLog
-from shared.eventstore.mapper import TypedMapper
+from shared.eventstore.mapper import Excerpt, TypedMapper
 from shared.eventstore.sqlite import SQLiteLogRecorder
 from shared.kernel.aggregate import Aggregate, Created, event
 
@@ -90,6 +90,12 @@ class Clutch(Aggregate):
         self.eggs[f"{colour}, {nest}"] = eggs
 
 
+class Nest(Excerpt):
+    """Of `Clutch.Laid`, where."""
+
+    nest: str
+
+
 def test_an_event_of_an_older_version_is_raised_to_today_s_and_replayed(tmp_path: Path) -> None:
     log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite"))
     log.migrate()
@@ -108,6 +114,8 @@ def test_an_event_of_an_older_version_is_raised_to_today_s_and_replayed(tmp_path
     assert (written["class_version"], written["eggs"], written["nest"]) == (2, 2, "hay")
     again = json.loads(MAPPER.to_stored_event(MAPPER.to_domain_event(row)).state)
     assert (again["class_version"], again["eggs"], again["nest"]) == (2, 3, "straw")
+    stored = [row for _, *row in log.rows()][1:]
+    assert [MAPPER.excerpt(Nest, *row).nest for row in stored] == ["hay", "straw"]
     log.close()
 
 
@@ -125,3 +133,6 @@ def test_an_event_of_a_newer_version_is_not_read_as_if_it_were_today_s(
     row = StoredEvent(UUID(int=1), 2, topic, json.dumps(state).encode())
     with pytest.raises(MapperDeserialisationError, match=topic):
         MAPPER.to_domain_event(row)
+    refused = f"{topic} of stream {UUID(int=1)}, version 2, cannot be read: it was written as"
+    with pytest.raises(MapperDeserialisationError, match=refused):
+        MAPPER.excerpt(Excerpt, UUID(int=1).hex, 2, topic, row.state)

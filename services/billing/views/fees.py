@@ -40,7 +40,7 @@ class _Line(Excerpt):
     rate_bp: int
     base_cents: int
     amount_cents: int
-    corrects: str | None
+    corrects: str | None = None
 
 
 class _FeeCharged(Excerpt):

@@ -17,20 +17,20 @@ Values = Mapping[str, Any]
 
 
 class _Upsert(NamedTuple):
-    """A statement in the words of a database, and how it takes the values of a row."""
+    """A statement in the words of a database, and how it takes the values of rows."""
 
     statement: str
     key: Callable[[Values], Any]
-    columns: Callable[[Values], Iterable[Any]]
+    columns: Callable[[Values], tuple[Any, ...]]
     processors: tuple[tuple[int, Processor], ...]
     """By the number of a column, of those whose values the driver takes in another form."""
 
-    def values(self, row: Values) -> tuple[Any, ...]:
-        """The values of a row, as the driver takes them."""
-        values = list(self.columns(row))
+    def values(self, rows: Iterable[Values]) -> list[tuple[Any, ...]]:
+        """The values of some rows, as the driver takes them."""
+        columns: list[Iterable[Any]] = list(zip(*map(self.columns, rows), strict=True))
         for number, process in self.processors:
-            values[number] = process(values[number])
-        return tuple(values)
+            columns[number] = map(process, columns[number])
+        return list(zip(*columns, strict=True))
 
 
 def write_rows(connection: Connection, rows: Iterable[Row]) -> None:
@@ -44,7 +44,7 @@ def write_rows(connection: Connection, rows: Iterable[Row]) -> None:
     for table, written in by_table.items():
         how = _upsert(table, connection.dialect)
         latest = {how.key(row): row for row in written}
-        connection.exec_driver_sql(how.statement, list(map(how.values, latest.values())))
+        connection.exec_driver_sql(how.statement, how.values(latest.values()))
 
 
 @lru_cache(maxsize=256)
@@ -67,7 +67,7 @@ def _upsert(table: Table, dialect: Dialect) -> _Upsert:
     )
 
 
-def _columns(names: Sequence[str]) -> Callable[[Values], Iterable[Any]]:
+def _columns(names: Sequence[str]) -> Callable[[Values], tuple[Any, ...]]:
     return itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
 
 

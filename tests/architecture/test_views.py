@@ -62,7 +62,7 @@ def test_a_view_knows_an_event_by_the_class_that_its_topic_names(cls: type) -> N
 
 
 def fields_of(cls: type) -> dict[str, tuple[Any, bool]]:
-    """The fields of an event, or of a part of one: what each holds, and whether it may be missing."""
+    """The fields of an event or of a part of one: what each holds, and if it may be missing."""
     if hasattr(cls, "TOPIC"):
         shape = stored_shape(cls)
         hints = get_type_hints(shape)
@@ -73,7 +73,7 @@ def fields_of(cls: type) -> dict[str, tuple[Any, bool]]:
 
 
 def flaws(shape: type[Excerpt], cls: type) -> Iterator[str]:
-    """What an excerpt takes that is not in an event, may be missing there, or is None in one of both."""
+    """What an excerpt takes of an event that may be missing there, or is None in one of both."""
     fields = fields_of(cls)
     for field in msgspec.structs.fields(shape):
         if field.name == "class_version":

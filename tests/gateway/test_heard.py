@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,11 @@ PARIS = timezone(timedelta(hours=2))
 def test_a_fact_is_shown_as_it_came_under_what_names_it(told_at: datetime) -> None:
     fee = {"fee_id": "f", "producer_id": "é", "distribution_id": "d", "monday": None, "rest": [1]}
     tariff = {"version": 7, "rest": {"more": "é"}}
-    facts = {FeeCharged.type(): fee, TariffChanged.type(): tariff, "not.shown": {}}
+    facts: dict[str, dict[str, Any]] = {
+        FeeCharged.type(): fee,
+        TariffChanged.type(): tariff,
+        "not.shown": {},
+    }
     with MemoryLog() as log:
         work = log.begin()
         kept = [

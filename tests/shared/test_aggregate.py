@@ -114,8 +114,8 @@ def test_an_event_of_an_older_version_is_raised_to_today_s_and_replayed(tmp_path
     assert (written["class_version"], written["eggs"], written["nest"]) == (2, 2, "hay")
     again = json.loads(MAPPER.to_stored_event(MAPPER.to_domain_event(row)).state)
     assert (again["class_version"], again["eggs"], again["nest"]) == (2, 3, "straw")
-    stored = [row for _, *row in log.rows()][1:]
-    assert [MAPPER.excerpt(Nest, *row).nest for row in stored] == ["hay", "straw"]
+    laid = [MAPPER.excerpt(Nest, *row) for _, *row in list(log.rows())[1:]]  # type: ignore[arg-type]
+    assert [excerpt.nest for excerpt in laid] == ["hay", "straw"]
     log.close()
 
 

@@ -1,9 +1,9 @@
 """`rebuild`: every view of every house, made again from the logs of the season.
 
-Ours is `rebuilt`, as `cagette verify` and `replay views` make them, in memory; the fold alone
-makes the same rows of the logs, as they do, and writes none: what no view reads is fetched, and not
-decoded. The baseline reads as many events of the
-library's and writes a row and its position for each, as its projections do.
+Ours is `rebuilt`, as `cagette verify` and `replay views` make them, in memory. The fold alone makes
+the same rows of the same logs and writes none: as there, every event is fetched, and decoded as far
+as some view reads it. The baseline reads as many events of the library's and writes a row and its
+position for each, as its projections do.
 """
 
 import time

@@ -45,11 +45,14 @@ class Folded(NamedTuple):
 
 
 class _Maker(NamedTuple):
-    """What makes rows of the events of one topic, from one position to another."""
+    """What makes rows of the events of one topic, from one position to another.
+
+    `read` is given a stream, as a bare row has it, the version in it, and the state.
+    """
 
     first: int
     last: int
-    read: Callable[[Any, int, str, bytes], Remembered | Excerpt]
+    read: Callable[[Any, int, bytes], Remembered | Excerpt]
     rows: Callable[[Any], Iterable[Row]]
 
 
@@ -76,7 +79,7 @@ def folded(
         for position, stream, version, topic, state in stored:
             for since, last, read, make in makers(topic):
                 if since <= position <= last:
-                    rows += make(read(stream, version, topic, state))
+                    rows += make(read(stream, version, state))
         reached = stored[-1][0]
         yield Folded(len(stored), reached, rows)
         first = reached + 1
@@ -85,14 +88,14 @@ def folded(
 def _makers(log: EventLog, spans: Sequence[tuple[View, int, int]], topic: str) -> list[_Maker]:
     mapper, stream_id, cls = log.mapper, log.recorder.stream_id, log.mapper.cls(topic)
 
-    def event(stream: Any, version: int, topic: str, state: bytes) -> Remembered:
+    def event(stream: Any, version: int, state: bytes) -> Remembered:
         return mapper.event(stream_id(stream), version, topic, state)
 
     found = []
     for view, first, last in spans:
         if make := view.rows_by_event.get(cls):
             shape = taken(make)
-            read = partial(mapper.excerpt, shape) if shape else event
+            read = mapper.excerpts(topic, shape) if shape else event
             found.append(_Maker(first, last, read, make))
     return found
 

@@ -106,7 +106,7 @@ def test_an_excerpt_says_what_its_event_says(cls: type, shape: type[Excerpt]) ->
         (GOLDEN / f"{get_topic(cls)}.v{class_version(cls)}.json").read_text("utf-8")
     )
     state = json.dumps(golden["state"]).encode()
-    excerpt = MAPPER.excerpt(shape, golden["originator_id"], 1, golden["topic"], state)
+    excerpt = MAPPER.excerpts(golden["topic"], shape)(golden["originator_id"], 1, state)
     assert is_part(json.loads(msgspec.json.encode(excerpt)), golden["state"])
 
 

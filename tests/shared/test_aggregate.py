@@ -114,8 +114,9 @@ def test_an_event_of_an_older_version_is_raised_to_today_s_and_replayed(tmp_path
     assert (written["class_version"], written["eggs"], written["nest"]) == (2, 2, "hay")
     again = json.loads(MAPPER.to_stored_event(MAPPER.to_domain_event(row)).state)
     assert (again["class_version"], again["eggs"], again["nest"]) == (2, 3, "straw")
-    laid = [MAPPER.excerpt(Nest, *row) for _, *row in list(log.rows())[1:]]  # type: ignore[arg-type]
-    assert [excerpt.nest for excerpt in laid] == ["hay", "straw"]
+    read = MAPPER.excerpts(Clutch.Laid.TOPIC, Nest)
+    nests = [read(clutch.id, v, state).nest for _, _, v, _, state in log.rows(after=1)]
+    assert nests == ["hay", "straw"]
     log.close()
 
 
@@ -135,4 +136,4 @@ def test_an_event_of_a_newer_version_is_not_read_as_if_it_were_today_s(
         MAPPER.to_domain_event(row)
     refused = f"{topic} of stream {UUID(int=1)}, version 2, cannot be read: it was written as"
     with pytest.raises(MapperDeserialisationError, match=refused):
-        MAPPER.excerpt(Excerpt, UUID(int=1).hex, 2, topic, row.state)
+        MAPPER.excerpts(topic, Excerpt)(UUID(int=1).hex, 2, row.state)

@@ -98,7 +98,7 @@ class _Kept(Excerpt):
 
 def _rows(event: _Kept) -> Iterator[Row]:
     """A fact under its key, and how far its speaker has been heard."""
-    told_at = event.told_at.replace("Z", "+00:00")
+    told_at = event.told_at.replace("Z", "+00:00")  # as it always stood here
     speaker = {"speaker": event.speaker, "position": event.position, "told_at": told_at}
     yield SPEAKERS, speaker
     known = {

@@ -67,7 +67,7 @@ def _consumed(grounds: Grounds, scale: float) -> Measuring:
 
 def _told(relay: KafkaRelay) -> None:
     position = 0
-    while (reached := relay.publish(position)) > position:
+    while (reached := relay.publish(position).reached) > position:
         position = reached
     relay.close()
 

@@ -20,7 +20,8 @@ from psycopg_pool import ConnectionPool
 
 from shared.eventstore.chain import CHAINED_SINCE, PAGE, unlinked
 from shared.eventstore.engines import CONNECT_SECONDS, READ_COMMITTED, is_in_doubt
-from shared.eventstore.postgres_calls import APPEND, STREAMS, columns, portions
+from shared.eventstore.postgres_arrays import uuids
+from shared.eventstore.postgres_calls import APPEND, STREAMS, given, portions
 from shared.eventstore.postgres_schema import POSITION_CONFLICT, SCHEMA, TAKE_TURNS
 from shared.eventstore.recorder import (
     MAXIMUM,
@@ -138,8 +139,8 @@ class PostgresLogRecorder(LogRecorder):
         steps: Sequence[Step],
         tags: Sequence[tuple[str, UUID]],
     ) -> list[int]:
-        given = (*columns(rows, 4), *columns(steps, 3), *columns(tags, 2))
-        return [row[0] for row in connection.execute(self._sql(APPEND), given).fetchall()]
+        found = connection.execute(self._sql(APPEND), given(rows, steps, tags))
+        return [position for (position,) in found.fetchall()]
 
     def stream(self, stream: UUID, after: int, last: int) -> Sequence[StreamRow]:
         """The rows of a stream with after < version ≤ last, in order."""
@@ -158,7 +159,7 @@ class PostgresLogRecorder(LogRecorder):
         Each is looked up by itself: who may join instead reads the whole log for ten streams.
         """
         found: list[list[StreamRow]] = [[] for _ in streams]
-        rows = self._rows(STREAMS, (list(streams), last))
+        rows = self._rows(STREAMS, (uuids(streams), last))
         for number, version, topic, state in rows:
             found[number - 1].append((version, topic, state))
         return found

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, LiteralString
+from uuid import UUID
 
-from shared.eventstore.recorder import Row
+from shared.eventstore.postgres_arrays import Packed, bigints, byteas, texts, uuids
+from shared.eventstore.recorder import Row, Step
 
 MAXIMUM_EVENTS = 1_000
 MAXIMUM_BYTES = 4 * 1024 * 1024
@@ -23,9 +25,22 @@ STREAMS: LiteralString = (
 )
 
 
-def columns(rows: Sequence[tuple[Any, ...]], count: int) -> Iterable[Sequence[Any]]:
-    """Rows turned into arrays, one a column."""
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * count
+def given(
+    rows: Sequence[Row], steps: Sequence[Step], tags: Sequence[tuple[str, UUID]]
+) -> tuple[Packed, ...]:
+    """What APPEND is given, an array a column."""
+    streams, versions, topics, states = _columns(rows, 4)
+    names, stood, stand = _columns(steps, 3)
+    words, tagged = _columns(tags, 2)
+    return (
+        *(uuids(streams), bigints(versions), texts(topics), byteas(states)),
+        *(texts(names), bigints(stood), bigints(stand)),
+        *(texts(words), uuids(tagged)),
+    )
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> Iterable[Sequence[Any]]:
+    return zip(*rows, strict=True) if rows else [()] * count
 
 
 def portions(rows: Sequence[Row]) -> Iterator[list[Row]]:

@@ -68,7 +68,8 @@ class Views:
         self.engine = engine
         self._shown = -1
         """Of the log, what all of them are known to have read."""
-        # one statement needs no transaction around it: on PostgreSQL that is two round trips
+        # one statement needs no transaction around it: on PostgreSQL that is two round trips, and
+        # after a ROLLBACK psycopg prepares every statement anew
         self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @property
@@ -110,7 +111,7 @@ class Views:
 
     def positions(self) -> dict[str, int]:
         """How far each view has read the log."""
-        with self.engine.connect() as connection:
+        with self._reads.connect() as connection:
             return self._positions(connection)
 
     def _positions(self, connection: Connection) -> dict[str, int]:
@@ -132,6 +133,7 @@ class Views:
                 for name, position in positions.items()
             }
             with self.engine.begin() as connection:
+                connection.exec_driver_sql(WRITING[connection.dialect.name])
                 connection.execute(TAKE_TURNS_TO_WRITE)
                 write_rows(connection, page.rows)
                 _move(connection, positions, reached)
@@ -161,6 +163,13 @@ class Views:
 
 TAKE_TURNS_TO_WRITE = select(POSITIONS.c.view).order_by(POSITIONS.c.view).with_for_update()
 """What a transaction that writes to views begins with: two never wait for each other in a ring."""
+
+WRITING = {
+    "sqlite": "BEGIN IMMEDIATE",
+    "postgresql": "SET LOCAL synchronous_commit TO off",
+}
+"""How that transaction begins. On PostgreSQL its commit waits for no disk: what a crash may take is
+made again from the log, for rows and positions go together."""
 
 ONE_MOMENT = {
     "sqlite": "BEGIN",

@@ -18,7 +18,7 @@ from kafka.record import util
 
 from shared.facts.envelope import Message
 from shared.kernel.errors import Refusal
-from shared.messaging.source import BrokerAway, Speaker
+from shared.messaging.source import BrokerAway, Published, Speaker
 
 PARTITIONS = 6
 RECONNECT_MS = 1_000
@@ -90,8 +90,8 @@ class KafkaRelay:
         self._patience = patience
         self._producer: KafkaProducer | None = None
 
-    def publish(self, after: int) -> int:
-        """Publish the next page after a position; how far that reaches, all of it acknowledged.
+    def publish(self, after: int) -> Published:
+        """Publish the next page after a position.
 
         Raises BrokerAway on any failure: what of it was written is unknown, so it is to be
         published again from the same position. Raises FactTooLarge if that would be in vain.
@@ -105,7 +105,7 @@ class KafkaRelay:
                 if isinstance(reason, MessageSizeTooLargeError):
                     raise self._too_large(messages) from reason
                 raise BrokerAway(f"{self._broker} took nothing: {reason!r}") from reason
-        return reached
+        return Published(reached, len(messages))
 
     def _too_large(self, messages: Sequence[Message]) -> FactTooLarge:
         worst = max(messages, key=lambda message: len(message.value))

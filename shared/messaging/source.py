@@ -1,7 +1,7 @@
 """The port of the transport: where a listener gets what its neighbours told."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from shared.facts.envelope import Message
 from shared.kernel.errors import Refusal
@@ -52,11 +52,18 @@ class FactSource(Protocol):
         """Let go of what it holds."""
 
 
+class Published(NamedTuple):
+    """How far a relay has come, all of it acknowledged, and how many facts that were."""
+
+    reached: int
+    facts: int
+
+
 class Relay(Protocol):
     """Carries what a house tells to where its listeners are."""
 
-    def publish(self, after: int) -> int:
-        """Publish the next page after a position; how far that reaches, all of it acknowledged."""
+    def publish(self, after: int) -> Published:
+        """Publish the next page after a position."""
 
     def close(self) -> None:
         """Let go of what it holds."""

@@ -9,6 +9,9 @@ from shared.eventstore.views import Views
 from shared.messaging.house import House
 from shared.messaging.source import BATCH, FactSource, Relay
 
+SILENCE = 1_000
+"""Events that tell nothing, passed at once while there is something to hear."""
+
 
 @dataclass(frozen=True)
 class Worker:
@@ -27,7 +30,7 @@ class Worker:
         """
         for count in self._hear(surely=surely):
             yield count
-            yield from self.publish()
+            yield from self.publish(silence=SILENCE)
             if count < BATCH:
                 yield from self._show()
         yield from self.publish()
@@ -42,15 +45,21 @@ class Worker:
         """Whether its steps wait a moment where nothing is new; else who repeats them rests."""
         return self.source is not None and self.source.waits
 
-    def publish(self) -> Iterator[int]:
-        """Publish what the log holds beyond the relay; how much, step by step."""
+    def publish(self, *, silence: int = 1) -> Iterator[int]:
+        """Publish what the log holds beyond the relay; how much, step by step.
+
+        So many events that tell nothing are passed at once, for that is a transaction too; fewer
+        are left for later.
+        """
         if self.relay is None:
             return
-        position = self.house.relayed()
-        while (reached := self.relay.publish(position)) > position:
-            self.house.mark_relayed(position, reached)
-            yield reached - position
-            position = reached
+        position = stood = self.house.relayed()
+        while (published := self.relay.publish(position)).reached > position:
+            position = published.reached
+            if published.facts or position - stood >= silence:
+                self.house.mark_relayed(stood, position)
+                yield position - stood
+                stood = position
 
     def _hear(self, *, surely: bool) -> Iterator[int]:
         if self.source is None:

@@ -62,7 +62,7 @@ class Season:
         for house in self._home.houses:
             relay, after = KafkaRelay(self.broker, house), 0
             while after < house.log.head():
-                after = relay.publish(after)
+                after = relay.publish(after).reached
             relay.close()
         self.copies += 1
 

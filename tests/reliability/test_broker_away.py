@@ -68,7 +68,7 @@ def test_a_broker_that_dies_when_it_has_said_where_its_topics_end_is_away(
     at = Broker(kafka_of_its_own.bootstrap)
     create_topics(at, ["gateway"])
     with closing(KafkaRelay(at, Told())) as relay:
-        assert relay.publish(0) == 1
+        assert relay.publish(0).reached == 1
     said = KafkaConsumer.end_offsets
 
     def last_words(consumer: Any, *asked: Any) -> Any:

@@ -182,7 +182,7 @@ def test_b1_a_long_outage_ends_the_plain_producer_and_never_our_relay(
     quick = {"request_timeout_ms": QUICK.request_ms, "delivery_timeout_ms": QUICK.delivery_ms}
     with plain_producer(broker, **quick) as plain, closing(relay):
         plain.send(broker.topic_of(PLAIN), b"before").get(10)
-        assert patiently(lambda: relay.publish(0)) == 1
+        assert patiently(lambda: relay.publish(0).reached) == 1
         told.tell(b"{}", b"{}")
         server.freeze()
         lost = plain.send(broker.topic_of(PLAIN), b"during")
@@ -191,7 +191,7 @@ def test_b1_a_long_outage_ends_the_plain_producer_and_never_our_relay(
         with pytest.raises(errors.KafkaTimeoutError):
             lost.get(5)
         server.thaw()
-        assert patiently(lambda: relay.publish(1)) == 3
+        assert patiently(lambda: relay.publish(1).reached) == 3
         waiting = plain.send(broker.topic_of(PLAIN), b"after")
         time.sleep(QUICK.delivery_ms / 1_000 + 1)
         still_there("B1, the producer that waits for an id for ever,", not waiting.is_done)
@@ -204,14 +204,14 @@ def test_what_failed_and_was_written_all_the_same_is_billed_once(
     cagette.told(market(), producer("1"))
     gateway = cagette.home.gateway
     with closing(KafkaRelay(broker, gateway, QUICK)) as relay:
-        reached = patiently(lambda: relay.publish(0))
+        reached = patiently(lambda: relay.publish(0).reached)
         for number in (1, 2):
             cagette.told(distribution(sales={"1": 1_000 * number}, validation_no=number))
         server.freeze()
         with pytest.raises(BrokerAway):
             relay.publish(reached)
         server.thaw()
-        assert patiently(lambda: relay.publish(reached)) == gateway.log.head()
+        assert patiently(lambda: relay.publish(reached).reached) == gateway.log.head()
     wait_until(lambda: len(written := positions(broker)) > len(set(written)))
     with world(tmp_path / "listener") as listener:
         billing, lease = listener.home.billing, listener.home.workers["billing"].lease
@@ -232,7 +232,7 @@ def test_b2_a_large_record_ends_the_plain_producer_our_relay_names_it(broker: Br
     with closing(KafkaRelay(broker, told, QUICK)) as relay:
         with pytest.raises(FactTooLarge, match=r"at position 2 of gateway has 900001 bytes"):
             relay.publish(0)
-        assert patiently(lambda: relay.publish(2)) == 3
+        assert patiently(lambda: relay.publish(2).reached) == 3
     assert heard(broker)[-1].position == 3
 
 
@@ -249,7 +249,7 @@ def test_a_topic_that_takes_less_makes_no_relay_try_for_ever(server: LocalKafka)
 def test_a_page_of_large_facts_is_more_than_a_batch_may_be_and_passes(broker: Broker) -> None:
     told = Told(*(b"x" * 5_000 for _ in range(KafkaRelay.PAGE)))
     with closing(KafkaRelay(broker, told)) as relay:
-        assert relay.publish(0) == KafkaRelay.PAGE
+        assert relay.publish(0).reached == KafkaRelay.PAGE
     assert [message.position for message in heard(broker)] == list(range(1, KafkaRelay.PAGE + 1))
 
 
@@ -264,7 +264,7 @@ def test_the_largest_sale_that_the_gateway_takes_can_be_published(
     control["lines"] = len(rates)
     cagette.told(market(name="é" * 200), producer("1"), sold)
     with closing(KafkaRelay(broker, cagette.home.gateway)) as relay:
-        assert relay.publish(0) == cagette.home.gateway.log.head()
+        assert relay.publish(0).reached == cagette.home.gateway.log.head()
     assert max(len(message.value) for message in heard(broker)) > 40 * MAXIMUM_LINES
 
 
@@ -304,7 +304,7 @@ def test_b4_a_plain_producer_cannot_be_closed_without_its_broker_ours_can(
     relay = KafkaRelay(broker, told)
     with plain_producer(broker) as plain, ThreadPoolExecutor(1) as pool:
         plain.send(broker.topic_of(PLAIN), b"before").get(10)
-        assert patiently(lambda: relay.publish(0)) == 1
+        assert patiently(lambda: relay.publish(0).reached) == 1
         told.tell(b"{}")
         server.freeze()
         plain.send(broker.topic_of(PLAIN), b"during")
@@ -343,7 +343,7 @@ def test_a_later_fact_is_never_written_before_an_earlier_one(
 ) -> None:
     told = Told(b"{}")
     with closing(KafkaRelay(broker, told, QUICK)) as relay, ThreadPoolExecutor(1) as pool:
-        assert patiently(lambda: relay.publish(0)) == 1
+        assert patiently(lambda: relay.publish(0).reached) == 1
         told.tell(b"{}", b"{}")
         told.go.clear()
         server.kill()
@@ -356,7 +356,7 @@ def test_a_later_fact_is_never_written_before_an_earlier_one(
         told.go.set()
         with pytest.raises(BrokerAway):
             publishing.result(30)
-        assert patiently(lambda: relay.publish(1)) == 3
+        assert patiently(lambda: relay.publish(1).reached) == 3
     assert list(dict.fromkeys(positions(broker))) == [1, 2, 3]
 
 
@@ -369,7 +369,7 @@ def test_after_an_outage_we_are_back_within_seconds_not_half_a_minute(
     told = Told(b"{}")
     relay, source = KafkaRelay(broker, told, QUICK), KafkaSource(broker, ["gateway"])
     with closing(relay), closing(source), ThreadPoolExecutor(1) as pool:
-        assert patiently(lambda: relay.publish(0)) == 1
+        assert patiently(lambda: relay.publish(0).reached) == 1
         [first] = source.poll({}, 500)
         server.kill()
         told.tell(b"{}")
@@ -377,7 +377,7 @@ def test_after_an_outage_we_are_back_within_seconds_not_half_a_minute(
         time.sleep(10)
         server.start()
         began = time.monotonic()
-        assert patiently(lambda: relay.publish(1)) == 2
+        assert patiently(lambda: relay.publish(1).reached) == 2
         [second] = listening.result(60)
         took = time.monotonic() - began
         clients = (vars(relay)["_producer"], vars(source)["_consumer"])

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -48,13 +49,14 @@ class Waiting:
 
     def __init__(self, source: FactSource, cagette: World) -> None:
         self.waits = source.waits
-        self.seen: list[tuple[int, int, int]] = []
+        self.seen: list[tuple[int, int, list[Message]]] = []
         self._source = source
         self._home = cagette.home
 
     def poll(self, heard: Mapping[str, int], limit: int, *, surely: bool = True) -> list[Message]:
         gateway, views = self._home.gateway, self._home.views["gateway"]
-        self.seen.append((gateway.head(), gateway.relayed(), min(views.positions().values())))
+        untold, _ = gateway.told(gateway.relayed(), gateway.head())
+        self.seen.append((gateway.head(), min(views.positions().values()), untold))
         return self._source.poll(heard, limit, surely=True)
 
     def tails(self) -> dict[str, int]:
@@ -64,20 +66,27 @@ class Waiting:
         self._source.close()
 
 
+def told(cagette: World, distribution_id: str) -> None:
+    """Tell of a distribution, and let nobody hear of it yet."""
+    line = json.dumps(n.distribution(distribution_id)).encode()
+    deque(import_lines(cagette.home.gateway_desk, [line], by="test"))
+
+
 def test_what_was_heard_is_published_and_shown_before_a_worker_waits_for_more(
     database_url: str, broker: dict[str, str], tmp_path: Path
 ) -> None:
     with world(tmp_path / "home", database_url=database_url, **broker) as cagette:
         cagette.told(n.market(), n.producer())
-        told = json.dumps(n.distribution()).encode()
-        list(import_lines(cagette.home.gateway_desk, [told], by="test"))
+        told(cagette, "48211")
         worker = cagette.home.workers["gateway"]
         assert worker.source is not None
         source = Waiting(worker.source, cagette)
         gateway = Worker(**{**vars(worker), "source": source})
-        for step in (worker.publish, cagette.home.workers["billing"].steps, gateway.steps):
-            for _ in step():
-                pass
+        deque(worker.publish())
+        deque(cagette.home.workers["billing"].steps())
+        told(cagette, "48212")
+        deque(gateway.steps())
         heads = {head for head, _, _ in source.seen}
         assert len(heads) > 1
-        assert all(head == relayed == shown for head, relayed, shown in source.seen[1:])
+        assert all(head == shown and not untold for head, shown, untold in source.seen[1:])
+        assert cagette.home.gateway.relayed() == cagette.home.gateway.head()

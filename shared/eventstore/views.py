@@ -66,8 +66,8 @@ class Views:
         self._log = log
         self._views = views
         self.engine = engine
-        self._shown = -1
-        """Of the log, what all of them are known to have read."""
+        self._stood: dict[str, int] = {}
+        """Where each of them was left; empty while that is not known."""
         # one statement needs no transaction around it: on PostgreSQL that is two round trips, and
         # after a ROLLBACK psycopg prepares every statement anew
         self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -123,9 +123,19 @@ class Views:
 
     def catch_up(self, until: Mapping[str, int] | None = None) -> Iterator[int]:
         """Read the log to its end, or each view as far as `until`; how many events, by page."""
-        if until is None and self._log.head() == self._shown:
+        if until is None and self._log.head() == min(self._stood.values(), default=-1):
             return
-        positions = self.positions()
+        stood, self._stood = self._stood, {}
+        try:
+            yield from self._catch_up(stood or self.positions(), until)
+        except PositionConflict:
+            if not stood:
+                raise
+            yield from self._catch_up(self.positions(), until)
+
+    def _catch_up(
+        self, positions: dict[str, int], until: Mapping[str, int] | None
+    ) -> Iterator[int]:
         ends = until or dict.fromkeys(positions, MAXIMUM)
         for page in folded(self._log, self._views, positions, until):
             reached = {
@@ -139,7 +149,7 @@ class Views:
                 _move(connection, positions, reached)
             positions = reached
             yield page.size
-        self._shown = min(positions.values(), default=-1)
+        self._stood = positions
 
     def found(
         self, statement: Select[Any] | CompoundSelect[Any], given: Mapping[str, Any] | None = None

@@ -1,7 +1,9 @@
 """Views: what they have read is moved by one at a time."""
 
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import JSON, Column, Date, MetaData, String, Table
@@ -17,24 +19,52 @@ from shared.eventstore.upsert import write_rows
 from shared.eventstore.views import Views, rows_of
 
 
-def test_who_moves_views_that_somebody_else_has_moved_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "log.sqlite"
-    log = EventLog(SQLiteLogRecorder(file))
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[EventLog]:
+    log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite"))
     log.migrate()
-    work = log.begin()
-    work.keep([Distribution(f"D{number}") for number in range(PAGE + 1)], "test")
-    work.commit()
-    one, other = (Views(log, VIEWS, sqlite_engine(file)) for _ in range(2))
+    remember(log, PAGE + 1)
+    yield log
+    log.close()
+
+
+@pytest.fixture
+def two(log: EventLog, tmp_path: Path) -> Iterator[tuple[Views, Views]]:
+    """The same views, twice."""
+    one, other = (Views(log, VIEWS, sqlite_engine(tmp_path / "log.sqlite")) for _ in range(2))
     one.migrate()
+    yield one, other
+    for views in (one, other):
+        views.engine.dispose()
+
+
+def remember(log: EventLog, count: int) -> None:
+    """Let so many things have happened."""
+    work = log.begin()
+    work.keep([Distribution(uuid4().hex) for _ in range(count)], "test")
+    work.commit()
+
+
+def test_who_moves_views_that_somebody_else_has_moved_is_refused(two: tuple[Views, Views]) -> None:
+    one, other = two
     pages = one.catch_up()
     assert next(pages) == PAGE
     assert list(other.catch_up()) == [1]
     with pytest.raises(PositionConflict, match="somebody else"):
         next(pages)
     assert set(one.positions().values()) == {PAGE + 1}
-    for views in (one, other):
-        views.engine.dispose()
-    log.close()
+
+
+def test_who_comes_back_after_somebody_else_was_at_work_goes_on_from_there(
+    log: EventLog, two: tuple[Views, Views]
+) -> None:
+    one, other = two
+    assert list(one.catch_up()) == [PAGE, 1]
+    remember(log, 2)
+    assert list(other.catch_up()) == [2]
+    remember(log, 3)
+    assert list(one.catch_up()) == [3]
+    assert list(one.catch_up()) == []
 
 
 NAMES = Table("names", MetaData(), Column("name", String, primary_key=True))

@@ -14,6 +14,7 @@ from shared.kernel.errors import NotValid, Refusal
 
 app = typer.Typer(
     name="cagette",
+    help="Billing for the Cagette marketplace. Example, to start with: cagette demo",
     cls=CommandGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -23,7 +24,7 @@ app = typer.Typer(
 
 @app.callback()
 def cagette() -> None:
-    """Billing for the Cagette marketplace. Example, to start with: cagette demo"""
+    """Only leads to the commands."""
 
 
 class FileRefused(Refusal):

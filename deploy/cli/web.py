@@ -15,8 +15,9 @@ from fastapi.staticfiles import StaticFiles
 from deploy.cli.clock import today
 from deploy.cli.delivering import delivering
 from deploy.cli.hearing import beside, hear
-from deploy.cli.home import KEY_FILE, Home
+from deploy.cli.home import Home
 from deploy.cli.output import out, shown
+from deploy.cli.own_key import KEY_FILE
 from services.gateway.api.imports import MAXIMUM_LINE_BYTES
 from services.gateway.api.reads import EXAMPLES, reads
 from services.gateway.api.routes import routes

@@ -40,7 +40,7 @@ def serve(houses: Houses = None, as_json: options.Json = False) -> None:
 
     Example: cagette serve gateway
     """
-    from deploy.cli.web import run  # noqa: PLC0415 - half a second that other commands save
+    from deploy.cli.door import run  # noqa: PLC0415 - half a second that other commands save
 
     chosen = houses or [HouseName.GATEWAY]
     if HouseName.BILLING in chosen:

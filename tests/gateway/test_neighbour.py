@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from starlette.testclient import TestClient
 
-from deploy.cli.web import training_app, web_app
+from deploy.cli.web import web_app
+from deploy.cli.web_of_training import training_app
 from services.gateway.adapters.training import HttpTraining
 from shared.asks.training import Enrolment
 from shared.eventstore.asks import Asked

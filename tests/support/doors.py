@@ -10,7 +10,8 @@ from pathlib import Path
 
 import httpx2 as httpx
 
-from deploy.cli.web import training_app, web_app
+from deploy.cli.web import web_app
+from deploy.cli.web_of_training import training_app
 from deploy.local.processes import answers, free_port
 from services.gateway.adapters.training import HttpTraining
 from shared.settings import Settings

@@ -53,6 +53,7 @@ class Commands(Mapping[str, Any]):
             app = typer.Typer()
             import_module(f"deploy.cli.{MODULES[name]}").register(app)
             self._loaded.update(typer.main.get_group(app).commands)
+            gc.freeze()  # it stays: to look through it for garbage is a tenth of a rebuild
         return self._loaded[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -67,12 +68,3 @@ class CommandGroup(TyperGroup):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{**settings, "commands": Commands()})
-
-    def resolve_command(self, *arguments: Any) -> Any:
-        """The command that is meant; what was imported for it stays.
-
-        So it is not looked through for garbage any more: that is a tenth of a rebuild.
-        """
-        resolved = super().resolve_command(*arguments)
-        gc.freeze()
-        return resolved

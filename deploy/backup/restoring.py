@@ -20,7 +20,8 @@ from deploy.backup.archive import (
     rows_in,
 )
 from deploy.backup.taking import EVENTS, Advance, counted, name_of, tables_of
-from deploy.cli.home import HOLDER, Home
+from deploy.cli.home import Home
+from deploy.cli.own_key import HOLDER
 from shared.eventstore.copying import (
     At,
     EventRow,

@@ -13,7 +13,7 @@ from deploy.bench.deployment import Deployment, deployment
 from deploy.bench.grounds import POSTGRES, Grounds
 from deploy.bench.measure import Figure, Goal, Measuring, Probe
 from deploy.bench.plain_listener import consumed
-from deploy.cli.deployed import broker_of
+from deploy.cli.broker import broker_of
 from shared.facts.envelope import Message, enveloped
 from shared.facts.gateway import SalesValidated, VatShare
 from shared.messaging.kafka import KafkaRelay

@@ -11,7 +11,7 @@ from deploy.cli.home import Home
 from services.gateway.adapters.deliverer import Deliverer, Page
 from services.gateway.adapters.deliveries import Deliveries
 from services.gateway.adapters.webhooks import Outgoing
-from services.gateway.api.feed import feed
+from services.gateway.views.feed import feed
 from shared.eventstore.lease import HomeBusy
 
 

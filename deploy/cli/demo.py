@@ -87,7 +87,7 @@ def _run(home: Home, settings: Settings, by: str, *, serve: bool, as_json: bool)
         out.print(f"Look around: CAGETTE_HOME={settings.home} {commands}")
         out.print(f"The key of this home: [bold]{home.api_key()}[/]")
     if serve:
-        from deploy.cli.web import run  # noqa: PLC0415 - half a second that --no-serve saves
+        from deploy.cli.door import run  # noqa: PLC0415 - half a second that --no-serve saves
 
         run(home, settings, as_json=as_json)
 

@@ -1,12 +1,9 @@
 """The embedded default: a SQLite file a house in one folder; houses read each other's logs."""
 
+from contextlib import ExitStack, closing
+
 from deploy.cli.home import Home
-from deploy.cli.houses import HEARS, HOUSES, NO_PATIENCE, VIEWS
-from services.billing import main as billing
-from services.billing.api.desk import BillingDesk
-from services.gateway import main as gateway
-from services.gateway.api.desk import GatewayDesk
-from services.training import main as training
+from deploy.cli.houses import HEARS, HOUSES, NO_PATIENCE, VIEWS, ByHouse, built
 from shared.eventstore.engines import sqlite_engine
 from shared.eventstore.lease import FileLease
 from shared.eventstore.log import EventLog
@@ -21,38 +18,37 @@ from shared.vault.vault import Vault
 
 def embedded(settings: Settings) -> Home:
     """The home in the folder of the settings."""
-    folder, patience = settings.home, settings.patience_seconds
+    folder, patience, held = settings.home, settings.patience_seconds, ExitStack()
     files = {name: folder / f"{name}.sqlite" for name in HOUSES}
-    vault = Vault(Keys(sqlite_engine(folder / "vault.sqlite")))
-    logs = {name: EventLog(SQLiteLogRecorder(file)) for name, file in files.items()}
-    writing = {name: FileLease(folder / f"{name}.lease", patience) for name in HOUSES}
-    at_gateway = gateway.build(logs["gateway"], writing["gateway"])
-    at_training = training.build(logs["training"], writing["training"])
-    at_billing = billing.build(logs["billing"], writing["billing"])
-    built = {house.name: house for house in (at_gateway, at_training, at_billing)}
-    views = {
-        name: Views(logs[name], VIEWS[name], sqlite_engine(file)) for name, file in files.items()
+    keys = held.enter_context(closing(Keys(sqlite_engine(folder / "vault.sqlite"))))
+    logs = {
+        name: held.enter_context(closing(EventLog(SQLiteLogRecorder(file))))
+        for name, file in files.items()
     }
-    workers = {
-        name: Worker(
-            house=built[name],
+    engines = {name: sqlite_engine(file) for name, file in files.items()}
+    for engine in engines.values():
+        held.callback(engine.dispose)
+
+    def worker(name: str) -> Worker:
+        made = Worker(
+            house=houses[name],
             lease=FileLease(folder / f"{name}-worker.lease", patience),
-            source=EmbeddedSource([built[speaker] for speaker in HEARS[name]]),
+            source=EmbeddedSource([houses[speaker] for speaker in HEARS[name]]),
             views=views[name],
         )
-        for name in HOUSES
-    }
-    training_desk = training.desk(at_training, views["training"])
+        return held.enter_context(closing(made))
+
+    houses = ByHouse(
+        lambda name: built(name, logs[name], FileLease(folder / f"{name}.lease", patience))
+    )
+    views = ByHouse(lambda name: Views(logs[name], VIEWS[name], engines[name]))
     return Home(
         folder=folder,
-        gateway=at_gateway,
-        training=at_training,
-        billing=at_billing,
-        gateway_desk=GatewayDesk(at_gateway, training_desk, vault),
-        training_desk=training_desk,
-        billing_desk=BillingDesk(at_billing, vault),
+        by_name=houses,
+        engines=engines,
         views=views,
-        workers=workers,
+        workers=ByHouse(worker),
         webhooks_lease=FileLease(folder / "gateway-webhooks.lease", NO_PATIENCE),
-        vault=vault,
+        vault=Vault(keys),
+        held=held,
     )

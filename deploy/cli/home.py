@@ -1,24 +1,21 @@
 """A home: the three houses of a deployment, as the commands work with them."""
 
-import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Engine
 
 from deploy.cli.clock import now
-from services.billing import main as billing
-from services.billing.api.desk import BillingDesk
-from services.billing.application import Billing
-from services.gateway.adapters.endpoints import Endpoints
-from services.gateway.api.desk import GatewayDesk
-from services.gateway.application import Gateway
-from services.training.api.desk import TrainingDesk
-from services.training.application import Training
+from deploy.cli.houses import HOUSES, main_of
+from deploy.cli.own_key import file_key
+from shared.asks.training import TrainingHouse
 from shared.eventstore.failures import NotMigrated
-from shared.eventstore.lease import FileLease, HomeBusy, Lease
+from shared.eventstore.lease import HomeBusy, Lease
 from shared.eventstore.views import Views
 from shared.kernel.errors import Refusal
 from shared.messaging.house import House
@@ -26,13 +23,18 @@ from shared.messaging.worker import Worker
 from shared.settings import Settings
 from shared.vault.seal import IN_JSON
 from shared.vault.vault import Vault, VaultMissing
-from shared.web.callers import EVERYTHING
 from shared.web.keys import KeyStore
 
+if TYPE_CHECKING:  # a process loads those houses that it asks for
+    from services.billing.api.desk import BillingDesk
+    from services.billing.application import Billing
+    from services.gateway.adapters.endpoints import Endpoints
+    from services.gateway.api.desk import GatewayDesk
+    from services.gateway.application import Gateway
+    from services.training.api.desk import TrainingDesk
+    from services.training.application import Training
+
 POLL_SECONDS = 0.05
-KEY_FILE = "api-key"
-HOLDER = "home"
-"""Who holds the key in that file."""
 
 
 class NewsLate(Refusal):
@@ -45,24 +47,24 @@ class NewsLate(Refusal):
 class Home:
     """The three houses, how each is asked, their workers, and what each shows.
 
+    All that is by house is made when it is first asked for, and let go at the end, with `held`.
+    `training_elsewhere`: training as another process, where the gateway is to find it there.
     `patience_seconds` is how long to wait for workers of other processes; None: there are none,
     so whoever waits works himself. `own_key` is the one that the settings give its processes.
     `webhooks_lease`: one deliverer of webhooks at a time.
     """
 
     folder: Path
-    gateway: House[Gateway]
-    training: House[Training]
-    billing: House[Billing]
-    gateway_desk: GatewayDesk
-    training_desk: TrainingDesk
-    billing_desk: BillingDesk
-    views: dict[str, Views]
-    workers: dict[str, Worker]
+    by_name: Mapping[str, House[Any]]
+    engines: Mapping[str, Engine]
+    views: Mapping[str, Views]
+    workers: Mapping[str, Worker]
     webhooks_lease: Lease
     vault: Vault
+    training_elsewhere: Callable[[], TrainingHouse] | None = None
     patience_seconds: int | None = None
     own_key: str | None = None
+    held: ExitStack = field(default_factory=ExitStack)
 
     @property
     def is_embedded(self) -> bool:
@@ -70,19 +72,56 @@ class Home:
         return self.patience_seconds is None
 
     @property
-    def keys(self) -> KeyStore:
-        """The keys of the HTTP API, in the gateway's database."""
-        return KeyStore(self.views["gateway"].engine, now)
-
-    @property
     def houses(self) -> tuple[House[Any], ...]:
         """In the order in which a sale passes them."""
-        return (self.gateway, self.training, self.billing)
+        return tuple(self.by_name[name] for name in HOUSES)
 
     @property
-    def endpoints(self) -> Endpoints:
+    def gateway(self) -> "House[Gateway]":
+        """The house that hears the marketplace."""
+        return self.by_name["gateway"]
+
+    @property
+    def training(self) -> "House[Training]":
+        """The house of trainings."""
+        return self.by_name["training"]
+
+    @property
+    def billing(self) -> "House[Billing]":
+        """The house of fees."""
+        return self.by_name["billing"]
+
+    @cached_property
+    def gateway_desk(self) -> "GatewayDesk":
+        """How the gateway is told."""
+        elsewhere = self.training_elsewhere
+        asked = elsewhere() if elsewhere else self.training_desk
+        desk: GatewayDesk = main_of("gateway").desk(self.gateway, asked, self.vault)
+        return desk
+
+    @cached_property
+    def training_desk(self) -> "TrainingDesk":
+        """How training is told and asked."""
+        desk: TrainingDesk = main_of("training").desk(self.training, self.views["training"])
+        return desk
+
+    @cached_property
+    def billing_desk(self) -> "BillingDesk":
+        """How billing is asked."""
+        desk: BillingDesk = main_of("billing").desk(self.billing, self.vault)
+        return desk
+
+    @property
+    def keys(self) -> KeyStore:
+        """The keys of the HTTP API, in the gateway's database."""
+        return KeyStore(self.engines["gateway"], now)
+
+    @property
+    def endpoints(self) -> "Endpoints":
         """Who receives webhooks."""
-        return Endpoints(self.views["gateway"].engine)
+        from services.gateway.adapters.endpoints import Endpoints  # noqa: PLC0415 - as the houses
+
+        return Endpoints(self.engines["gateway"])
 
     def catch_up(self) -> Iterator[int]:
         """Let all that was told be heard and shown; how much was taken in, step by step.
@@ -134,7 +173,7 @@ class Home:
         self.endpoints.migrate()
         self._migrate_vault()
         if not self.billing_desk.has_tariff():
-            self.billing_desk.publish(billing.tariff_from(), by=by)
+            self.billing_desk.publish(main_of("billing").tariff_from(), by=by)
         self.api_key()
         self.caught_up()
 
@@ -149,13 +188,13 @@ class Home:
             )
         self.vault.keys.migrate()
 
-    def check(self) -> None:
-        """Refuse a home that this version cannot work on."""
-        for house in self.houses:
-            house.log.check()
+    def check(self, houses: Collection[str] = HOUSES) -> None:
+        """Refuse a home on whose houses this version cannot work."""
+        for name in houses:
+            self.by_name[name].log.check()
         if not self.vault.keys.are_there():
             raise NotMigrated("There is no vault yet: run `cagette migrate` first.")
-        if not self.billing_desk.has_tariff():
+        if "billing" in houses and not self.billing_desk.has_tariff():
             raise NotMigrated("No tariff was published yet: run `cagette migrate` again.")
         self.keys.check()
 
@@ -165,51 +204,23 @@ class Home:
         return not any(house.log.recorder.schema_version() for house in self.houses)
 
     def api_key(self) -> str:
-        """The key of this home, good for everything: that of the settings, or that of its file.
-
-        The file is made once, readable by its owner alone, and made anew if its key stands no more.
-        """
-        if self.own_key:
-            return self.own_key
-        return self._standing_key() or self._made_key()
-
-    def _standing_key(self) -> str | None:
-        kept = kept_key(self.folder)
-        return kept if kept and self.keys.opens(kept) else None
-
-    def _made_key(self) -> str:
-        """A key for the file, by one process at a time: the others take what the first one made."""
-        with FileLease(self.folder / f"{KEY_FILE}.lease").held():
-            return self._standing_key() or self._written_key()
-
-    def _written_key(self) -> str:
-        _, key = self.keys.add(HOLDER, EVERYTHING, by=HOLDER)
-        fresh = self.folder / f"{KEY_FILE}.{os.getpid()}"
-        with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as handle:
-            handle.write(key)
-        fresh.replace(self.folder / KEY_FILE)
-        return key
+        """The key of this home, good for everything: that of the settings, or that of its file."""
+        return self.own_key or file_key(self.folder, self.keys)
 
     def close(self) -> None:
         """Close every file and connection."""
-        for worker in self.workers.values():
-            worker.close()
-        for views in self.views.values():
-            views.engine.dispose()
-        for house in self.houses:
-            house.log.close()
-        self.vault.keys.close()
-
-
-def kept_key(folder: Path) -> str | None:
-    """What stands in a home's file `api-key`."""
-    file = folder / KEY_FILE
-    return file.read_text().strip() if file.exists() else None
+        self.held.close()
 
 
 @contextmanager
-def opened(settings: Settings, *, check: bool = True) -> Iterator[Home]:
-    """The home of the settings, embedded or deployed; refuses one that is not migrated."""
+def opened(
+    settings: Settings, *, check: bool = True, houses: Collection[str] = HOUSES
+) -> Iterator[Home]:
+    """The home of the settings, embedded or deployed.
+
+    Refuses one that is not migrated. Of a deployment, to work for some `houses` alone, the others
+    are not looked at.
+    """
     if check and not settings.home.is_dir():
         raise NotMigrated(f"There is no home at {settings.home}: run `cagette migrate` first.")
     settings.home.mkdir(parents=True, exist_ok=True)
@@ -224,7 +235,7 @@ def opened(settings: Settings, *, check: bool = True) -> Iterator[Home]:
     home = replace(home, own_key=settings.key)
     try:
         if check:
-            home.check()
+            home.check(HOUSES if home.is_embedded else houses)
         yield home
     finally:
         home.close()

@@ -1,13 +1,18 @@
-"""The three houses by name: how each is built, what it shows, whom it hears."""
+"""The three houses by name: whom each hears, and its code, loaded when it is first asked for."""
 
-from services.billing import main as billing
-from services.gateway import main as gateway
-from services.training import main as training
+from collections.abc import Callable, Iterator, Mapping
+from threading import RLock
+from typing import Any, TypeVar
+
+from shared.eventstore.lease import Lease
+from shared.eventstore.log import EventLog
+from shared.eventstore.views import View
+from shared.messaging.house import House
+
+T = TypeVar("T")
 
 HOUSES = ("gateway", "training", "billing")
 """In the order in which a sale passes them."""
-
-VIEWS = {"gateway": gateway.VIEWS, "training": training.VIEWS, "billing": billing.VIEWS}
 
 HEARS: dict[str, tuple[str, ...]] = {
     "gateway": ("training", "billing"),
@@ -18,3 +23,53 @@ HEARS: dict[str, tuple[str, ...]] = {
 
 NO_PATIENCE = 0
 """Whoever finds a worker at work leaves the work to it."""
+
+
+class ByHouse(Mapping[str, T]):
+    """Something that each house has one of, made when it is first asked for.
+
+    So the process of one house loads nothing of the others.
+    """
+
+    def __init__(self, make: Callable[[str], T]) -> None:
+        self._make = make
+        self._made: dict[str, T] = {}
+        self._making = RLock()
+
+    def __getitem__(self, house: str) -> T:
+        if house not in HOUSES:
+            raise KeyError(house)
+        with self._making:
+            if house not in self._made:
+                self._made[house] = self._make(house)
+            return self._made[house]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(HOUSES)
+
+    def __len__(self) -> int:
+        return len(HOUSES)
+
+
+def main_of(house: str) -> Any:
+    """The module that puts a house together."""
+    if house == "gateway":
+        from services.gateway import main as gateway
+
+        return gateway
+    if house == "training":
+        from services.training import main as training
+
+        return training
+    from services.billing import main as billing
+
+    return billing
+
+
+def built(house: str, log: EventLog, lease: Lease) -> House[Any]:
+    """A house over its log."""
+    made: House[Any] = main_of(house).build(log, lease)
+    return made
+
+
+VIEWS: Mapping[str, tuple[View, ...]] = ByHouse(lambda house: main_of(house).VIEWS)

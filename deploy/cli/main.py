@@ -1,33 +1,11 @@
 """The `cagette` command."""
 
-import gc
 import sys
 
 import typer
 from pydantic import ValidationError
 
-from deploy.cli import (
-    asking,
-    backups,
-    bench,
-    demo,
-    exporting,
-    forgetting,
-    keys,
-    operating,
-    parked,
-    relaying,
-    replaying,
-    services,
-    serving,
-    status,
-    streams,
-    tariffs,
-    telling,
-    treaty,
-    verifying,
-    webhooks,
-)
+from deploy.cli.commands import CommandGroup
 from deploy.cli.output import refused
 from shared.asks.flaws import flaws_of
 from shared.eventstore.failures import storage_refusal
@@ -37,33 +15,16 @@ from shared.kernel.errors import NotValid, Refusal
 app = typer.Typer(
     name="cagette",
     help="Billing for the Cagette marketplace. Example, to start with: cagette demo",
+    cls=CommandGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=True,
 )
-for commands in (
-    demo,
-    serving,
-    telling,
-    asking,
-    exporting,
-    forgetting,
-    tariffs,
-    operating,
-    verifying,
-    backups,
-    status,
-    parked,
-    relaying,
-    replaying,
-    keys,
-    webhooks,
-    services,
-    streams,
-    treaty,
-    bench,
-):
-    commands.register(app)
+
+
+@app.callback()
+def cagette() -> None:
+    """Only leads to the commands."""
 
 
 class FileRefused(Refusal):
@@ -80,7 +41,6 @@ class LogUnreadable(Refusal):
 
 def main() -> None:
     """Run a command; exit code 0 only when all went well."""
-    gc.freeze()  # what was imported stays: to look through it for garbage is a tenth of a rebuild
     try:
         app()
     except KeyboardInterrupt:

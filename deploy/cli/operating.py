@@ -39,6 +39,6 @@ def migrate(
 def make_topics(settings: Settings, *, anew: bool = False) -> None:
     """Make the topics of a deployment that are missing, or all `anew`; embedded there are none."""
     if settings.kafka_bootstrap:
-        from deploy.cli.deployed import make_topics as make  # noqa: PLC0415 - embedded ones save it
+        from deploy.cli.broker import make_topics as make  # noqa: PLC0415 - embedded ones save it
 
         make(settings, anew=anew)

@@ -10,6 +10,7 @@ import typer
 from deploy.cli import options
 from deploy.cli.hearing import keep_working, stop_on_sigterm
 from deploy.cli.home import Home, opened
+from deploy.cli.houses import HOUSES
 from deploy.cli.output import out, shown
 from shared.kernel.errors import NotFound
 from shared.settings import Settings
@@ -39,13 +40,13 @@ def serve(houses: Houses = None, as_json: options.Json = False) -> None:
 
     Example: cagette serve gateway
     """
-    from deploy.cli.web import run  # noqa: PLC0415 - half a second that other commands save
+    from deploy.cli.door import run  # noqa: PLC0415 - half a second that other commands save
 
     chosen = houses or [HouseName.GATEWAY]
     if HouseName.BILLING in chosen:
         raise NotFound("Billing has no HTTP API: cagette serve gateway, or training.")
     settings = Settings()
-    with opened(settings) as home:
+    with opened(settings, houses=chosen) as home:
         run(home, settings, training=HouseName.GATEWAY not in chosen, as_json=as_json)
 
 
@@ -61,7 +62,8 @@ def work(
     Example: cagette work --once
     """
     stop = stop_on_sigterm()
-    with opened(Settings()) as home:
+    wanted = [house.value for house in houses or HouseName]
+    with opened(Settings(), houses=HOUSES if once else wanted) as home:
         if once:
             taken_in = sum(home.catch_up())
             from deploy.cli.delivering import deliver_once  # noqa: PLC0415 - as for `serve`
@@ -72,8 +74,7 @@ def work(
             else:
                 out.print(f"{taken_in} events and facts taken in")
             return
-        wanted = [house.value for house in houses or HouseName]
-        workers = [worker for name, worker in home.workers.items() if name in wanted]
+        workers = [home.workers[name] for name in HOUSES if name in wanted]
         delivers = HouseName.GATEWAY in wanted
         with suppress(KeyboardInterrupt), _delivering(home, stop) if delivers else nullcontext():
             keep_working(workers, stop)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from services.billing.api.desk import BillingDesk
 from services.billing.application import Billing
 from services.billing.domain.tariff import Tariff
 from services.billing.policies import from_gateway, from_training
@@ -16,6 +17,7 @@ from shared.kernel.errors import NotValid
 from shared.kernel.money import BASIS_POINTS
 from shared.messaging.house import House
 from shared.messaging.rules import Policies
+from shared.vault.vault import Vault
 
 REFERENCE_TARIFF = Path(__file__).parent / "reference_tariff.toml"
 
@@ -32,6 +34,11 @@ def build(log: EventLog, lease: Lease) -> House[Billing]:
         policies=Policies.joined(from_gateway.policies, from_training.policies),
         publishing=publishing,
     )
+
+
+def desk(house: House[Billing], vault: Vault) -> BillingDesk:
+    """How the house is asked by operations."""
+    return BillingDesk(house, vault)
 
 
 def tariff_from(file: Path = REFERENCE_TARIFF) -> Tariff:

@@ -23,6 +23,7 @@ from eventsourcing.persistence import JSONTranscoder, MapperDeserialisationError
 from eventsourcing.utils import resolve_topic
 
 import shared.eventstore.log
+from deploy.cli.houses import main_of
 from services.billing.main import tariff_from
 from shared.eventstore.asks import Asked
 from shared.eventstore.mapper import TypedMapper, class_version, stored_shape
@@ -54,6 +55,8 @@ def below(cls: type) -> Iterator[type]:
         yield from below(child)
 
 
+MAINS = [main_of(house) for house in HOUSES]
+"""With them all that a house remembers is loaded."""
 AGGREGATES = sorted(
     {cls for cls in below(Aggregate) if cls.__module__.startswith(PRODUCT)},
     key=lambda cls: cls.__qualname__,

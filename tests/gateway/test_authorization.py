@@ -9,7 +9,8 @@ from fastapi import APIRouter
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from deploy.cli.web import training_app, web_app
+from deploy.cli.web import web_app
+from deploy.cli.web_of_training import training_app
 from services.billing.views.fees import FEES
 from shared.kernel.errors import NotFound
 from shared.settings import Settings

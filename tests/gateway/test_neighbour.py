@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from starlette.testclient import TestClient
 
-from deploy.cli.web import training_app, web_app
+from deploy.cli.web import web_app
+from deploy.cli.web_of_training import training_app
 from services.gateway.adapters.training import HttpTraining
-from services.gateway.api.desk import GatewayDesk
 from shared.asks.training import Enrolment
 from shared.eventstore.asks import Asked
 from shared.settings import Settings
@@ -27,8 +27,7 @@ class Doors(Door):
 
     def __init__(self, world: World, training: HttpTraining) -> None:
         super().__init__(world)
-        desk = GatewayDesk(world.home.gateway, training, world.home.vault)
-        home = replace(world.home, gateway_desk=desk)
+        home = replace(world.home, training_elsewhere=lambda: training)
         app = web_app(home, Settings(home=home.folder), KEY, self.woken)
         self.http = TestClient(app, headers={"Authorization": f"Bearer {KEY}"})
 

@@ -25,7 +25,6 @@ from deploy.cli.web import web_app
 from deploy.local.processes import free_port
 from services.billing.views.fees import FEES
 from services.gateway.adapters.training import HttpTraining
-from services.gateway.api.desk import GatewayDesk
 from shared.eventstore.lease import FileLease
 from shared.settings import Settings
 from shared.web.callers import Scope
@@ -57,7 +56,7 @@ def told_beside(door: Door, port: int) -> Response:
     """A training told where training is to be found at a port."""
     home = door.world.home
     with closing(HttpTraining(f"http://127.0.0.1:{port}", KEY)) as training:
-        http = client(replace(home, gateway_desk=GatewayDesk(home.gateway, training, home.vault)))
+        http = client(replace(home, training_elsewhere=lambda: training))
         return http.put("/v1/training-sessions/INT-1", json=SESSION["body"])
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from deploy.cli import main
-from services.gateway.adapters import training
+from deploy.cli.commands import Commands
+from services.gateway.adapters import endpoints, training
 from shared.eventstore.lease import FileLease
 from shared.eventstore.log import EventLog
 from shared.eventstore.sqlite import SQLiteLogRecorder
@@ -379,8 +380,8 @@ def test_on_a_full_disk_a_call_is_refused_whole_and_taken_once_there_is_room(doo
 
 
 def test_every_refusal_of_the_product_stands_in_the_one_table_of_statuses() -> None:
-    assert main.app.info.name == "cagette"  # the command imports all there is,
-    assert kafka.SlowChecksums.name != training.NeighbourRefused.name  # but what a deployment needs
+    late = (kafka.SlowChecksums, training.NeighbourRefused, endpoints.EndpointKnown)
+    assert all((main.app, *Commands().values(), *late))  # with these, all there is is loaded
 
     def names(refusal: type[Refusal]) -> set[str]:
         own = {refusal.name} if "name" in vars(refusal) else set()

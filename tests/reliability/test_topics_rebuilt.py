@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deploy.cli.deployed import broker_of
+from deploy.cli.broker import broker_of
 from deploy.cli.houses import HOUSES
 from deploy.cli.relaying import remade, rewound
 from deploy.cli.reliving import relived

@@ -18,9 +18,7 @@ from deploy.cli.hearing import WORTH_WAITING
 from deploy.cli.home import Home
 from deploy.cli.houses import HEARS, HOUSES, VIEWS
 from services.billing import main as billing
-from services.billing.api.desk import BillingDesk
 from services.gateway import main as gateway
-from services.gateway.api.desk import GatewayDesk
 from services.training import main as training
 from shared.eventstore.log import EventLog
 from shared.eventstore.views import Views
@@ -188,15 +186,10 @@ class Office(Process):
             name: Views(houses[name].log, VIEWS[name], stores.engines[name]) for name in HOUSES
         }
         vault = Vault(Keys(stores.engines["vault"]), clock=self.world.fate.seconds)
-        training_desk = training.desk(houses["training"], views["training"])
         return Home(
             folder=Path(),
-            gateway=houses["gateway"],
-            training=houses["training"],
-            billing=houses["billing"],
-            gateway_desk=GatewayDesk(houses["gateway"], training_desk, vault),
-            training_desk=training_desk,
-            billing_desk=BillingDesk(houses["billing"], vault),
+            by_name=houses,
+            engines=stores.engines,
             views=views,
             workers=workers,
             webhooks_lease=SimulatedLease(),

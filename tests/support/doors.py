@@ -10,10 +10,10 @@ from pathlib import Path
 
 import httpx2 as httpx
 
-from deploy.cli.web import training_app, web_app
+from deploy.cli.web import web_app
+from deploy.cli.web_of_training import training_app
 from deploy.local.processes import answers, free_port
 from services.gateway.adapters.training import HttpTraining
-from services.gateway.api.desk import GatewayDesk
 from shared.settings import Settings
 from tests.support.commands import Started
 from tests.support.processes import KEY, wait_until
@@ -60,9 +60,7 @@ def asked_at(url: str, key: str = KEY) -> Iterator[HttpTraining]:
 @contextmanager
 def behind(gateway: World, training: HttpTraining) -> Iterator[httpx.Client]:
     """A client of the gateway's door over a home, with training elsewhere."""
-    home = replace(
-        gateway.home, gateway_desk=GatewayDesk(gateway.home.gateway, training, gateway.home.vault)
-    )
+    home = replace(gateway.home, training_elsewhere=lambda: training)
     app = web_app(home, Settings(home=home.folder), KEY, threading.Event())
     headers = {"Authorization": f"Bearer {KEY}"}
     with (

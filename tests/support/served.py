@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
-from deploy.cli.web import configured
+from deploy.cli.door import configured
 from deploy.local.processes import free_port
 from shared.settings import Settings
 

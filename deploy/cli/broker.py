@@ -1,0 +1,45 @@
+"""What a deployment has on Kafka: how its workers tell and hear, and the topics."""
+
+from typing import Any
+
+from deploy.cli.houses import HEARS, HOUSES
+from shared.eventstore.lease import Lease
+from shared.eventstore.views import Views
+from shared.messaging.house import House
+from shared.messaging.kafka import Broker, KafkaRelay
+from shared.messaging.kafka_source import KafkaSource
+from shared.messaging.kafka_topics import create_topics, delete_topics
+from shared.messaging.worker import Worker
+from shared.settings import Settings
+
+
+def broker_of(settings: Settings) -> Broker | None:
+    """The broker of the settings, where they name one."""
+    if settings.kafka_bootstrap is None:
+        return None
+    return Broker(settings.kafka_bootstrap, settings.kafka_prefix)
+
+
+def worker_on(settings: Settings, house: House[Any], lease: Lease, views: Views) -> Worker:
+    """The worker of a house, telling and hearing by the broker of the settings."""
+    broker = broker_of(settings)
+    assert broker, "who has workers of a deployment has named its broker"
+    return Worker(
+        house=house,
+        lease=lease,
+        relay=KafkaRelay(broker, house),
+        source=KafkaSource(broker, HEARS[house.name]) if HEARS[house.name] else None,
+        views=views,
+    )
+
+
+def make_topics(settings: Settings, *, anew: bool = False) -> None:
+    """Make the topics that are missing, or all of them `anew`.
+
+    Raises NotValid where one stands that loses facts.
+    """
+    broker = broker_of(settings)
+    if broker:
+        if anew:
+            delete_topics(broker, HOUSES)
+        create_topics(broker, HOUSES)

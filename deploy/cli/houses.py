@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from threading import RLock
 from typing import Any, TypeVar
 
+from shared.eventstore.folding import View
 from shared.eventstore.lease import Lease
 from shared.eventstore.log import EventLog
-from shared.eventstore.views import View
 from shared.messaging.house import House
 
 T = TypeVar("T")

@@ -1,7 +1,6 @@
 """The books: which Mondays are settled, which months are closed, which numbers are drawn."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
@@ -16,10 +15,10 @@ from shared.kernel.calendar import (
     paris_day,
 )
 from shared.kernel.ids import stable_id
+from shared.kernel.value import Value
 
 
-@dataclass(frozen=True, order=True)
-class StatementKey:
+class StatementKey(Value, order=True):
     """What names a statement; they sort by month, party, channel."""
 
     month: Month

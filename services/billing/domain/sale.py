@@ -1,7 +1,6 @@
 """What a producer sold at a distribution, what was charged for it, and where that stands."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from services.billing.domain.words import Channel, FeeKind, Formula, Place
 from shared.kernel.aggregate import Aggregate, Created, event
 from shared.kernel.ids import stable_id
 from shared.kernel.money import share
+from shared.kernel.value import Value
 
 SALES = "sale/"
 
@@ -19,8 +19,7 @@ Homes = Mapping[Channel, Place]
 """By channel, the place where a sale's fees stand now if they stand in it."""
 
 
-@dataclass(frozen=True)
-class Sold:
+class Sold(Value):
     """A sale as it stands: amounts in cents incl. VAT, zero when nothing stands."""
 
     market_id: str
@@ -34,8 +33,7 @@ class Sold:
     held: str | None = None
 
 
-@dataclass(frozen=True)
-class Charge:
+class Charge(Value):
     """One signed amount charged, in cents excl. VAT, and the place where it stands.
 
     A correction names the first fee of its (producer, distribution, kind), and the frozen place
@@ -52,16 +50,14 @@ class Charge:
     corrects_place: Place | None = None
 
 
-@dataclass(frozen=True)
-class Taking:
+class Taking(Value):
     """A signed amount of online sales, in cents incl. VAT, and the Monday of its transfer."""
 
     monday: date
     amount_cents: int
 
 
-@dataclass(frozen=True)
-class Terms:
+class Terms(Value):
     """What a sale is billed at: the formula of its day, the span that gives it, the tariff."""
 
     tariff: Tariff
@@ -211,8 +207,7 @@ class Sale(Aggregate):
             self.taken[place] = self.taken.get(place, 0) + taking.amount_cents
 
 
-@dataclass(frozen=True)
-class Rating:
+class Rating(Value):
     """What rating a sale changed: charges for its party's statements, takings for transfers."""
 
     charges: tuple[Charge, ...]

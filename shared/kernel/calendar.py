@@ -49,6 +49,7 @@ def monday_on_or_after(day: date) -> date:
     return day + timedelta(days=-day.weekday() % 7)
 
 
+@cache
 def first_open_monday(settled_until: date, closed_until: Month) -> date:
     """The first Monday after those settled that is not in a month closed."""
     opens = monday_on_or_after(first_day(next_month(closed_until)))

@@ -22,13 +22,26 @@ class Work:
         self._recorder = recorder
         self._mapper = mapper
         self._in_hand: dict[UUID, Aggregate | None] = {}
+        self._left: dict[UUID, Aggregate | None] = {}
+        self._reached: int | None = None
         self._events: list[Remembered] = []
-        self._tags: list[tuple[str, UUID]] = []
+        self._tags: dict[tuple[str, UUID], None] = {}
+
+    def go_on_from(self, earlier: "Work") -> None:
+        """Find what an earlier transaction left in hand, if nothing was remembered since.
+
+        Else it is loaded. The caller sees to it that nobody writes meanwhile, and that `earlier`
+        was committed and is used no more.
+        """
+        if earlier._reached == self._recorder.max_notification_id():
+            left = earlier._in_hand.items()
+            self._left = {s: found for s, found in left if not (found and found.pending_events)}
 
     def find(self, cls: type[AnyAggregate], stream: UUID) -> AnyAggregate | None:
         """The aggregate of a stream, or None where nothing was ever remembered."""
         if stream not in self._in_hand:
-            self._in_hand[stream] = self._load(stream)
+            is_left = stream in self._left
+            self._in_hand[stream] = self._left.pop(stream) if is_left else self._load(stream)
         found = self._in_hand[stream]
         if found is not None and not isinstance(found, cls):
             raise TypeError(f"stream {stream} is a {type(found).__name__}, not a {cls.__name__}")
@@ -48,7 +61,8 @@ class Work:
 
     def fetch(self, streams: Iterable[UUID]) -> None:
         """Load many streams at once, that are found one by one next."""
-        wanted = [stream for stream in dict.fromkeys(streams) if stream not in self._in_hand]
+        known = self._in_hand.keys() | self._left.keys()
+        wanted = [stream for stream in dict.fromkeys(streams) if stream not in known]
         if not wanted:
             return
         for stream, rows in zip(wanted, self._recorder.streams(wanted), strict=True):
@@ -86,7 +100,8 @@ class Work:
             for event in cast("Sequence[Remembered]", aggregate.collect_events()):
                 vars(event)["cause"] = cause
                 self._events.append(event)
-                self._tags += [(tag, event.originator_id) for tag in event.tags()]
+                for tag in event.tags():
+                    self._tags[tag, event.originator_id] = None
 
     def keep_first(self, aggregate: Aggregate, cause: str) -> None:
         """Take over what led to all the rest, in front of it."""
@@ -109,7 +124,8 @@ class Work:
                 raise AssertionError(f"{aggregate!r} changed and was not kept")
         if self._events or steps:
             rows = list(map(self._mapper.written, self._events))
-            self._recorder.append(rows, steps, self._tags)
+            positions = self._recorder.append(rows, steps, list(self._tags))
+            self._reached = positions[-1] if positions else None
         return len(self._events)
 
     def heard(self) -> dict[str, int]:

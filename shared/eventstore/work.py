@@ -39,10 +39,11 @@ class Work:
 
     def find(self, cls: type[AnyAggregate], stream: UUID) -> AnyAggregate | None:
         """The aggregate of a stream, or None where nothing was ever remembered."""
-        if stream not in self._in_hand:
+        found = self._in_hand.get(stream)
+        if found is None and stream not in self._in_hand:
             is_left = stream in self._left
-            self._in_hand[stream] = self._left.pop(stream) if is_left else self._load(stream)
-        found = self._in_hand[stream]
+            found = self._left.pop(stream) if is_left else self._load(stream)
+            self._in_hand[stream] = found
         if found is not None and not isinstance(found, cls):
             raise TypeError(f"stream {stream} is a {type(found).__name__}, not a {cls.__name__}")
         return found
@@ -97,11 +98,13 @@ class Work:
         """Take over what just happened to some aggregates, stamped with what led to it."""
         for aggregate in aggregates:
             self._in_hand[aggregate.id] = aggregate
-            for event in cast("Sequence[Remembered]", aggregate.collect_events()):
+            happened = cast("list[Remembered]", aggregate.pending_events)
+            for event in happened:
                 vars(event)["cause"] = cause
-                self._events.append(event)
                 for tag in event.tags():
                     self._tags[tag, event.originator_id] = None
+            self._events += happened
+            happened.clear()
 
     def keep_first(self, aggregate: Aggregate, cause: str) -> None:
         """Take over what led to all the rest, in front of it."""

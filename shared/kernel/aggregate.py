@@ -127,8 +127,9 @@ class _Trigger(CommandMethodDecorator):
         return partial(self._trigger, aggregate)
 
     def _trigger(self, aggregate: Aggregate, /, *given: Any, **fields: Any) -> None:
-        names = _parameters(self.decorated_func)[1 : len(given) + 1]
-        fields |= zip(names, given, strict=True)
+        if given:
+            names = _parameters(self.decorated_func)[1 : len(given) + 1]
+            fields = dict(zip(names, given, strict=True)) | fields
         aggregate.trigger_event(decorated_func_callers[self], **fields)
 
 

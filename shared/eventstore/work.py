@@ -78,11 +78,10 @@ class Work:
         return self._replayed(stream, self._recorder.stream(stream, 0, MAXIMUM))
 
     def _replayed(self, stream: UUID, rows: Iterable[StreamRow]) -> Aggregate | None:
-        """Without the library's run-time protocol check, half the cost of its replay."""
         found: Any = None
-        event = self._mapper.event
         for row in rows:
-            found = event(stream, *row).mutate(found)
+            if found is None or not self._mapper.replay(found, *row):
+                found = self._mapper.event(stream, *row).mutate(found)
         return cast("Aggregate | None", found)
 
     def tagged(self, prefix: str, below: str | None = None) -> list[tuple[str, UUID]]:

@@ -66,11 +66,15 @@ class Aggregate(BaseAggregate[UUID]):
             """
             if aggregate is None or not _follows(self, aggregate):
                 return super().mutate(aggregate)  # begins an aggregate, or says what is wrong
-            body, arguments = _call(decorated_funcs[type(self)])
-            body(aggregate, *arguments(self))
-            aggregate._version = self.originator_version
-            aggregate._modified_on = self.timestamp
+            aggregate.assign(type(self), self)
             return aggregate
+
+    def assign(self, event_class: type[Remembered], said: Any) -> None:
+        """Let the next event happen; `said` has its fields, and need not be the event itself."""
+        body, arguments = _call(decorated_funcs[event_class])
+        body(self, *arguments(said))
+        self._version += 1
+        self._modified_on = said.timestamp
 
     @classmethod
     def _create(cls, event_class: Any, *, id: UUID | None = None, **kwargs: Any) -> Any:
@@ -105,7 +109,7 @@ class Aggregate(BaseAggregate[UUID]):
 
 AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)
 
-Arguments = Callable[[Remembered], tuple[Any, ...]]
+Arguments = Callable[[Any], tuple[Any, ...]]
 Method = TypeVar("Method", bound=Callable[..., None])
 
 

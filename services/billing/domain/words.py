@@ -54,6 +54,6 @@ class Place(Value):
         return cls(Channel.ON_SITE, month)
 
     @property
-    def order(self) -> tuple[str, str, str]:
+    def order(self) -> tuple[Month, date, Channel]:
         """Places sort by month, then Monday."""
-        return (self.month, self.monday.isoformat() if self.monday else "", self.channel)
+        return (self.month, self.monday or date.min, self.channel)

@@ -92,18 +92,20 @@ class Aggregate(BaseAggregate[UUID]):
         aggregate._pending_events.append(begun)
         return aggregate
 
-    def trigger_event(self, event_class: Any, **kwargs: Any) -> None:
-        """Let something happen."""
+    def trigger_event(self, event_class: Any, *given: Any, **fields: Any) -> None:
+        """Let something happen; what is given without a name is named as its method names it."""
+        names = _parameters(decorated_funcs[event_class])[1 : len(given) + 1]
         happened = _made(
             event_class,
             {
                 "originator_id": self._id,
                 "originator_version": self._version + 1,
                 "timestamp": event_class.create_timestamp(),
-                **kwargs,
+                **dict(zip(names, given, strict=True)),
+                **fields,
             },
         )
-        happened.mutate(self)
+        self.assign(event_class, happened)
         self._pending_events.append(happened)
 
 
@@ -128,13 +130,7 @@ class _Trigger(CommandMethodDecorator):
     def __get__(self, aggregate: Any, owner: Any) -> Any:
         if aggregate is None or self.decorated_func.__name__ == "__init__":
             return super().__get__(aggregate, owner)
-        return partial(self._trigger, aggregate)
-
-    def _trigger(self, aggregate: Aggregate, /, *given: Any, **fields: Any) -> None:
-        if given:
-            names = _parameters(self.decorated_func)[1 : len(given) + 1]
-            fields = dict(zip(names, given, strict=True)) | fields
-        aggregate.trigger_event(decorated_func_callers[self], **fields)
+        return partial(aggregate.trigger_event, decorated_func_callers[self])
 
 
 def _made(cls: Any, fields: dict[str, Any]) -> Any:

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, MapperDeserialisationError, StoredEvent
-from eventsourcing.utils import get_topic, resolve_topic
+from eventsourcing.utils import TopicError, get_topic, resolve_topic
 
 from shared.eventstore.recorder import Row
 from shared.kernel.aggregate import Aggregate, Remembered
@@ -74,7 +74,7 @@ class TypedMapper(Mapper[UUID]):
         try:
             kind = _read(topic)
             said = kind.said(state) if kind.said else None
-        except Exception:
+        except (TopicError, ValueError):
             return False
         is_next = version == aggregate.version + 1
         if said is None or said.class_version != kind.version or not is_next:

@@ -101,8 +101,8 @@ class Aggregate(BaseAggregate[UUID]):
                 "originator_id": self._id,
                 "originator_version": self._version + 1,
                 "timestamp": event_class.create_timestamp(),
-                **dict(zip(names, given, strict=True)),
                 **fields,
+                **dict(zip(names, given, strict=True)),
             },
         )
         self.assign(event_class, happened)

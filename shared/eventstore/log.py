@@ -38,8 +38,9 @@ class Page(NamedTuple):
 class EventLog(Application[UUID]):
     """Everything a house remembers, in the order in which it was remembered.
 
-    `recorder` keeps it. No aggregate cache and no snapshots: streams are short. Tables are made
-    by `migrate` alone. The library's own database functions are refused: they drop tracking.
+    `recorder` keeps it. No snapshots, for streams are short, and no cache of aggregates but what a
+    batch of facts leaves the next (`Work.go_on_from`). Tables are made by `migrate` alone. The
+    library's own database functions are refused: they drop tracking.
     """
 
     name = "log"

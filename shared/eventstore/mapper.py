@@ -13,19 +13,16 @@ from uuid import UUID
 import msgspec
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, MapperDeserialisationError, StoredEvent
-from eventsourcing.utils import get_topic, resolve_topic
+from eventsourcing.utils import TopicError, get_topic, resolve_topic
 
 from shared.eventstore.recorder import Row
-from shared.kernel.aggregate import Remembered
+from shared.kernel.aggregate import Aggregate, Remembered
 
 Unreadable = MapperDeserialisationError
 """What is raised of an event that the code of today cannot read."""
 
 COLUMNS = ("originator_id", "originator_version")
 """Fields of an event that are columns of the table, not part of the stored state."""
-
-VERSION = b'"class_version"'
-"""Does not stand in most states, which then need no look at their version."""
 
 encode = msgspec.json.Encoder().encode
 new, give = object.__new__, object.__setattr__
@@ -76,9 +73,10 @@ class TypedMapper(Mapper[UUID]):
         """
         try:
             kind = _read(topic)
-            if kind.version > 1 or VERSION in state:
+            if kind.version > 1:
                 state = _raised(kind, state)
             fields = kind.decode(state)
+            _refuse_newer(kind, fields.pop("class_version", 1))
         except Exception as reason:
             raise _unreadable(stream, version, topic, reason) from reason
         fields["originator_id"] = stream
@@ -99,13 +97,29 @@ class TypedMapper(Mapper[UUID]):
         def excerpt(stream: UUID | str, version: int, state: bytes) -> AnyExcerpt:
             try:
                 taken = decode(state if kind.version == 1 else _raised(kind, state))
-                if taken.class_version > 1:
-                    _raised(kind, state)  # which says what is wrong
+                _refuse_newer(kind, taken.class_version)
             except Exception as reason:
                 raise _unreadable(stream, version, topic, reason) from reason
             return taken
 
         return excerpt
+
+    def replay(self, aggregate: Aggregate, version: int, topic: str, state: bytes) -> bool:
+        """Let a stored event happen to its aggregate again; to make the event would cost as much.
+
+        False, and nothing happened, where it takes the event: to begin an aggregate, to raise an
+        older version, or to say what is wrong.
+        """
+        try:
+            kind = _read(topic)
+            said = kind.said(state) if kind.said else None
+        except (TopicError, ValueError):
+            return False
+        is_next = version == aggregate.version + 1
+        if said is None or said.class_version != kind.version or not is_next:
+            return False
+        aggregate.assign(kind.cls, said)
+        return True
 
     def cls(self, topic: str) -> type[Remembered]:
         """The class of event that a topic names; raises Unreadable."""
@@ -132,12 +146,17 @@ class _Kind(NamedTuple):
     topic: str
     version: int
     decode: Callable[[bytes], dict[str, Any]]
+    """The fields of an event, for it to have them."""
+    said: Callable[[bytes], Any] | None
+    """The same in half the time, to be looked at once; not of what begins an aggregate."""
 
 
 @cache
 def _written(cls: type) -> _Kind:
     decode = msgspec.json.Decoder(stored_shape(cls)).decode
-    return _Kind(cls, get_topic(cls), class_version(cls), decode)
+    follows = issubclass(cls, Aggregate.Event)
+    said = msgspec.json.Decoder(_said_shape(cls)).decode if follows else None
+    return _Kind(cls, get_topic(cls), class_version(cls), decode, said)
 
 
 @cache
@@ -160,13 +179,17 @@ _stored_version = msgspec.json.Decoder(_Version).decode
 def _raised(kind: _Kind, stored: bytes) -> bytes:
     """A state as the class of today would have written it, and without its version."""
     version = _stored_version(stored).class_version
-    if version > kind.version:
-        raise ValueError(f"it was written as version {version}, this code knows {kind.version}")
+    _refuse_newer(kind, version)
     state: dict[str, Any] = msgspec.json.decode(stored)
     for older in range(version, kind.version):
         getattr(kind.cls, f"upcast_v{older}_v{older + 1}")(state)
     state.pop("class_version", None)
     return encode(state)
+
+
+def _refuse_newer(kind: _Kind, version: int) -> None:
+    if version > kind.version:
+        raise ValueError(f"it was written as version {version}, this code knows {kind.version}")
 
 
 def class_version(cls: type) -> int:
@@ -177,7 +200,7 @@ def class_version(cls: type) -> int:
 def stored_shape(cls: type) -> Any:
     """The shape of the stored state of an event class, as a TypedDict made from its fields."""
     hints = get_type_hints(cls)
-    fields: dict[str, Any] = {"cause": str}
+    fields: dict[str, Any] = {"cause": str, "class_version": NotRequired[int]}
     for field in dataclasses.fields(cls):
         if field.name in COLUMNS:
             continue
@@ -185,3 +208,15 @@ def stored_shape(cls: type) -> Any:
         optional = field.default is not dataclasses.MISSING
         fields[field.name] = NotRequired[hint] if optional else hint
     return TypedDict(cls.__name__, fields)  # type: ignore[operator]
+
+
+def _said_shape(cls: type) -> type[msgspec.Struct]:
+    """The same shape as a struct, where what is not stored is what the event class has for it."""
+    shape = stored_shape(cls)
+    absent = {name: getattr(cls, name, None) for name in shape.__optional_keys__}
+    absent["class_version"] = 1
+    fields = [
+        (name, hint, absent[name]) if name in absent else (name, hint)
+        for name, hint in get_type_hints(shape).items()
+    ]
+    return msgspec.defstruct(cls.__name__, fields, kw_only=True, gc=False)

@@ -61,6 +61,9 @@ class MemoryWork(Work):
         """What it has found or begun so far."""
         return {stream: found for stream, found in self._in_hand.items() if found}
 
+    def go_on_from(self, earlier: Work) -> None:
+        """The log itself knows what was left in hand, and what was thrown away."""
+
     def fetch(self, streams: Iterable[UUID]) -> None:
         """Nothing to load at once: most is in memory."""
 

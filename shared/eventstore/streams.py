@@ -1,6 +1,6 @@
 """One stream of a log, read event by event: what happened, when, and by what."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from enum import Enum
@@ -13,6 +13,7 @@ from shared.eventstore.asks import Asked
 from shared.eventstore.log import EventLog
 from shared.eventstore.recorder import MAXIMUM
 from shared.kernel.aggregate import Aggregate
+from shared.kernel.value import Value
 
 EVENTS = table("stored_events", *map(column, ("position", "originator_id", "originator_version")))
 
@@ -64,8 +65,8 @@ def _meaning(cls: type) -> str:
 
 def plain(value: Any) -> Any:
     """A value as JSON has it, with keys that people read."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if names := _names(value):
+        return {name: plain(getattr(value, name)) for name in names}
     if isinstance(value, dict):
         return {_key(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -78,10 +79,18 @@ def plain(value: Any) -> Any:
 
 
 def _key(key: Any) -> str:
-    if is_dataclass(key) and not isinstance(key, type):
-        words = (getattr(key, field.name) for field in fields(key))
+    if names := _names(key):
+        words = (getattr(key, name) for name in names)
         return " ".join(str(word) for word in words if word is not None)
     return str(key)
+
+
+def _names(value: Any) -> Sequence[str]:
+    """The names of the fields of a record, none of anything else."""
+    if isinstance(value, Value):
+        return value.__struct_fields__
+    is_record = is_dataclass(value) and not isinstance(value, type)
+    return [field.name for field in fields(value)] if is_record else ()
 
 
 def _positions(engine: Engine, stream: UUID) -> dict[int, int]:

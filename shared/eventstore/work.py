@@ -22,14 +22,28 @@ class Work:
         self._recorder = recorder
         self._mapper = mapper
         self._in_hand: dict[UUID, Aggregate | None] = {}
+        self._left: dict[UUID, Aggregate | None] = {}
+        self._reached: int | None = None
         self._events: list[Remembered] = []
-        self._tags: list[tuple[str, UUID]] = []
+        self._tags: dict[tuple[str, UUID], None] = {}
+
+    def go_on_from(self, earlier: "Work") -> None:
+        """Find what an earlier transaction left in hand, if nothing was remembered since.
+
+        Else it is loaded. The caller sees to it that nobody writes meanwhile, and that `earlier`
+        was committed and is used no more.
+        """
+        if earlier._reached == self._recorder.max_notification_id():
+            left = earlier._in_hand.items()
+            self._left = {s: found for s, found in left if not (found and found.pending_events)}
 
     def find(self, cls: type[AnyAggregate], stream: UUID) -> AnyAggregate | None:
         """The aggregate of a stream, or None where nothing was ever remembered."""
-        if stream not in self._in_hand:
-            self._in_hand[stream] = self._load(stream)
-        found = self._in_hand[stream]
+        found = self._in_hand.get(stream)
+        if found is None and stream not in self._in_hand:
+            is_left = stream in self._left
+            found = self._left.pop(stream) if is_left else self._load(stream)
+            self._in_hand[stream] = found
         if found is not None and not isinstance(found, cls):
             raise TypeError(f"stream {stream} is a {type(found).__name__}, not a {cls.__name__}")
         return found
@@ -48,7 +62,8 @@ class Work:
 
     def fetch(self, streams: Iterable[UUID]) -> None:
         """Load many streams at once, that are found one by one next."""
-        wanted = [stream for stream in dict.fromkeys(streams) if stream not in self._in_hand]
+        known = self._in_hand.keys() | self._left.keys()
+        wanted = [stream for stream in dict.fromkeys(streams) if stream not in known]
         if not wanted:
             return
         for stream, rows in zip(wanted, self._recorder.streams(wanted), strict=True):
@@ -63,11 +78,10 @@ class Work:
         return self._replayed(stream, self._recorder.stream(stream, 0, MAXIMUM))
 
     def _replayed(self, stream: UUID, rows: Iterable[StreamRow]) -> Aggregate | None:
-        """Without the library's run-time protocol check, half the cost of its replay."""
         found: Any = None
-        event = self._mapper.event
         for row in rows:
-            found = event(stream, *row).mutate(found)
+            if found is None or not self._mapper.replay(found, *row):
+                found = self._mapper.event(stream, *row).mutate(found)
         return cast("Aggregate | None", found)
 
     def tagged(self, prefix: str, below: str | None = None) -> list[tuple[str, UUID]]:
@@ -83,10 +97,13 @@ class Work:
         """Take over what just happened to some aggregates, stamped with what led to it."""
         for aggregate in aggregates:
             self._in_hand[aggregate.id] = aggregate
-            for event in cast("Sequence[Remembered]", aggregate.collect_events()):
+            happened = cast("list[Remembered]", aggregate.pending_events)
+            for event in happened:
                 vars(event)["cause"] = cause
-                self._events.append(event)
-                self._tags += [(tag, event.originator_id) for tag in event.tags()]
+                for tag in event.tags():
+                    self._tags[tag, event.originator_id] = None
+            self._events += happened
+            happened.clear()
 
     def keep_first(self, aggregate: Aggregate, cause: str) -> None:
         """Take over what led to all the rest, in front of it."""
@@ -107,10 +124,13 @@ class Work:
         for aggregate in self._in_hand.values():
             if aggregate is not None and _changed(aggregate):
                 raise AssertionError(f"{aggregate!r} changed and was not kept")
-        if self._events or steps:
+        count = self.kept
+        if count or steps:
             rows = list(map(self._mapper.written, self._events))
-            self._recorder.append(rows, steps, self._tags)
-        return len(self._events)
+            positions = self._recorder.append(rows, steps, list(self._tags))
+            self._reached = positions[-1] if positions else None
+            self._events, self._tags = [], {}
+        return count
 
     def heard(self) -> dict[str, int]:
         """How far every topic-partition (`speaker/partition`) has been heard."""

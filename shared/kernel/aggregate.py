@@ -66,11 +66,15 @@ class Aggregate(BaseAggregate[UUID]):
             """
             if aggregate is None or not _follows(self, aggregate):
                 return super().mutate(aggregate)  # begins an aggregate, or says what is wrong
-            body, arguments = _call(decorated_funcs[type(self)])
-            body(aggregate, *arguments(self))
-            aggregate._version = self.originator_version
-            aggregate._modified_on = self.timestamp
+            aggregate.assign(type(self), self)
             return aggregate
+
+    def assign(self, event_class: type[Remembered], said: Any) -> None:
+        """Let the next event happen; `said` has its fields, and need not be the event itself."""
+        body, arguments = _call(decorated_funcs[event_class])
+        body(self, *arguments(said))
+        self._version += 1
+        self._modified_on = said.timestamp
 
     @classmethod
     def _create(cls, event_class: Any, *, id: UUID | None = None, **kwargs: Any) -> Any:
@@ -88,24 +92,26 @@ class Aggregate(BaseAggregate[UUID]):
         aggregate._pending_events.append(begun)
         return aggregate
 
-    def trigger_event(self, event_class: Any, **kwargs: Any) -> None:
-        """Let something happen."""
+    def trigger_event(self, event_class: Any, *given: Any, **fields: Any) -> None:
+        """Let something happen; what is given without a name is named as its method names it."""
+        names = _parameters(decorated_funcs[event_class])[1 : len(given) + 1]
         happened = _made(
             event_class,
             {
                 "originator_id": self._id,
                 "originator_version": self._version + 1,
                 "timestamp": event_class.create_timestamp(),
-                **kwargs,
+                **fields,
+                **dict(zip(names, given, strict=True)),
             },
         )
-        happened.mutate(self)
+        self.assign(event_class, happened)
         self._pending_events.append(happened)
 
 
 AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)
 
-Arguments = Callable[[Remembered], tuple[Any, ...]]
+Arguments = Callable[[Any], tuple[Any, ...]]
 Method = TypeVar("Method", bound=Callable[..., None])
 
 
@@ -124,12 +130,7 @@ class _Trigger(CommandMethodDecorator):
     def __get__(self, aggregate: Any, owner: Any) -> Any:
         if aggregate is None or self.decorated_func.__name__ == "__init__":
             return super().__get__(aggregate, owner)
-        return partial(self._trigger, aggregate)
-
-    def _trigger(self, aggregate: Aggregate, /, *given: Any, **fields: Any) -> None:
-        names = _parameters(self.decorated_func)[1 : len(given) + 1]
-        fields |= zip(names, given, strict=True)
-        aggregate.trigger_event(decorated_func_callers[self], **fields)
+        return partial(aggregate.trigger_event, decorated_func_callers[self])
 
 
 def _made(cls: Any, fields: dict[str, Any]) -> Any:

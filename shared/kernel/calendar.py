@@ -16,6 +16,7 @@ def paris_day(instant: datetime) -> date:
     return instant.astimezone(PARIS).date()
 
 
+@cache
 def month_of(day: date) -> Month:
     """The month a day lies in."""
     return day.isoformat()[:7]
@@ -39,6 +40,7 @@ def next_month(month: Month) -> Month:
     return month_of(last_day(month) + timedelta(days=1))
 
 
+@cache
 def monday_after(day: date) -> date:
     """The Monday after the week (Monday to Sunday) of a day."""
     return day + timedelta(days=7 - day.weekday())
@@ -49,6 +51,7 @@ def monday_on_or_after(day: date) -> date:
     return day + timedelta(days=-day.weekday() % 7)
 
 
+@cache
 def first_open_monday(settled_until: date, closed_until: Month) -> date:
     """The first Monday after those settled that is not in a month closed."""
     opens = monday_on_or_after(first_day(next_month(closed_until)))

@@ -63,6 +63,8 @@ class House(Generic[App]):
         self._policies = policies
         self._publishing = publishing
         self._chronicles = chronicles
+        self._last_heard: Work | None = None
+        """The last batch of facts: what it touched, the next one of a backlog will touch again."""
 
     def ask(
         self, ask: Ask, use_case: Callable[[App], Answer], *, dry_run: bool = False
@@ -97,7 +99,7 @@ class House(Generic[App]):
         Poison among them is parked, and so is what comes behind it under its key.
         """
         with self._lease.held():
-            work = self.log.begin()
+            work = self._begun()
             stood = work.heard()
             heard = dict(stood)
             fresh = []
@@ -114,6 +116,15 @@ class House(Generic[App]):
                 if position != stood.get(name)
             ]
             work.commit(steps)
+            self._last_heard = work
+
+    def _begun(self) -> Work:
+        """A transaction that goes on where the last batch was heard; one that fails is no more."""
+        work, last = self.log.begin(), self._last_heard
+        self._last_heard = None
+        if last:
+            work.go_on_from(last)
+        return work
 
     def _foreseen(self, fresh: Sequence[tuple[Message, Fact | Poison]]) -> Iterator[UUID]:
         """The streams that facts will most likely touch, and those that may hold their keys up."""

@@ -29,6 +29,7 @@ from shared.eventstore.asks import Asked
 from shared.eventstore.mapper import TypedMapper, class_version, stored_shape
 from shared.eventstore.work import Work
 from shared.kernel.aggregate import Aggregate, Remembered
+from shared.kernel.value import Value
 from shared.messaging.chronicle import HeardFact
 from tests.support import notices as n
 from tests.support.hard_season import hard_season
@@ -140,7 +141,7 @@ def unfit(shape: Any, where: str) -> Iterator[str]:
     """What must not stand in the log: floats, and types that nobody says how to read."""
     if shape in SCALARS or (isinstance(shape, type) and issubclass(shape, Enum)):
         return
-    if dataclasses.is_dataclass(shape) and isinstance(shape, type):
+    if isinstance(shape, type) and (dataclasses.is_dataclass(shape) or issubclass(shape, Value)):
         for name, hint in get_type_hints(shape).items():
             yield from unfit(hint, f"{where}.{name}")
     elif args := get_args(shape):
@@ -157,6 +158,8 @@ def deep(value: Any) -> Any:
     """A value with the type of everything in it, so that a str is not mistaken for its enum."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return type(value), {name: deep(field) for name, field in vars(value).items()}
+    if isinstance(value, Value):
+        return type(value), [deep(getattr(value, name)) for name in value.__struct_fields__]
     if isinstance(value, Mapping):
         return type(value), [(deep(k), deep(v)) for k, v in value.items()]
     if isinstance(value, list | tuple):

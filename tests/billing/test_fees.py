@@ -71,8 +71,8 @@ def test_a_fee_is_at_home_where_its_sale_was_first_validated(
 ) -> None:
     at = datetime.fromisoformat(first_validated_at)
     books = Books()
-    assert books.home(Channel.ON_SITE, at) == Place.invoiced(month)
-    assert books.home(Channel.ONLINE, at) == Place.at_source(date.fromisoformat(monday))
+    assert books.homes(at)[Channel.ON_SITE] == Place.invoiced(month)
+    assert books.homes(at)[Channel.ONLINE] == Place.at_source(date.fromisoformat(monday))
 
 
 @pytest.mark.parametrize(
@@ -97,8 +97,8 @@ def test_what_is_settled_or_closed_takes_nothing_more(
     if closed:
         books.close(closed, date(2025, 2, 1))
     at = datetime(2024, 10, 4, 19, tzinfo=UTC)
-    assert books.home(Channel.ONLINE, at) == Place.at_source(date.fromisoformat(monday))
-    assert books.home(Channel.ON_SITE, at).month == max("2024-10", month if closed else "2024-10")
+    assert books.homes(at)[Channel.ONLINE] == Place.at_source(date.fromisoformat(monday))
+    assert books.homes(at)[Channel.ON_SITE].month == max("2024-10", month if closed else "2024-10")
 
 
 def test_an_online_sale_owes_service_and_payment_fees(cagette: World) -> None:
@@ -229,7 +229,7 @@ def test_fees_always_add_up_and_what_is_frozen_never_moves(steps: list[tuple[Any
                 assert dict(_frozen(sale, kind, books)) == frozen[kind]
                 assert sum(sale.fees[kind].values()) == _due(kind, sold, formula)
                 standing = [p for p, n in sale.fees[kind].items() if n and books.is_open(p)]
-                assert all(p == books.home(p.channel, sold.first_validated_at) for p in standing)
+                assert all(p == books.homes(sold.first_validated_at)[p.channel] for p in standing)
 
 
 def _frozen(sale: Sale, kind: FeeKind, books: Books) -> list[tuple[Place, int]]:

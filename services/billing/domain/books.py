@@ -1,7 +1,6 @@
 """The books: which Mondays are settled, which months are closed, which numbers are drawn."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from uuid import UUID
 
@@ -16,10 +15,13 @@ from shared.kernel.calendar import (
     paris_day,
 )
 from shared.kernel.ids import stable_id
+from shared.kernel.value import Value
+
+Homes = Mapping[Channel, Place]
+"""By channel, the place where a sale's fees stand now if they stand in it."""
 
 
-@dataclass(frozen=True, order=True)
-class StatementKey:
+class StatementKey(Value, order=True):
     """What names a statement; they sort by month, party, channel."""
 
     month: Month
@@ -87,13 +89,13 @@ class Books(Aggregate):
             return False
         return place.monday is None or place.monday > self.settled_until
 
-    def home(self, channel: Channel, first_validated_at: datetime) -> Place:
-        """The open place for what was first validated then: its home, or the first open after."""
+    def homes(self, first_validated_at: datetime) -> Homes:
+        """By channel, the open place for what was first validated then, or the first open after."""
         validated_on = paris_day(first_validated_at)
-        if channel is Channel.ON_SITE:
-            return Place.invoiced(max(month_of(validated_on), next_month(self.closed_until)))
+        month = max(month_of(validated_on), next_month(self.closed_until))
         opens = first_open_monday(self.settled_until, self.closed_until)
-        return Place.at_source(max(monday_after(validated_on), opens))
+        monday = max(monday_after(validated_on), opens)
+        return {Channel.ONLINE: Place.at_source(monday), Channel.ON_SITE: Place.invoiced(month)}
 
     def settle(self, monday: date) -> None:
         """Settle a Monday; one that was settled already changes nothing."""

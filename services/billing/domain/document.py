@@ -1,7 +1,6 @@
 """A document: an invoice or a credit note. Issued once, it never changes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from uuid import UUID
@@ -13,6 +12,7 @@ from shared.kernel.aggregate import Aggregate, Created, event
 from shared.kernel.calendar import Month
 from shared.kernel.ids import stable_id
 from shared.kernel.persons import Sealed
+from shared.kernel.value import Value
 
 
 class DocumentType(StrEnum):
@@ -22,16 +22,14 @@ class DocumentType(StrEnum):
     CREDIT_NOTE = "CREDIT_NOTE"
 
 
-@dataclass(frozen=True)
-class DocumentLine:
+class DocumentLine(Value):
     """A line of a statement and, where it corrects one, the number of the invoice it corrects."""
 
     line: Line
     corrects_number: str | None
 
 
-@dataclass(frozen=True)
-class Issue:
+class Issue(Value):
     """All that a document says, frozen when it is issued. Amounts in cents, signed."""
 
     number: str

@@ -1,26 +1,26 @@
 """What a producer sold at a distribution, what was charged for it, and where that stands."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
+from operator import attrgetter
 from uuid import UUID
 
-from services.billing.domain.books import Books
+from services.billing.domain.books import Books, Homes
 from services.billing.domain.spans import Span
 from services.billing.domain.tariff import Tariff
 from services.billing.domain.words import Channel, FeeKind, Formula, Place
 from shared.kernel.aggregate import Aggregate, Created, event
 from shared.kernel.ids import stable_id
 from shared.kernel.money import share
+from shared.kernel.value import Value
 
 SALES = "sale/"
 
-Homes = Mapping[Channel, Place]
-"""By channel, the place where a sale's fees stand now if they stand in it."""
+KINDS = tuple(FeeKind)
+IN_ORDER = attrgetter("order")
 
 
-@dataclass(frozen=True)
-class Sold:
+class Sold(Value):
     """A sale as it stands: amounts in cents incl. VAT, zero when nothing stands."""
 
     market_id: str
@@ -34,8 +34,7 @@ class Sold:
     held: str | None = None
 
 
-@dataclass(frozen=True)
-class Charge:
+class Charge(Value):
     """One signed amount charged, in cents excl. VAT, and the place where it stands.
 
     A correction names the first fee of its (producer, distribution, kind), and the frozen place
@@ -52,16 +51,14 @@ class Charge:
     corrects_place: Place | None = None
 
 
-@dataclass(frozen=True)
-class Taking:
+class Taking(Value):
     """A signed amount of online sales, in cents incl. VAT, and the Monday of its transfer."""
 
     monday: date
     amount_cents: int
 
 
-@dataclass(frozen=True)
-class Terms:
+class Terms(Value):
     """What a sale is billed at: the formula of its day, the span that gives it, the tariff."""
 
     tariff: Tariff
@@ -115,9 +112,9 @@ class Sale(Aggregate):
         self.formula = Formula.FLEXIBLE
         self.tariff_version = 0
         self.party_id: str | None = None
-        self.fees: dict[FeeKind, dict[Place, int]] = {kind: {} for kind in FeeKind}
+        self.fees: dict[FeeKind, dict[Place, int]] = {kind: {} for kind in KINDS}
         self.first: dict[FeeKind, Charge] = {}
-        self.charged: dict[FeeKind, int] = dict.fromkeys(FeeKind, 0)
+        self.charged: dict[FeeKind, int] = dict.fromkeys(KINDS, 0)
         self.taken: dict[Place, int] = {}
 
     @staticmethod
@@ -130,9 +127,9 @@ class Sale(Aggregate):
 
         `party_id` is who is invoiced if this charges the first fee ever (§5.6).
         """
-        homes = {channel: books.home(channel, sold.first_validated_at) for channel in Channel}
+        homes = books.homes(sold.first_validated_at)
         charges = tuple(
-            charge for kind in FeeKind for charge in self._charges(kind, sold, terms, books, homes)
+            charge for kind in KINDS for charge in self._charges(kind, sold, terms, books, homes)
         )
         due = {Channel.ONLINE: sold.sales_cents} if sold.channel is Channel.ONLINE else {}
         takings = tuple(
@@ -211,8 +208,7 @@ class Sale(Aggregate):
             self.taken[place] = self.taken.get(place, 0) + taking.amount_cents
 
 
-@dataclass(frozen=True)
-class Rating:
+class Rating(Value):
     """What rating a sale changed: charges for its party's statements, takings for transfers."""
 
     charges: tuple[Charge, ...]
@@ -235,15 +231,17 @@ def differences(
     All that is not frozen comes to stand in one place a channel: the home of the sale, or the
     first open place after it.
     """
-    for channel in Channel:
-        here = {place: n for place, n in standing.items() if place.channel is channel}
-        if not here and not due.get(channel):
-            continue
-        frozen = sum(n for place, n in here.items() if not books.is_open(place))
-        home = homes[channel]
-        wanted = {home: due.get(channel, 0) - frozen}
-        open_places = {place for place in here if books.is_open(place)} | {home}
-        for place in sorted(open_places, key=lambda p: p.order):
-            difference = wanted.get(place, 0) - here.get(place, 0)
+    for channel in sorted({*due, *(place.channel for place in standing)}):
+        home, wanted = homes[channel], due.get(channel, 0)
+        movable = {home: 0}
+        for place, amount in standing.items():
+            if place.channel is not channel:
+                continue
+            if books.is_open(place):
+                movable[place] = amount
+            else:
+                wanted -= amount
+        for place in sorted(movable, key=IN_ORDER):
+            difference = (wanted if place == home else 0) - movable[place]
             if difference:
                 yield place, difference

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
@@ -13,13 +12,13 @@ from shared.kernel.aggregate import Aggregate, Created, event
 from shared.kernel.calendar import Month
 from shared.kernel.ids import stable_id
 from shared.kernel.money import BASIS_POINTS, half_up, share
+from shared.kernel.value import Value
 
 MONTHS = "month/"
 MONDAYS = "monday/"
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(Value):
     """One charge as its statement holds it; amounts in cents excl. VAT."""
 
     fee_id: str
@@ -42,8 +41,7 @@ class Line:
         return self.producer_id, self.distribution_id, self.kind
 
 
-@dataclass(frozen=True)
-class Totals:
+class Totals(Value):
     """Net, VAT (half-up once, on the net) and gross, in cents."""
 
     net_cents: int

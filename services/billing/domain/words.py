@@ -1,11 +1,11 @@
 """Billing's own words: channel, kind of fee, formula, and the place where an amount stands."""
 
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import Self
 
 from shared.kernel.calendar import Month, month_of
+from shared.kernel.value import Value
 
 
 class Channel(StrEnum):
@@ -36,8 +36,7 @@ class TrainingKind(StrEnum):
     UPDATE = "UPDATE"
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Value):
     """Where an amount stands: a month, or at source a Monday and that Monday's month."""
 
     channel: Channel
@@ -55,6 +54,6 @@ class Place:
         return cls(Channel.ON_SITE, month)
 
     @property
-    def order(self) -> tuple[str, str, str]:
+    def order(self) -> tuple[Month, date, Channel]:
         """Places sort by month, then Monday."""
-        return (self.month, self.monday.isoformat() if self.monday else "", self.channel)
+        return (self.month, self.monday or date.min, self.channel)

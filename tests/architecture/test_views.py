@@ -1,6 +1,5 @@
 """What every view has: room for every number that may be told, and events as they are read."""
 
-import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,9 +66,7 @@ def fields_of(cls: type) -> dict[str, tuple[Any, bool]]:
         shape = stored_shape(cls)
         hints = get_type_hints(shape)
         return {name: (hint, name in shape.__optional_keys__) for name, hint in hints.items()}
-    hints = get_type_hints(cls)
-    may_be_missing = {f.name: f.default is not dataclasses.MISSING for f in dataclasses.fields(cls)}
-    return {name: (hints[name], missing) for name, missing in may_be_missing.items()}
+    return {field.name: (field.type, not field.required) for field in msgspec.structs.fields(cls)}
 
 
 def flaws(shape: type[Excerpt], cls: type) -> Iterator[str]:

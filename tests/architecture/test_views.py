@@ -1,5 +1,6 @@
 """What every view has: room for every number that may be told, and events as they are read."""
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +10,13 @@ import msgspec
 import pytest
 from eventsourcing.persistence import JSONTranscoder
 from eventsourcing.utils import get_topic, resolve_topic
+from msgspec.structs import fields
 from sqlalchemy import BigInteger, Column, Integer
 
 from deploy.cli.houses import VIEWS
 from shared.eventstore.folding import taken
 from shared.eventstore.mapper import Excerpt, TypedMapper, class_version, stored_shape
+from shared.kernel.value import Value
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "events"
 MAPPER = TypedMapper(JSONTranscoder())
@@ -66,20 +69,24 @@ def fields_of(cls: type) -> dict[str, tuple[Any, bool]]:
         shape = stored_shape(cls)
         hints = get_type_hints(shape)
         return {name: (hint, name in shape.__optional_keys__) for name, hint in hints.items()}
-    return {field.name: (field.type, not field.required) for field in msgspec.structs.fields(cls)}
+    if issubclass(cls, Value):
+        return {field.name: (field.type, not field.required) for field in fields(cls)}
+    hints = get_type_hints(cls)
+    may_be_missing = {f.name: f.default is not dataclasses.MISSING for f in dataclasses.fields(cls)}
+    return {name: (hints[name], missing) for name, missing in may_be_missing.items()}
 
 
 def flaws(shape: type[Excerpt], cls: type) -> Iterator[str]:
     """What an excerpt takes that its event has not, or not always, or as None in one of both."""
-    fields = fields_of(cls)
-    for field in msgspec.structs.fields(shape):
+    known = fields_of(cls)
+    for field in fields(shape):
         if field.name == "class_version":
             continue
         name = f"{shape.__name__}.{field.name}"
-        if field.name not in fields:
+        if field.name not in known:
             yield f"{name} is not in {cls.__name__}"
             continue
-        hint, may_be_missing = fields[field.name]
+        hint, may_be_missing = known[field.name]
         kinds, own = (get_args(hint) or (hint,)), (get_args(field.type) or (field.type,))
         if may_be_missing and field.required:
             yield f"{name} may be missing in {cls.__name__}"

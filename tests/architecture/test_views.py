@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, cast, get_args, get_type_hints
 
 import msgspec
 import pytest
@@ -71,8 +71,10 @@ def fields_of(cls: type) -> dict[str, tuple[Any, bool]]:
         return {name: (hint, name in shape.__optional_keys__) for name, hint in hints.items()}
     if issubclass(cls, Value):
         return {field.name: (field.type, not field.required) for field in fields(cls)}
-    hints = get_type_hints(cls)
-    may_be_missing = {f.name: f.default is not dataclasses.MISSING for f in dataclasses.fields(cls)}
+    hints, record = get_type_hints(cls), cast("Any", cls)
+    may_be_missing = {
+        f.name: f.default is not dataclasses.MISSING for f in dataclasses.fields(record)
+    }
     return {name: (hints[name], missing) for name, missing in may_be_missing.items()}
 
 

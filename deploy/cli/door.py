@@ -3,6 +3,7 @@
 Apart from the commands, for it is half a second of imports that only `serve` and `demo` need.
 """
 
+import gc
 import socket
 import threading
 from collections.abc import Iterator
@@ -40,6 +41,7 @@ def run(home: Home, settings: Settings, *, training: bool = False, as_json: bool
         app = web_app(home, settings, settings.key, told)
     door = _bound(settings.host, settings.port)
     server = uvicorn.Server(configured(app, settings))
+    gc.freeze()  # the app stays: to look through it for garbage holds requests up
     where = f"http://{settings.host}:{door.getsockname()[1]}"
     source = "CAGETTE_KEY" if settings.key else str(home.folder / KEY_FILE)
     if as_json:

@@ -1,6 +1,8 @@
 """The three houses by name: whom each hears, and its code, loaded when it is first asked for."""
 
+import gc
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from threading import RLock
 from typing import Any, TypeVar
 
@@ -51,19 +53,24 @@ class ByHouse(Mapping[str, T]):
         return len(HOUSES)
 
 
+@cache
 def main_of(house: str) -> Any:
     """The module that puts a house together."""
+    loaded: Any
     if house == "gateway":
         from services.gateway import main as gateway
 
-        return gateway
-    if house == "training":
+        loaded = gateway
+    elif house == "training":
         from services.training import main as training
 
-        return training
-    from services.billing import main as billing
+        loaded = training
+    else:
+        from services.billing import main as billing
 
-    return billing
+        loaded = billing
+    gc.freeze()  # it stays: nobody need look through it for garbage
+    return loaded
 
 
 def built(house: str, log: EventLog, lease: Lease) -> House[Any]:

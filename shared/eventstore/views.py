@@ -143,7 +143,6 @@ class Views:
                 for name, position in positions.items()
             }
             with self.engine.begin() as connection:
-                connection.exec_driver_sql(WRITING[connection.dialect.name])
                 connection.execute(TAKE_TURNS_TO_WRITE)
                 write_rows(connection, page.rows)
                 _move(connection, positions, reached)
@@ -173,13 +172,6 @@ class Views:
 
 TAKE_TURNS_TO_WRITE = select(POSITIONS.c.view).order_by(POSITIONS.c.view).with_for_update()
 """What a transaction that writes to views begins with: two never wait for each other in a ring."""
-
-WRITING = {
-    "sqlite": "BEGIN IMMEDIATE",
-    "postgresql": "SET LOCAL synchronous_commit TO off",
-}
-"""How that transaction begins. On PostgreSQL its commit waits for no disk: what a crash may take is
-made again from the log, for rows and positions go together."""
 
 ONE_MOMENT = {
     "sqlite": "BEGIN",

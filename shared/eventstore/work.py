@@ -15,7 +15,7 @@ END_OF_TAGS = "\N{DEL}"
 class Work:
     """One transaction on a log: aggregates found once, events kept in order, written together.
 
-    Nothing reaches the log before `commit`. Used by one thread, then thrown away.
+    Nothing reaches the log before `commit`. Used by one thread, then thrown away, or gone on from.
     """
 
     def __init__(self, recorder: LogRecorder, mapper: TypedMapper) -> None:

@@ -16,7 +16,7 @@ from shared.kernel.value import Value
 
 SALES = "sale/"
 
-KINDS = tuple(FeeKind)
+KINDS, CHANNELS = tuple(FeeKind), tuple(Channel)
 IN_ORDER = attrgetter("order")
 
 
@@ -231,7 +231,8 @@ def differences(
     All that is not frozen comes to stand in one place a channel: the home of the sale, or the
     first open place after it.
     """
-    for channel in sorted({*due, *(place.channel for place in standing)}):
+    touched = {*due, *(place.channel for place in standing)}
+    for channel in (channel for channel in CHANNELS if channel in touched):
         home, wanted = homes[channel], due.get(channel, 0)
         movable = {home: 0}
         for place, amount in standing.items():

@@ -35,10 +35,18 @@ HOW: dict[str, Any] = {
 }
 """What stands in the tables never stands in an error."""
 
+POOL: dict[str, Any] = {
+    "pool_size": 6,
+    "max_overflow": 0,
+    "pool_timeout": 10,
+    "pool_use_lifo": True,
+}
+"""Who comes seventh waits some ms for one that rests; to make a connection costs more than he saves."""
+
 
 def sqlite_engine(file: Path) -> Engine:
     """An engine for tables in a file."""
-    return create_engine(f"sqlite:///{file}", connect_args={"timeout": LOCK_SECONDS}, **HOW)
+    return create_engine(f"sqlite:///{file}", connect_args={"timeout": LOCK_SECONDS}, **HOW, **POOL)
 
 
 def memory_engine() -> Engine:
@@ -56,7 +64,7 @@ def postgres_engine(url: str, schema: str) -> Engine:
         set_json_loads(msgspec.json.decode, connection)
         return connection
 
-    engine = create_engine("postgresql+psycopg://", creator=connect, **HOW)
+    engine = create_engine("postgresql+psycopg://", creator=connect, **HOW, **POOL)
     event.listen(engine, "checkout", _refuse_if_in_doubt)
     return engine
 

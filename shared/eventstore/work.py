@@ -24,8 +24,10 @@ class Work:
         self._in_hand: dict[UUID, Aggregate | None] = {}
         self._left: dict[UUID, Aggregate | None] = {}
         self._reached: int | None = None
+        self._settled: list[Remembered] = []
         self._events: list[Remembered] = []
         self._tags: dict[tuple[str, UUID], None] = {}
+        self._heard: dict[str, int] | None = None
 
     def go_on_from(self, earlier: "Work") -> None:
         """Find what an earlier transaction left in hand, if nothing was remembered since.
@@ -106,15 +108,26 @@ class Work:
             happened.clear()
 
     def keep_first(self, aggregate: Aggregate, cause: str) -> None:
-        """Take over what led to all the rest, in front of it."""
+        """Take over what led to all that was kept and not settled, in front of it."""
         rest, self._events = self._events, []
         self.keep((aggregate,), cause)
         self._events += rest
 
     @property
     def kept(self) -> int:
-        """How many events this transaction has kept so far."""
+        """How many events were kept and not settled."""
         return len(self._events)
+
+    def settle(self) -> int:
+        """One thing is done, whatever becomes of the next; how many events are settled by now."""
+        self._settled += self._events
+        self._events = []
+        return len(self._settled)
+
+    def take_back(self) -> None:
+        """Undo what was done since the last thing was settled; after it, only commit."""
+        self._events, self._in_hand = [], {}
+        self._tags = {(tag, e.originator_id): None for e in self._settled for tag in e.tags()}
 
     def commit(self, steps: Sequence[Step] = ()) -> int:
         """Write everything kept, and the moved positions, or nothing; how many events it was.
@@ -124,18 +137,20 @@ class Work:
         for aggregate in self._in_hand.values():
             if aggregate is not None and _changed(aggregate):
                 raise AssertionError(f"{aggregate!r} changed and was not kept")
-        count = self.kept
+        count = self.settle()
         if count or steps:
-            rows = list(map(self._mapper.written, self._events))
+            rows = list(map(self._mapper.written, self._settled))
             positions = self._recorder.append(rows, steps, list(self._tags))
             self._reached = positions[-1] if positions else None
-            self._events, self._tags = [], {}
+            self._settled, self._tags = [], {}
         return count
 
     def heard(self) -> dict[str, int]:
-        """How far every topic-partition (`speaker/partition`) has been heard."""
-        positions = self._recorder.positions()
-        return {name: position for name, position in positions.items() if "/" in name}
+        """How far every topic-partition (`speaker/partition`) had been heard when first asked."""
+        if self._heard is None:
+            positions = self._recorder.positions()
+            self._heard = {name: position for name, position in positions.items() if "/" in name}
+        return self._heard
 
 
 def _changed(aggregate: Aggregate) -> bool:

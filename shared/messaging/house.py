@@ -6,34 +6,22 @@ positions heard are written together or not at all.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 from uuid import UUID
 
-from shared.eventstore.asks import Ask, Asked, remember
+from shared.eventstore.asks import Ask, Asked
 from shared.eventstore.lease import Lease
 from shared.eventstore.log import EventLog
 from shared.eventstore.recorder import Step
 from shared.eventstore.work import Work
 from shared.facts.base import Fact
 from shared.facts.envelope import Message, Poison, enveloped, opened
-from shared.kernel.aggregate import Aggregate
 from shared.kernel.answers import Answer
-from shared.kernel.errors import KeyReused
+from shared.messaging.asking import App, Asking, do_all, same_again
 from shared.messaging.chronicle import kept
+from shared.messaging.line import Line
 from shared.messaging.parking import ParkedFacts, parked_id
 from shared.messaging.rules import Policies, Publishing
-
-
-class AtWork(Protocol):
-    """The application of a house within one transaction: it finds and it keeps."""
-
-    def __init__(self, work: Work, cause: str) -> None: ...
-
-    def keep(self, *aggregates: Aggregate) -> None:
-        """Remember what just happened to some aggregates."""
-
-
-App = TypeVar("App", bound=AtWork)
 
 RELAY = "relay"
 """The tracked position of what was published; it has no slash, as what is heard has."""
@@ -59,6 +47,7 @@ class House(Generic[App]):
         self.name = name
         self.log = log
         self._lease = lease
+        self._line = Line(lease.held, self._do_all)
         self._application = application
         self._policies = policies
         self._publishing = publishing
@@ -73,16 +62,16 @@ class House(Generic[App]):
 
         A refusal leaves nothing behind. `dry_run` answers and writes nothing.
         """
-        with self._lease.held():
-            work = self.log.begin()
-            earlier = work.find(Asked, ask.id) if ask.key else None
-            if earlier:
-                return _same_again(earlier, ask), True
-            answer = use_case(self._application(work, ask.cause))
-            if not dry_run and (work.kept or ask.key):
-                remember(ask, answer, work)
-                work.commit()
-            return answer, False
+        asking = Asking(ask, use_case)
+        if dry_run:
+            with self._lease.held():
+                asking.do(self.log.begin(), self._application, dry_run=True)
+        else:
+            self._line.take(asking)
+        return asking.answer, asking.is_replay
+
+    def _do_all(self, asked: Sequence[Asking[App]]) -> None:
+        do_all(asked, self.log, self._application)
 
     def still(self) -> AbstractContextManager[None]:
         """Hold every writer of this house meanwhile; raises HomeBusy when patience ends."""
@@ -91,7 +80,7 @@ class House(Generic[App]):
     def answered(self, ask: Ask) -> Answer | None:
         """What an ask with this key was answered before, if any; refuses one of other content."""
         earlier = self.log.begin().find(Asked, ask.id) if ask.key else None
-        return _same_again(earlier, ask) if earlier else None
+        return same_again(earlier, ask) if earlier else None
 
     def hear(self, messages: Sequence[Message]) -> None:
         """Take facts in, each exactly once, in one transaction for all of them.
@@ -183,12 +172,6 @@ class House(Generic[App]):
             if (fact := self._publishing.fact(event))
         ]
         return messages, page.reached
-
-
-def _same_again(earlier: Asked, ask: Ask) -> Answer:
-    if (earlier.use_case, earlier.arguments) != (ask.use_case, ask.arguments):
-        raise KeyReused("This Idempotency-Key was used before with another body: take a new key.")
-    return earlier.answer
 
 
 def _opened(message: Message) -> Fact | Poison:

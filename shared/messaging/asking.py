@@ -1,0 +1,92 @@
+"""Asks that wait for the right to write: who gets it does those of all, with one commit."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Generic, Protocol, TypeVar
+
+from shared.eventstore.asks import Ask, Asked, remember
+from shared.eventstore.log import EventLog
+from shared.eventstore.work import Work
+from shared.kernel.aggregate import Aggregate
+from shared.kernel.answers import Answer
+from shared.kernel.errors import KeyReused
+from shared.messaging.line import Turn
+
+
+class AtWork(Protocol):
+    """The application of a house within one transaction: it finds and it keeps."""
+
+    def __init__(self, work: Work, cause: str) -> None: ...
+
+    def keep(self, *aggregates: Aggregate) -> None:
+        """Remember what just happened to some aggregates."""
+
+
+App = TypeVar("App", bound=AtWork)
+
+ENOUGH = 500
+"""Events of one transaction: more would keep others from writing for long."""
+
+
+class Asking(Turn, Generic[App]):
+    """An ask in line, and the use case that answers it."""
+
+    answer: Answer
+    is_replay = False
+
+    def __init__(self, ask: Ask, use_case: Callable[[App], Answer]) -> None:
+        super().__init__()
+        self.ask = ask
+        self._use_case = use_case
+
+    def do(self, work: Work, application: type[App], *, dry_run: bool = False) -> None:
+        """Answer it, once, and remember who asked; raises what the use case refuses with."""
+        ask = self.ask
+        earlier = work.find(Asked, ask.id) if ask.key else None
+        if earlier:
+            self.answer, self.is_replay = same_again(earlier, ask), True
+            return
+        self.answer = self._use_case(application(work, ask.cause))
+        if not dry_run and (work.kept or ask.key):
+            remember(ask, self.answer, work)
+
+
+def same_again(earlier: Asked, ask: Ask) -> Answer:
+    """What an ask was answered before. Raises KeyReused for one of other content."""
+    if (earlier.use_case, earlier.arguments) != (ask.use_case, ask.arguments):
+        raise KeyReused("This Idempotency-Key was used before with another body: take a new key.")
+    return earlier.answer
+
+
+def do_all(asked: Sequence[Asking[App]], log: EventLog, application: type[App]) -> None:
+    """Do what several ask for, in their order; none hears that it is done before it is durable."""
+    for work, done in _portions(asked, log, application):
+        try:
+            work.commit()
+        except Exception as error:
+            for asking in done:
+                asking.fail(error)
+        else:
+            for asking in done:
+                asking.succeed()
+
+
+def _portions(
+    asked: Sequence[Asking[App]], log: EventLog, application: type[App]
+) -> Iterator[tuple[Work, list[Asking[App]]]]:
+    """What to commit together. A refusal leaves nothing behind and ends a portion."""
+    work, done = log.begin(), list[Asking[App]]()
+    work.fetch(asking.ask.id for asking in asked if asking.ask.key)
+    for asking in asked:
+        try:
+            asking.do(work, application)
+        except Exception as refusal:
+            asking.fail(refusal)
+            work.take_back()
+            is_whole = True
+        else:
+            done.append(asking)
+            is_whole = work.settle() >= ENOUGH
+        if is_whole:
+            yield work, done
+            work, done = log.begin(), []
+    yield work, done

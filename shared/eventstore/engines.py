@@ -41,7 +41,7 @@ POOL: dict[str, Any] = {
     "pool_timeout": 10,
     "pool_use_lifo": True,
 }
-"""Who comes seventh waits some ms for one that rests; to make a connection costs more than he saves."""
+"""Who comes seventh waits some ms for one that rests: to make one more would cost as much."""
 
 
 def sqlite_engine(file: Path) -> Engine:

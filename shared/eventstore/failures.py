@@ -66,6 +66,7 @@ STORAGE_EXCEPTIONS: tuple[type[Exception], ...] = (
     eventsourcing.persistence.DatabaseError,
     eventsourcing.persistence.InterfaceError,
     sqlalchemy.exc.DatabaseError,
+    sqlalchemy.exc.TimeoutError,
 )
 """What the libraries raise when the database, not the code, is at fault."""
 

@@ -60,7 +60,8 @@ class House(Generic[App]):
     ) -> tuple[Answer, bool]:
         """Do what is asked, once, and remember who asked; the answer, and whether it is a replay.
 
-        A refusal leaves nothing behind. `dry_run` answers and writes nothing.
+        A refusal leaves nothing behind. `dry_run` answers and writes nothing. What other threads
+        ask for while somebody else writes is done with it, in one transaction.
         """
         asking = Asking(ask, use_case)
         if dry_run:

@@ -44,9 +44,9 @@ T = TypeVar("T", bound=Turn)
 
 
 class Line(Generic[T]):
-    """Threads that stand in line. `door` is passed once for all who wait by then; `work` does theirs.
+    """Threads that stand in line: `door` is passed once for all who wait, and `work` does theirs.
 
-    What `door` or `work` raises, all hear whose turn is not done by then.
+    What `door` or `work` raises, all of them hear whose turn is not done by then.
     """
 
     def __init__(
@@ -84,8 +84,11 @@ class Line(Generic[T]):
             for turn in turns:
                 if not turn.is_done:
                     turn.fail(error)
-        for turn in (*turns, *self._next()):
-            turn.wake()
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            for turn in (*turns, *self._next()):
+                turn.wake()
 
     def _taken(self) -> Sequence[T]:
         with self._mutex:

@@ -1,0 +1,166 @@
+"""Asks that wait for the right to write: one commit for all of them, and each its own answer."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import groupby
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from services.gateway.api.bodies import Market as MarketBody
+from services.gateway.api.notices import market_notice
+from services.gateway.application import Gateway
+from services.gateway.domain.market import Market
+from services.gateway.main import build
+from services.gateway.use_cases.markets import tell_market
+from shared.eventstore.asks import Ask, Asked
+from shared.eventstore.lease import FileLease, Lease, PostgresLease
+from shared.eventstore.log import EventLog
+from shared.eventstore.postgres import PostgresLogRecorder
+from shared.eventstore.recorder import LogRecorder, StreamConflict
+from shared.eventstore.sqlite import SQLiteLogRecorder
+from shared.kernel.answers import Answer
+from shared.kernel.errors import NotValid
+from shared.messaging import asking
+from shared.messaging.house import House
+from tests.support.notices import market
+from tests.support.processes import wait_until
+
+Asking = Future[tuple[Answer, bool]]
+UseCase = Callable[[Gateway], Answer]
+
+
+class Crowd:
+    """A house, and threads that ask of it while its lease is held."""
+
+    def __init__(self, recorder: LogRecorder, lease: Lease, threads: ThreadPoolExecutor) -> None:
+        log = EventLog(recorder)
+        log.migrate()
+        self.house: House[Gateway] = build(log, lease)
+        self._threads = threads
+
+    def asked(self, *asks: tuple[Ask, UseCase]) -> list[Asking]:
+        """Ask all of it at once, in this order."""
+        asked: list[Asking] = []
+        with self.house.still():
+            for ask, use_case in asks:
+                asked.append(self._threads.submit(self.house.ask, ask, use_case))
+                wait_until(lambda: len(self.house._line._waiting) == len(asked))
+        return asked
+
+    def causes(self) -> list[str]:
+        """What led to the events of the log, in its order; each ask stands before all it caused."""
+        causes = []
+        for cause, events in groupby(self.house.log.history(), lambda event: event.cause):
+            is_ask = [isinstance(event, Asked.Made) for event in events]
+            assert is_ask == [True] + [False] * (len(is_ask) - 1)
+            causes.append(cause)
+        return causes
+
+    def market(self) -> Market | None:
+        """The market as the log knows it."""
+        return self.house.log.begin().find(Market, MARKET)
+
+
+MARKET = Market.create_id("1606")
+
+
+def renamed(seq: int, name: str, key: str | None = None) -> tuple[Ask, UseCase]:
+    """An ask that gives the market another name."""
+    body = MarketBody.model_validate(market(seq=seq, name=name)["body"])
+    notice = market_notice("1606", body)
+    ask = Ask("tell-market", {"notice": notice}, by="test", nonce=uuid4(), key=key)
+    return ask, lambda gateway: tell_market(gateway, notice)
+
+
+def refused(seq: int, name: str) -> tuple[Ask, UseCase]:
+    """The same, refused after it has changed and kept the market."""
+    ask, use_case = renamed(seq, name)
+
+    def refuse(gateway: Gateway) -> Answer:
+        use_case(gateway)
+        raise NotValid("after all")
+
+    return ask, refuse
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def crowd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Crowd]:
+    with ThreadPoolExecutor(8) as threads:
+        if request.param == "sqlite":
+            sqlite = SQLiteLogRecorder(tmp_path / "log.sqlite")
+            made = Crowd(sqlite, FileLease(tmp_path / "lease"), threads)
+        else:
+            postgres = PostgresLogRecorder(request.getfixturevalue("database_url"), "house")
+            made = Crowd(postgres, PostgresLease(postgres, "write"), threads)
+        yield made
+        made.house.log.close()
+
+
+def results(asked: list[Asking]) -> list[str]:
+    """The result of each, or the name of what it was refused with."""
+    errors = [one.exception(timeout=10) for one in asked]
+    return [
+        type(error).__name__ if error else one.result()[0].result.name
+        for one, error in zip(asked, errors, strict=True)
+    ]
+
+
+def transactions(crowd: Crowd) -> int:
+    """By how many transactions the log was written."""
+    assert isinstance(crowd.house.log.recorder, PostgresLogRecorder)
+    with crowd.house.log.recorder.connection() as connection:
+        row = connection.execute("SELECT count(DISTINCT xmin::text) FROM house.stored_events")
+        return int((row.fetchone() or (0,))[0])
+
+
+def test_each_finds_what_was_done_before_him_and_stands_in_front_of_what_he_caused(
+    crowd: Crowd,
+) -> None:
+    asks = [renamed(seq, f"Marché {seq}") for seq in range(1, 6)]
+    assert results(crowd.asked(*asks)) == ["CREATED", *["UPDATED"] * 4]
+    assert crowd.causes() == [ask.cause for ask, _ in asks]
+    found = crowd.market()
+    assert found is not None
+    assert found.details.name == "Marché 5"
+
+
+def test_a_refusal_leaves_nothing_behind_for_who_comes_next(crowd: Crowd) -> None:
+    asked = crowd.asked(renamed(1, "A"), refused(2, "B"), renamed(2, "C"), refused(3, "D"))
+    assert results(asked) == ["CREATED", "NotValid", "UPDATED", "NotValid"]
+    found = crowd.market()
+    assert found is not None
+    assert (found.details.name, len(crowd.causes())) == ("C", 2)
+
+
+def test_one_key_is_one_ask_also_of_those_who_ask_at_once(crowd: Crowd) -> None:
+    asked = crowd.asked(renamed(1, "A", "k"), renamed(1, "A", "k"), renamed(1, "B", "k"))
+    assert results(asked) == ["CREATED", "CREATED", "KeyReused"]
+    assert [one.result()[1] for one in asked[:2]] == [False, True]
+    assert len(crowd.causes()) == 1
+
+
+def test_nobody_hears_that_it_was_done_before_it_is_durable(
+    crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> list[int]:
+        raise StreamConflict("somebody else was first")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(crowd.house.log.recorder, "append", away)
+        asked = crowd.asked(renamed(1, "A"), renamed(2, "B", "k"), renamed(3, "C"))
+        assert results(asked) == ["StreamConflict"] * 3
+    assert crowd.market() is None
+    assert results(crowd.asked(renamed(2, "B", "k"), renamed(3, "C"))) == ["CREATED", "UPDATED"]
+
+
+@pytest.mark.parametrize("crowd", ["postgres"], indirect=True)
+def test_one_transaction_holds_all_of_them_and_not_too_much(
+    crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results(crowd.asked(*(renamed(seq, f"Marché {seq}") for seq in range(1, 6))))
+    assert transactions(crowd) == 1
+    monkeypatch.setattr(asking, "ENOUGH", 4)
+    results(crowd.asked(*(renamed(seq, f"Marché {seq}") for seq in range(6, 11))))
+    assert transactions(crowd) == 1 + 3

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateTable
 
-from shared.eventstore.engines import memory_engine, migrating
+from shared.eventstore.engines import memory_engine, migrating, reader
 from shared.eventstore.failures import NotMigrated
 from shared.eventstore.folding import View, folded
 from shared.eventstore.log import EventLog
@@ -68,9 +68,7 @@ class Views:
         self.engine = engine
         self._stood: dict[str, int] = {}
         """Where each of them was left; empty while that is not known."""
-        # one statement needs no transaction around it: on PostgreSQL that is two round trips, and
-        # after a ROLLBACK psycopg prepares every statement anew
-        self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._reader = reader(engine)
 
     @property
     def log(self) -> EventLog:
@@ -111,7 +109,7 @@ class Views:
 
     def positions(self) -> dict[str, int]:
         """How far each view has read the log."""
-        with self._reads.connect() as connection:
+        with self._reader.connect() as connection:
             return self._positions(connection)
 
     def _positions(self, connection: Connection) -> dict[str, int]:
@@ -154,7 +152,7 @@ class Views:
         self, statement: Select[Any] | CompoundSelect[Any], given: Mapping[str, Any] | None = None
     ) -> list[dict[str, Any]]:
         """What a query finds with what is given for its parameters, a dict a row."""
-        with self._reads.connect() as connection:
+        with self._reader.connect() as connection:
             return [dict(row) for row in connection.execute(statement, given).mappings()]
 
     def rows(self, table: Table) -> list[tuple[Any, ...]]:

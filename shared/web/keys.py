@@ -33,7 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from shared.asks.base import ID_PATTERN
-from shared.eventstore.engines import migrating
+from shared.eventstore.engines import migrating, reader
 from shared.eventstore.failures import NotMigrated
 from shared.kernel.errors import NotFound, NotValid, Refusal
 from shared.web.callers import BY_HTTP, Caller, Scope
@@ -98,6 +98,7 @@ class KeyStore:
 
     def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
         self._engine = engine
+        self._reader = reader(engine)
         self._now = now
 
     def migrate(self) -> None:
@@ -164,7 +165,7 @@ class KeyStore:
     def all(self) -> list[ApiKey]:
         """Every key ever given out, by holder, the oldest first."""
         order = (KEYS.c.holder, KEYS.c.made_at, KEYS.c.key_id)
-        with self._engine.connect() as connection:
+        with self._reader.connect() as connection:
             found = connection.execute(select(KEYS).order_by(*order)).mappings()
             return [_shown(dict(row)) for row in found]
 
@@ -172,7 +173,7 @@ class KeyStore:
         """Who calls with each key that stands, by its id, and the SHA-256 of its secret."""
         columns = (KEYS.c.key_id, KEYS.c.holder, KEYS.c.scopes, KEYS.c.producer_id, KEYS.c.sha256)
         stand = select(*columns).where(KEYS.c.revoked_at.is_(None))
-        with self._engine.connect() as connection:
+        with self._reader.connect() as connection:
             return {
                 row.key_id: (
                     Caller(

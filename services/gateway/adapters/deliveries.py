@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 from services.gateway.adapters.webhook_tables import ENDPOINTS, GIVEN_UP, WAITING, State
 from services.gateway.adapters.webhooks import Outgoing
 from services.gateway.domain.delivery import Outcome, is_given_up, next_try
+from shared.eventstore.engines import reader
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,13 @@ class Deliveries:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._reader = reader(engine)
 
     def active(self) -> list[Endpoint]:
         """Those who are told."""
         columns = [ENDPOINTS.c[name] for name in ("id", "url", "types", "secret", "place")]
         query = select(*columns).where(ENDPOINTS.c.state == State.ACTIVE)
-        with self._engine.connect() as connection:
+        with self._reader.connect() as connection:
             found = connection.execute(query.order_by(ENDPOINTS.c.id)).mappings()
             return [Endpoint(**{**row, "types": tuple(row["types"])}) for row in found]
 
@@ -57,7 +59,7 @@ class Deliveries:
     def keys(self, id_: int) -> list[str]:
         """The key of each event that waits."""
         query = select(WAITING.c.key).where(WAITING.c.endpoint_id == id_)
-        with self._engine.connect() as connection:
+        with self._reader.connect() as connection:
             return list(connection.scalars(query))
 
     def due(self, id_: int, now: datetime) -> Waiting | None:
@@ -69,7 +71,7 @@ class Deliveries:
             WAITING.c.place.in_(first.group_by(WAITING.c.key)),
             WAITING.c.next_at.is_(None) | (WAITING.c.next_at <= now),
         )
-        with self._engine.connect() as connection:
+        with self._reader.connect() as connection:
             row = connection.execute(query.order_by(WAITING.c.place).limit(1)).mappings().first()
             return Waiting(**row) if row else None
 

@@ -14,7 +14,7 @@ from services.gateway.adapters.webhook_tables import (
     Instant,
     State,
 )
-from shared.eventstore.engines import migrating
+from shared.eventstore.engines import migrating, reader
 from shared.kernel.errors import NotFound, NotValid, Refusal
 
 Row = dict[str, Any]
@@ -34,6 +34,7 @@ class Endpoints:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._reader = reader(engine)
 
     def migrate(self) -> None:
         """Create the tables that are missing."""
@@ -97,7 +98,7 @@ class Endpoints:
             _of(GIVEN_UP, func.min(GIVEN_UP.c.place)).label("given_up_first"),
         )
         there = query.where(ENDPOINTS.c.state != State.REMOVED).order_by(ENDPOINTS.c.id)
-        with self._engine.connect() as connection:
+        with self._reader.connect() as connection:
             return [dict(row) for row in connection.execute(there).mappings()]
 
 

@@ -119,9 +119,13 @@ class Views:
             raise NotMigrated(f"Views {missing} have no tables yet: run `cagette migrate` first.")
         return {view.name: stored[view.name] for view in self._views}
 
+    def shows(self, head: int) -> bool:
+        """Whether a log that ends there is shown, as far as is known here."""
+        return head == min(self._stood.values(), default=-1)
+
     def catch_up(self, until: Mapping[str, int] | None = None) -> Iterator[int]:
         """Read the log to its end, or each view as far as `until`; how many events, by page."""
-        if until is None and self._log.head() == min(self._stood.values(), default=-1):
+        if until is None and self.shows(self._log.head()):
             return
         stood, self._stood = self._stood, {}
         try:

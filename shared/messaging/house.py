@@ -6,7 +6,7 @@ positions heard are written together or not at all.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Generic
+from typing import Generic, NamedTuple
 from uuid import UUID
 
 from shared.eventstore.asks import Ask, Asked
@@ -25,6 +25,13 @@ from shared.messaging.rules import Policies, Publishing
 
 RELAY = "relay"
 """The tracked position of what was published; it has no slash, as what is heard has."""
+
+
+class Tracked(NamedTuple):
+    """How far a house has published its log, and heard every topic-partition."""
+
+    relayed: int
+    heard: dict[str, int]
 
 
 class House(Generic[App]):
@@ -145,13 +152,19 @@ class House(Generic[App]):
             for aggregate in policy(fact, at_work):
                 at_work.keep(aggregate)
 
+    def tracked(self) -> Tracked:
+        """Where this house stands."""
+        positions = self.log.recorder.positions()
+        relayed = positions.pop(RELAY, 0)
+        return Tracked(relayed, positions)
+
     def heard(self) -> dict[str, int]:
         """How far every topic-partition has been heard."""
-        return self.log.begin().heard()
+        return self.tracked().heard
 
     def relayed(self) -> int:
         """How far the log has been published."""
-        return self.log.recorder.positions().get(RELAY, 0)
+        return self.tracked().relayed
 
     def mark_relayed(self, before: int, reached: int) -> None:
         """Remember that the log has been published as far as a position, or is to be again."""

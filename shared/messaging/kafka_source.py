@@ -24,9 +24,9 @@ from shared.messaging.source import BATCH, BrokerAway
 
 POLL_MS = 10
 """What comes is taken at once; how long a poll waits for more before it asks where the end is."""
-REST_MS = 20
+REST_MS = 10
 """How long one waits that does not ask."""
-ASKING = 250
+ASKING = 500
 """One poll of so many asks where the end is, whoever polls: only so an outage is noticed."""
 ANSWER_MS = 5_000
 """A broker that has not said by then where its topics end, and with what, is taken for away."""

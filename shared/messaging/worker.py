@@ -1,11 +1,12 @@
 """A worker: keeps one house going. It publishes, hears, and keeps the views."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from shared.eventstore.lease import Lease
 from shared.eventstore.views import Views
+from shared.facts.envelope import Message
 from shared.messaging.house import House
 from shared.messaging.source import BATCH, FactSource, Relay
 
@@ -28,13 +29,22 @@ class Worker:
 
         If not `surely`, what a neighbour has told and has not arrived yet is left for later.
         """
-        for count in self._hear(surely=surely):
-            yield count
+        stands = self.house.tracked()
+        while batch := self._news(stands.heard, surely=surely):
+            self.house.hear(batch)
+            yield len(batch)
             yield from self.publish(silence=SILENCE)
-            if count < BATCH:
+            if len(batch) < BATCH:
                 yield from self._show()
-        yield from self.publish()
-        yield from self._show()
+            stands = self.house.tracked()
+        head = self.house.head()
+        if stands.relayed < head:
+            yield from self.publish()
+        if self.views and not self.views.shows(head):
+            yield from self._show()
+
+    def _news(self, heard: Mapping[str, int], *, surely: bool) -> list[Message]:
+        return self.source.poll(heard, BATCH, surely=surely) if self.source else []
 
     def _show(self) -> Iterator[int]:
         if self.views:
@@ -60,13 +70,6 @@ class Worker:
                 self.house.mark_relayed(stood, position)
                 yield position - stood
                 stood = position
-
-    def _hear(self, *, surely: bool) -> Iterator[int]:
-        if self.source is None:
-            return
-        while batch := self.source.poll(self.house.heard(), BATCH, surely=surely):
-            self.house.hear(batch)
-            yield len(batch)
 
     def is_done(self) -> bool:
         """Whether nothing is left to publish, to hear or to show, as far as is known now."""

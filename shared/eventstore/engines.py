@@ -20,12 +20,13 @@ READ_COMMITTED = r"-c default_transaction_isolation=read\ committed"
 LOCK_SECONDS = 30
 """How long who finds a SQLite file locked waits."""
 
-_encode = msgspec.json.Encoder().encode
+json_bytes = msgspec.json.Encoder().encode
+"""A value as it stands in a column of JSON, in UTF-8."""
 
 
 def json_text(value: Any) -> str:
-    """A value as it stands in a column of JSON."""
-    return _encode(value).decode()
+    """The same as text."""
+    return json_bytes(value).decode()
 
 
 HOW: dict[str, Any] = {

@@ -5,6 +5,7 @@ rest of the call.
 """
 
 from collections.abc import Callable, Iterable
+from datetime import date
 from operator import attrgetter
 from struct import Struct
 from typing import Any
@@ -13,6 +14,8 @@ from psycopg import adapters
 from psycopg.abc import Buffer
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
+
+from shared.eventstore.engines import json_bytes
 
 _EMPTY = Struct(">3i").pack
 """Dimensions, flags, type of the elements."""
@@ -40,14 +43,16 @@ class _AsItStands(Dumper):
 adapters.register_dumper(Packed, _AsItStands)
 
 
-class _ArrayOf:
+class ArrayOf:
     """Packs values of one type of the database, of which some may be None."""
 
     def __init__(self, element: str, encoded: Callable[[Any], bytes]) -> None:
+        self.name = f"{element}[]"
         self._type = adapters.types[element].oid
         self._encoded = encoded
 
     def __call__(self, values: Iterable[Any]) -> Packed:
+        """An array of these values."""
         encoded = self._encoded
         items = [
             _NULL if value is None else _LENGTH(len(item := encoded(value))) + item
@@ -58,7 +63,26 @@ class _ArrayOf:
         return Packed(b"".join([_HEADER(1, 0, self._type, len(items), 1), *items]))
 
 
-uuids = _ArrayOf("uuid", attrgetter("bytes"))
-bigints = _ArrayOf("int8", Struct(">q").pack)
-texts = _ArrayOf("text", str.encode)
-byteas = _ArrayOf("bytea", bytes)
+class _ArrayOfJson(ArrayOf):
+    """Packs whatever JSON can say; None too is a value then."""
+
+    def __call__(self, values: Iterable[Any]) -> Packed:
+        return super().__call__(map(json_bytes, values))
+
+
+_DAY_ZERO = date(2000, 1, 1).toordinal()
+_int4 = Struct(">i").pack
+
+
+def _day(value: date) -> bytes:
+    return _int4(value.toordinal() - _DAY_ZERO)
+
+
+uuids = ArrayOf("uuid", attrgetter("bytes"))
+bigints = ArrayOf("int8", Struct(">q").pack)
+integers = ArrayOf("int4", _int4)
+booleans = ArrayOf("bool", Struct(">?").pack)
+days = ArrayOf("date", _day)
+texts = ArrayOf("text", str.encode)
+byteas = ArrayOf("bytea", bytes)
+jsons = _ArrayOfJson("json", bytes)

@@ -13,6 +13,7 @@ from eventsourcing.sqlite import SQLiteCursor, SQLiteDatastore, SQLiteTransactio
 from shared.eventstore.chain import CHAINED_SINCE, PAGE, START, linked, unlinked
 from shared.eventstore.engines import LOCK_SECONDS
 from shared.eventstore.recorder import (
+    MAXIMUM,
     SCHEMA_VERSION,
     BareRow,
     LogRecorder,
@@ -46,6 +47,12 @@ TABLES = (
 INSERT = (
     "INSERT INTO stored_events (originator_id, originator_version, topic, state, chain) "
     "VALUES (?,?,?,?,?)"
+)
+
+STREAM = (
+    "SELECT originator_version, topic, state FROM stored_events "
+    "WHERE originator_id = ? AND originator_version > ? AND originator_version <= ? "
+    "ORDER BY originator_version"
 )
 
 
@@ -102,12 +109,14 @@ class SQLiteLogRecorder(LogRecorder):
 
     def stream(self, stream: UUID, after: int, last: int) -> Sequence[StreamRow]:
         """The rows of a stream with after < version ≤ last, in order."""
-        return self._rows(
-            "SELECT originator_version, topic, state FROM stored_events "
-            "WHERE originator_id = ? AND originator_version > ? AND originator_version <= ? "
-            "ORDER BY originator_version",
-            (stream.hex, after, last),
-        )
+        return self._rows(STREAM, (stream.hex, after, last))
+
+    def streams(
+        self, streams: Sequence[UUID], last: int = MAXIMUM
+    ) -> Sequence[Sequence[StreamRow]]:
+        """The rows of each of many streams with version ≤ last, in order, of one moment."""
+        with self._reading() as cursor:
+            return [cursor.execute(STREAM, (s.hex, 0, last)).fetchall() for s in streams]
 
     def page(self, first: int, last: int, limit: int) -> Sequence[LogRow]:
         """Up to `limit` rows with first ≤ position ≤ last, in order."""
@@ -137,11 +146,16 @@ class SQLiteLogRecorder(LogRecorder):
         return found
 
     def _rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """What a query finds, as plain tuples: the library's rows look up their names."""
+        """What a query finds."""
+        with self._reading() as cursor:
+            return cursor.execute(statement, parameters).fetchall()
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Cursor]:
+        """A transaction that gives plain tuples: the library's rows look up their names."""
         with self.datastore.transaction(commit=False) as cursor:
             cursor.sqlite_cursor.row_factory = None
-            found: list[Any] = cursor.sqlite_cursor.execute(statement, parameters).fetchall()
-            return found
+            yield cursor.sqlite_cursor
 
     def schema_version(self) -> int:
         """The version of the schema in the file: 0 before the first migration."""

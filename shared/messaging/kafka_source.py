@@ -23,9 +23,7 @@ from shared.messaging.kafka import (
 from shared.messaging.source import BATCH, BrokerAway
 
 POLL_MS = 10
-"""What comes is taken at once; how long a poll waits for more before it asks where the end is."""
-REST_MS = 10
-"""How long one waits that does not ask."""
+"""What comes is taken at once; how long a poll waits for it, or before it asks for the end."""
 ASKING = 500
 """One poll of so many asks where the end is, whoever polls: only so an outage is noticed."""
 ANSWER_MS = 5_000
@@ -102,7 +100,7 @@ class KafkaSource:
         consumer = self._consumer
         self._go_back(consumer, heard)
         while True:
-            batch = consumer.poll(POLL_MS if surely else REST_MS, max_records=limit)
+            batch = consumer.poll(POLL_MS, max_records=limit)
             fresh = [m for tp, records in batch.items() for m in self._fresh(tp, records, heard)]
             if fresh or (not batch and not (surely and _is_before_end(consumer))):
                 return fresh

@@ -22,7 +22,7 @@ from shared.kernel.persons import Sealed
 SMALL, TIMES, STREAM = 4_000, 10, 100
 GOAL = Goal(ratio=0.9)
 COMMITS, REPLAYS, PAGES = 300, 100, 200
-PRODUCERS, SALES = 10, 100
+PRODUCERS, SALES = 20, 100
 LATER = [f"2026-{month:02}" for month in range(1, 5)]
 DAY = date(2025, 1, 1)
 
@@ -33,11 +33,11 @@ Making = Callable[[Ground, str, float], Turn]
 def trials(scale: float) -> Iterator[Trial]:
     """The same on both."""
     small, large = min(scale, 1), TIMES * scale
-    for name, unit, database, make in (
-        ("append", "commits", POSTGRES, _append),
-        ("replay", "events", POSTGRES, _replay),
-        ("close", "documents", POSTGRES, _close),
-        ("standing", "pages", SQLITE, _standing),
+    for name, unit, database, brief, make in (
+        ("append", "commits", POSTGRES, 3, _append),
+        ("replay", "events", POSTGRES, 5, _replay),
+        ("close", "documents", POSTGRES, 1, _close),
+        ("standing", "pages", SQLITE, 3, _standing),
     ):
         yield Trial(
             name=f"growth/{name}/{round(large / small)}-times",
@@ -45,6 +45,7 @@ def trials(scale: float) -> Iterator[Trial]:
             database=database,
             prepare=_prepared(make, small, large),
             goal=GOAL,
+            brief=brief,
         )
 
 
@@ -86,7 +87,7 @@ def _replay(ground: Ground, name: str, times: float) -> Turn:
 
 
 def _close(ground: Ground, name: str, times: float) -> Turn:
-    """Months of the same ten producers; what is stored besides is of others, later."""
+    """Months of the same producers; what is stored besides is of others, later."""
     log = ground.log(name)
     vault, turn = closed_by_turns(ground, log, MONTHS)
     for number in range(PRODUCERS):

@@ -103,6 +103,8 @@ class Trial:
     database: str
     prepare: Callable[[Ground], Turns]
     goal: Goal = NO_GOAL
+    brief: int = 1
+    """So many times as many rounds, where a turn takes some ms: the machine's own pace varies."""
 
     def measured(self, grounds: Grounds, rounds: int) -> Measuring:
         """Let the contenders take turns; the first one fills caches and is not counted."""
@@ -111,7 +113,7 @@ class Trial:
             rates: dict[str, list[float]] = {name: [] for name, _ in turns}
             for _, turn in turns:
                 turn()
-            for number in range(rounds):
+            for number in range(rounds * self.brief):
                 first = number % len(turns)
                 for name, turn in turns[first:] + turns[:first]:
                     rates[name].append(_rate(turn))

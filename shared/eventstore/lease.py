@@ -7,17 +7,18 @@ up; and who lost it cannot write, for he writes on that very connection.
 import fcntl
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
 import psycopg
 
 from shared.eventstore.postgres import Connection, PostgresLogRecorder
 from shared.kernel.errors import Refusal
 
-POLL_SECONDS = 0.01
+PATIENCE, POLL_SECONDS = 10, 0.01
 
 
 class HomeBusy(Refusal):
@@ -26,38 +27,60 @@ class HomeBusy(Refusal):
     name = "home-busy"
 
 
-class Lease(Protocol):
-    """The right to write, waited for with patience."""
+class Lease(ABC):
+    """The right to write to something, for which one waits `patience` seconds."""
 
-    def held(self) -> AbstractContextManager[None]:
-        """Wait for the lease and hold it; raises HomeBusy when the patience ends."""
+    def __init__(self, what: str, patience: float) -> None:
+        self._what = what
+        self.patience = patience
+
+    @abstractmethod
+    def held(self, waited: float = 0) -> AbstractContextManager[None]:
+        """Wait for the lease and hold it; raises HomeBusy when the patience ends.
+
+        Who has `waited` so many seconds before has so much less of it.
+        """
+
+    def busy(self) -> HomeBusy:
+        """What is raised when the patience ends."""
+        return HomeBusy(
+            f"Somebody else has been writing to {self._what} for {self.patience} s: "
+            "wait until it is done, or stop it."
+        )
+
+    def _await(self, lock: Callable[[], bool], until: float) -> None:
+        """Try a lock until it is had; raises HomeBusy when the patience ends."""
+        while not lock():
+            if time.monotonic() >= until:
+                raise self.busy()
+            time.sleep(POLL_SECONDS)
 
 
-class NoLease:
+class NoLease(Lease):
     """Of a log that nobody else can write to, for it is in the memory of one process."""
 
+    def __init__(self) -> None:
+        super().__init__("memory", PATIENCE)
+
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self, waited: float = 0) -> Iterator[None]:
         """Nothing to wait for."""
         yield
 
 
-class FileLease:
-    """On a home's folder: an advisory lock of the operating system on one file.
+class FileLease(Lease):
+    """On a home's folder: an advisory lock of the operating system on one file."""
 
-    `patience` is how many seconds to wait for it.
-    """
-
-    def __init__(self, file: Path, patience: int = 10) -> None:
+    def __init__(self, file: Path, patience: float = PATIENCE) -> None:
+        super().__init__(str(file.parent), patience)
         self._file = file
-        self._patience = patience
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self, waited: float = 0) -> Iterator[None]:
         """Wait for the lease and hold it; raises HomeBusy when the patience ends."""
-        patience = _Patience(self._patience, str(self._file.parent))
+        until = time.monotonic() + self.patience - waited
         with self._file.open("a") as handle:
-            patience.wait(lambda: _locked(handle))
+            self._await(lambda: _locked(handle), until)
             yield
 
 
@@ -66,37 +89,39 @@ LOCK = "SELECT pg_advisory_lock(hashtextextended(%s, 0))"
 UNLOCK = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
 
 
-class PostgresLease:
+class PostgresLease(Lease):
     """On a house's schema: an advisory lock of the session on which the holder also writes.
 
     `purpose` tells leases on one house apart: writing, or being its worker.
     """
 
-    def __init__(self, recorder: PostgresLogRecorder, purpose: str, patience: int = 10) -> None:
+    def __init__(
+        self, recorder: PostgresLogRecorder, purpose: str, patience: float = PATIENCE
+    ) -> None:
+        super().__init__(recorder.schema, patience)
         self._recorder = recorder
         self._words = f"cagette {purpose} {recorder.schema}"
-        self._patience = patience
         self._queue = threading.Lock()
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self, waited: float = 0) -> Iterator[None]:
         """Wait for the lease and hold it; raises HomeBusy when the patience ends."""
-        patience = _Patience(self._patience, self._recorder.schema)
-        with self._turn(patience), self._recorder.held() as connection:
-            patience.wait(lambda: self._locked(connection))
+        until = time.monotonic() + self.patience - waited
+        with self._turn(until), self._recorder.held() as connection:
+            self._await(lambda: self._locked(connection, until), until)
             try:
                 yield
             finally:
                 self._unlock(connection)
 
-    def _locked(self, connection: Connection) -> bool:
+    def _locked(self, connection: Connection, until: float) -> bool:
         """Lock it if it is free, or stand in line for as long as a lock may be waited for.
 
         Who stands in line is woken up when his turn comes.
         """
         row = connection.execute(TRY_LOCK, (self._words,)).fetchone()
         is_locked = bool(row and row[0])
-        if is_locked or not self._patience:
+        if is_locked or time.monotonic() >= until:
             return is_locked
         try:
             connection.execute(LOCK, (self._words,))
@@ -112,10 +137,10 @@ class PostgresLease:
             connection.close()
 
     @contextmanager
-    def _turn(self, patience: "_Patience") -> Iterator[None]:
+    def _turn(self, until: float) -> Iterator[None]:
         """Threads of one process queue here, so that one connection waits for all of them."""
-        if not self._queue.acquire(timeout=self._patience):
-            raise patience.ended
+        if not self._queue.acquire(timeout=max(0, until - time.monotonic())):
+            raise self.busy()
         try:
             yield
         finally:
@@ -128,21 +153,3 @@ def _locked(handle: IO[str]) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-class _Patience:
-    """Some seconds, which begin now, to wait until somebody is done with something."""
-
-    def __init__(self, seconds: int, what: str) -> None:
-        self._ends = time.monotonic() + seconds
-        self.ended = HomeBusy(
-            f"Somebody else has been writing to {what} for {seconds} s: "
-            "wait until it is done, or stop it."
-        )
-
-    def wait(self, lock: Callable[[], bool]) -> None:
-        """Try a lock until it is had; raises HomeBusy when the patience ends."""
-        while not lock():
-            if time.monotonic() >= self._ends:
-                raise self.ended
-            time.sleep(POLL_SECONDS)

@@ -32,11 +32,15 @@ class MemoryLog(EventLog):
     def begin(self) -> Work:
         """Start one transaction; one that was not committed is over."""
         if self._open:
-            for stream in self._open.in_hand:
-                self._aggregates.pop(stream, None)
-                self._thrown_away.add(stream)
+            self.throw_away(self._open.in_hand)
         self._open = MemoryWork(self)
         return self._open
+
+    def throw_away(self, streams: Iterable[UUID]) -> None:
+        """Forget aggregates that a transaction changed in vain."""
+        for stream in streams:
+            self._aggregates.pop(stream, None)
+            self._thrown_away.add(stream)
 
     def kept(self, stream: UUID) -> tuple[Aggregate | None, bool]:
         """The aggregate of a stream as it is, and whether that is certain."""
@@ -70,6 +74,11 @@ class MemoryWork(Work):
     def _load(self, stream: UUID) -> Aggregate | None:
         aggregate, is_certain = self._memory.kept(stream)
         return aggregate if is_certain else super()._load(stream)
+
+    def take_back(self) -> None:
+        """Undo what was not settled; what it was in is loaded anew."""
+        self._memory.throw_away(self.in_hand)
+        super().take_back()
 
     def commit(self, steps: Sequence[Step] = ()) -> int:
         """Write everything kept, and keep the aggregates for the next transaction."""

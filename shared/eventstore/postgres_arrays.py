@@ -81,7 +81,7 @@ def _day(value: date) -> bytes:
 uuids = ArrayOf("uuid", attrgetter("bytes"))
 bigints = ArrayOf("int8", Struct(">q").pack)
 integers = ArrayOf("int4", _int4)
-booleans = ArrayOf("bool", Struct(">?").pack)
+booleans = ArrayOf("bool", {False: b"\0", True: b"\1"}.__getitem__)
 days = ArrayOf("date", _day)
 texts = ArrayOf("text", str.encode)
 byteas = ArrayOf("bytea", bytes)

@@ -115,13 +115,21 @@ def _iso(day: date | None) -> str | None:
 
 def _by_array(columns: Sequence[Column[Any]], _: Dialect) -> Taking:
     """An array a column."""
-    packed = [next(pack for kind, pack in ARRAYS if isinstance(c.type, kind)) for c in columns]
+    packed = [packer(column) for column in columns]
 
     def given(values: Columns) -> tuple[arrays.Packed, ...]:
         return tuple(pack(column) for pack, column in zip(packed, values, strict=True))
 
     marks = ", ".join(f"%b::{pack.name}" for pack in packed)
     return f"SELECT * FROM unnest({marks})", given  # noqa: S608 - names of types
+
+
+def packer(column: Column[Any]) -> arrays.ArrayOf:
+    """What packs the values of a column for PostgreSQL; raises TypeError where nothing does."""
+    for kind, packs in ARRAYS:
+        if isinstance(column.type, kind):
+            return packs
+    raise TypeError(f"{column}: nothing packs {column.type!r} for PostgreSQL")
 
 
 ARRAYS = (

@@ -1,6 +1,6 @@
 """One transaction on the log of a house."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 from uuid import UUID
 
@@ -72,9 +72,18 @@ class Work:
             self._in_hand[stream] = self._replayed(stream, rows)
 
     def first_events(self, streams: Sequence[UUID]) -> list[Remembered]:
-        """What each of many streams began with, as it was written; nothing is replayed."""
-        found = zip(streams, self._recorder.streams(streams, 1), strict=True)
-        return [self._mapper.event(stream, *row) for stream, rows in found for row in rows]
+        """What each of many streams began with, as it was written; nothing is replayed.
+
+        Sees what this transaction has kept so far.
+        """
+        first = Aggregate.INITIAL_VERSION
+        kept = (*self._settled, *self._events)
+        begun = {e.originator_id: e for e in kept if e.originator_version == first}
+        stored = [stream for stream in streams if stream not in begun]
+        for stream, rows in zip(stored, self._recorder.streams(stored, first), strict=True):
+            for row in rows:
+                begun[stream] = self._mapper.event(stream, *row)
+        return [begun[stream] for stream in streams if stream in begun]
 
     def _load(self, stream: UUID) -> Aggregate | None:
         return self._replayed(stream, self._recorder.stream(stream, 0, MAXIMUM))
@@ -120,6 +129,9 @@ class Work:
 
     def settle(self) -> int:
         """One thing is done, whatever becomes of the next; how many events are settled by now."""
+        for aggregate in self._in_hand.values():
+            if aggregate is not None and _changed(aggregate):
+                raise AssertionError(f"{aggregate!r} changed and was not kept")
         self._settled += self._events
         self._events = []
         return len(self._settled)
@@ -134,9 +146,6 @@ class Work:
 
         Raises StreamConflict or PositionConflict when somebody else was first.
         """
-        for aggregate in self._in_hand.values():
-            if aggregate is not None and _changed(aggregate):
-                raise AssertionError(f"{aggregate!r} changed and was not kept")
         count = self.settle()
         if count or steps:
             rows = list(map(self._mapper.written, self._settled))
@@ -148,9 +157,13 @@ class Work:
     def heard(self) -> dict[str, int]:
         """How far every topic-partition (`speaker/partition`) had been heard when first asked."""
         if self._heard is None:
-            positions = self._recorder.positions()
-            self._heard = {name: position for name, position in positions.items() if "/" in name}
+            self._heard = heard_of(self._recorder.positions())
         return self._heard
+
+
+def heard_of(positions: Mapping[str, int]) -> dict[str, int]:
+    """How far every topic-partition has been heard, of all positions that are tracked."""
+    return {name: position for name, position in positions.items() if "/" in name}
 
 
 def _changed(aggregate: Aggregate) -> bool:

@@ -32,13 +32,15 @@ class Asking(Turn, Generic[App]):
 
     answer: Answer
     is_replay = False
+    refusal: Exception | None = None
+    """What the use case refused with; told when all that it knew by then is durable."""
 
     def __init__(self, ask: Ask, use_case: Callable[[App], Answer]) -> None:
         super().__init__()
         self.ask = ask
         self._use_case = use_case
 
-    def do(self, work: Work, application: type[App], *, dry_run: bool = False) -> None:
+    def do(self, work: Work, application: type[App]) -> None:
         """Answer it, once, and remember who asked; raises what the use case refuses with."""
         ask = self.ask
         earlier = work.find(Asked, ask.id) if ask.key else None
@@ -46,8 +48,15 @@ class Asking(Turn, Generic[App]):
             self.answer, self.is_replay = same_again(earlier, ask), True
             return
         self.answer = self._use_case(application(work, ask.cause))
-        if not dry_run and (work.kept or ask.key):
+        if work.kept or ask.key:
             remember(ask, self.answer, work)
+
+    def end(self) -> None:
+        """It was answered, or refused, and that stands."""
+        if self.refusal:
+            self.fail(self.refusal)
+        else:
+            self.succeed()
 
 
 def same_again(earlier: Asked, ask: Ask) -> Answer:
@@ -58,35 +67,37 @@ def same_again(earlier: Asked, ask: Ask) -> Answer:
 
 
 def do_all(asked: Sequence[Asking[App]], log: EventLog, application: type[App]) -> None:
-    """Do what several ask for, in their order; none hears that it is done before it is durable."""
-    for work, done in _portions(asked, log, application):
+    """Do what several ask for, in their order.
+
+    None hears how it ended before what it is founded on is durable: for a refusal too may be.
+    """
+    for work, portion in _portions(asked, log, application):
         try:
             work.commit()
         except Exception as error:
-            for asking in done:
+            for asking in portion:
                 asking.fail(error)
         else:
-            for asking in done:
-                asking.succeed()
+            for asking in portion:
+                asking.end()
 
 
 def _portions(
     asked: Sequence[Asking[App]], log: EventLog, application: type[App]
 ) -> Iterator[tuple[Work, list[Asking[App]]]]:
     """What to commit together. A refusal leaves nothing behind and ends a portion."""
-    work, done = log.begin(), list[Asking[App]]()
+    work, portion = log.begin(), list[Asking[App]]()
     work.fetch(asking.ask.id for asking in asked if asking.ask.key)
     for asking in asked:
+        portion.append(asking)
         try:
             asking.do(work, application)
+            is_whole = work.settle() >= ENOUGH
         except Exception as refusal:
-            asking.fail(refusal)
+            asking.refusal = refusal
             work.take_back()
             is_whole = True
-        else:
-            done.append(asking)
-            is_whole = work.settle() >= ENOUGH
         if is_whole:
-            yield work, done
-            work, done = log.begin(), []
-    yield work, done
+            yield work, portion
+            work, portion = log.begin(), []
+    yield work, portion

@@ -13,7 +13,7 @@ from shared.eventstore.asks import Ask, Asked
 from shared.eventstore.lease import Lease
 from shared.eventstore.log import EventLog
 from shared.eventstore.recorder import Step
-from shared.eventstore.work import Work
+from shared.eventstore.work import Work, heard_of
 from shared.facts.base import Fact
 from shared.facts.envelope import Message, Poison, enveloped, opened
 from shared.kernel.answers import Answer
@@ -54,7 +54,7 @@ class House(Generic[App]):
         self.name = name
         self.log = log
         self._lease = lease
-        self._line = Line(lease.held, self._do_all)
+        self._line = Line(lease, self._do_all)
         self._application = application
         self._policies = policies
         self._publishing = publishing
@@ -73,7 +73,7 @@ class House(Generic[App]):
         asking = Asking(ask, use_case)
         if dry_run:
             with self._lease.held():
-                asking.do(self.log.begin(), self._application, dry_run=True)
+                asking.do(self.log.begin(), self._application)
         else:
             self._line.take(asking)
         return asking.answer, asking.is_replay
@@ -155,8 +155,7 @@ class House(Generic[App]):
     def tracked(self) -> Tracked:
         """Where this house stands."""
         positions = self.log.recorder.positions()
-        relayed = positions.pop(RELAY, 0)
-        return Tracked(relayed, positions)
+        return Tracked(positions.get(RELAY, 0), heard_of(positions))
 
     def heard(self) -> dict[str, int]:
         """How far every topic-partition has been heard."""

@@ -1,21 +1,24 @@
-"""A line of threads in front of one door: who is first does the work of all who wait.
+"""A line of threads in front of a lease: who has it does the work of all who wait.
 
 For work that costs as much for many as for one, as a commit does. Nobody waits for more to come: a
 line grows only while somebody is at work.
 """
 
 import threading
+import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from typing import Generic, TypeVar
+
+from shared.eventstore.lease import HomeBusy, Lease
 
 
 class Turn:
-    """What one thread wants done: `succeed` or `fail` is called once, by whoever does it."""
+    """What one thread wants done. Whoever does it says how it ended, and wakes the thread."""
 
     def __init__(self) -> None:
         self.is_done = False
         self._error: BaseException | None = None
+        self._began = time.monotonic()
         self._woken = threading.Event()
 
     def succeed(self) -> None:
@@ -26,77 +29,112 @@ class Turn:
         """It could not be done; who wanted it hears why."""
         self._error, self.is_done = error, True
 
-    def wake(self) -> None:
-        """Let its thread go on: it is done, or next to do the work of all."""
-        self._woken.set()
-
-    def wait(self) -> None:
-        """Sleep until somebody wakes this thread."""
-        self._woken.wait()
-
     def heed(self) -> None:
         """Raise what it failed with, if it did."""
         if self._error is not None:
             raise self._error
+
+    @property
+    def waited(self) -> float:
+        """How many seconds it is old."""
+        return time.monotonic() - self._began
+
+    def wake(self) -> None:
+        """Let its thread go on: it is done, or to lead."""
+        self._woken.set()
+
+    def is_woken(self, within: float | None = None) -> bool:
+        """Sleep until somebody wakes this thread, or so many seconds; whether somebody did."""
+        return self._woken.wait(within)
 
 
 T = TypeVar("T", bound=Turn)
 
 
 class Line(Generic[T]):
-    """Threads that stand in line: `door` is passed once for all who wait, and `work` does theirs.
+    """Threads that wait for a lease. The first of them leads: has it, and lets `work` do all turns.
 
-    What `door` or `work` raises, all of them hear whose turn is not done by then.
+    Each waits as long as the lease has patience, and then for what somebody is doing for it.
     """
 
-    def __init__(
-        self, door: Callable[[], AbstractContextManager[None]], work: Callable[[Sequence[T]], None]
-    ) -> None:
-        self._door = door
+    def __init__(self, lease: Lease, work: Callable[[Sequence[T]], None]) -> None:
+        self._lease = lease
         self._work = work
         self._mutex = threading.Lock()
         self._waiting: list[T] = []
-        self._is_led = False
+        self._leader: T | None = None
 
     def take(self, turn: T) -> None:
-        """Have a turn done, with those of others; raises what it failed with."""
-        if self._follows(turn):
-            turn.wait()
+        """Have a turn done, with those of others; raises what it failed with, or HomeBusy."""
+        if not self._leads(turn):
+            self._wait(turn)
         if not turn.is_done:
-            self._lead()
+            self._lead(turn)
         turn.heed()
 
-    def _follows(self, turn: T) -> bool:
-        """Stand in line; whether somebody is at work already."""
+    def _leads(self, turn: T) -> bool:
+        """Stand in line; whether nobody else is at work."""
         with self._mutex:
             self._waiting.append(turn)
-            follows, self._is_led = self._is_led, True
-            return follows
+            self._leader = self._leader or turn
+            return self._leader is turn
 
-    def _lead(self) -> None:
+    def _wait(self, turn: T) -> None:
+        """Until it is done, or to lead."""
+        try:
+            if turn.is_woken(self._lease.patience):
+                return
+        except BaseException:
+            self._leave(turn)
+            raise
+        if self._leave(turn):
+            raise self._lease.busy()
+        turn.is_woken()
+
+    def _lead(self, turn: T) -> None:
         turns: Sequence[T] = ()
         try:
-            with self._door():
+            with self._lease.held(turn.waited):
                 turns = self._taken()
                 self._work(turns)
         except BaseException as error:
-            turns = turns or self._taken()
-            for turn in turns:
-                if not turn.is_done:
-                    turn.fail(error)
+            turns = turns or self._shut_out(turn, error)
+            for each in turns:
+                if not each.is_done:
+                    each.fail(error)
             if not isinstance(error, Exception):
                 raise
         finally:
-            for turn in (*turns, *self._next()):
-                turn.wake()
+            for each in turns:
+                each.wake()
+            with self._mutex:
+                self._appoint()
+
+    def _shut_out(self, leader: T, error: BaseException) -> Sequence[T]:
+        """Whom it concerns that the lease was not had: who is late, or interrupted, is so alone."""
+        if isinstance(error, Exception) and not isinstance(error, HomeBusy):
+            return self._taken()
+        with self._mutex:
+            self._waiting.remove(leader)
+        return (leader,)
 
     def _taken(self) -> Sequence[T]:
         with self._mutex:
             taken, self._waiting = self._waiting, []
             return taken
 
-    def _next(self) -> Sequence[T]:
-        """Who is to lead next, if anybody waits."""
+    def _leave(self, turn: T) -> bool:
+        """Wait no more, and let another lead; False where somebody is doing it already."""
         with self._mutex:
-            self._is_led = bool(self._waiting)
-            return self._waiting[:1]
+            if turn not in self._waiting:
+                return False
+            self._waiting.remove(turn)
+            if self._leader is turn:
+                self._appoint()
+            return True
+
+    def _appoint(self) -> None:
+        """Let the next one lead, if anybody waits."""
+        self._leader = self._waiting[0] if self._waiting else None
+        if self._leader:
+            self._leader.wake()

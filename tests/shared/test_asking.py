@@ -9,22 +9,25 @@ from uuid import uuid4
 import pytest
 
 from services.gateway.api.bodies import Market as MarketBody
-from services.gateway.api.notices import market_notice
+from services.gateway.api.bodies import Producer as ProducerBody
+from services.gateway.api.notices import market_notice, producer_notice
 from services.gateway.application import Gateway
-from services.gateway.domain.market import Market
+from services.gateway.domain.market import Market, MarketNotice
 from services.gateway.main import build
 from services.gateway.use_cases.markets import tell_market
 from shared.eventstore.asks import Ask, Asked
-from shared.eventstore.lease import FileLease, Lease, PostgresLease
+from shared.eventstore.lease import FileLease, Lease, NoLease, PostgresLease
 from shared.eventstore.log import EventLog
+from shared.eventstore.memory import MemoryLog
 from shared.eventstore.postgres import PostgresLogRecorder
 from shared.eventstore.recorder import LogRecorder, StreamConflict
 from shared.eventstore.sqlite import SQLiteLogRecorder
-from shared.kernel.answers import Answer
+from shared.kernel.answers import Answer, Result
 from shared.kernel.errors import NotValid
+from shared.kernel.persons import Sealed
 from shared.messaging import asking
 from shared.messaging.house import House
-from tests.support.notices import market
+from tests.support.notices import market, producer
 from tests.support.processes import wait_until
 
 Asking = Future[tuple[Answer, bool]]
@@ -66,23 +69,47 @@ class Crowd:
 MARKET = Market.create_id("1606")
 
 
+PRODUCER = ProducerBody.model_validate(producer()["body"])
+UNSEEN = Sealed("unseen")
+
+
+def notice_of(seq: int, name: str) -> MarketNotice:
+    """A notice that gives the market a name."""
+    return market_notice("1606", MarketBody.model_validate(market(seq=seq, name=name)["body"]))
+
+
 def renamed(seq: int, name: str, key: str | None = None) -> tuple[Ask, UseCase]:
     """An ask that gives the market another name."""
-    body = MarketBody.model_validate(market(seq=seq, name=name)["body"])
-    notice = market_notice("1606", body)
+    notice = notice_of(seq, name)
     ask = Ask("tell-market", {"notice": notice}, by="test", nonce=uuid4(), key=key)
     return ask, lambda gateway: tell_market(gateway, notice)
 
 
 def refused(seq: int, name: str) -> tuple[Ask, UseCase]:
-    """The same, refused after it has changed and kept the market."""
+    """The same, refused after it has changed and kept the market, and begun a producer."""
     ask, use_case = renamed(seq, name)
 
     def refuse(gateway: Gateway) -> Answer:
         use_case(gateway)
+        gateway.keep(gateway.enrolled(producer_notice("2045", PRODUCER, lambda _: UNSEEN)))
         raise NotValid("after all")
 
     return ask, refuse
+
+
+def forgetful(seq: int, name: str, *, refuses: bool = False) -> tuple[Ask, UseCase]:
+    """One that changes the market and does not keep it, and may refuse then."""
+    ask, _ = renamed(seq, name)
+
+    def forget(gateway: Gateway) -> Answer:
+        market = gateway.market("1606")
+        assert market is not None
+        market.tell(notice_of(seq, name), ())
+        if refuses:
+            raise NotValid("after all")
+        return Answer(Result.UPDATED)
+
+    return ask, forget
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -132,6 +159,16 @@ def test_a_refusal_leaves_nothing_behind_for_who_comes_next(crowd: Crowd) -> Non
     found = crowd.market()
     assert found is not None
     assert (found.details.name, len(crowd.causes())) == ("C", 2)
+    assert crowd.house.log.begin().tagged("") == []
+
+
+def test_what_one_changed_and_did_not_keep_is_his_own_fault(crowd: Crowd) -> None:
+    forgetful_ones = (forgetful(2, "B"), forgetful(2, "C", refuses=True))
+    asked = crowd.asked(renamed(1, "A"), *forgetful_ones, renamed(2, "D"))
+    assert results(asked) == ["CREATED", "AssertionError", "NotValid", "UPDATED"]
+    found = crowd.market()
+    assert found is not None
+    assert (found.details.name, found.version) == ("D", 4)
 
 
 def test_one_key_is_one_ask_also_of_those_who_ask_at_once(crowd: Crowd) -> None:
@@ -151,8 +188,30 @@ def test_nobody_hears_that_it_was_done_before_it_is_durable(
         meanwhile.setattr(crowd.house.log.recorder, "append", away)
         asked = crowd.asked(renamed(1, "A"), renamed(2, "B", "k"), renamed(3, "C"))
         assert results(asked) == ["StreamConflict"] * 3
+        asked = crowd.asked(renamed(1, "A", "k"), renamed(1, "B", "k"))
+        assert results(asked) == ["StreamConflict"] * 2, "the key was never used"
     assert crowd.market() is None
     assert results(crowd.asked(renamed(2, "B", "k"), renamed(3, "C"))) == ["CREATED", "UPDATED"]
+
+
+def test_in_memory_too_a_refusal_leaves_nothing_behind() -> None:
+    house = build(MemoryLog(), NoLease())
+    house.ask(*renamed(1, "A"))
+    for refusing in (refused(2, "B"), forgetful(2, "B", refuses=True)):
+        with pytest.raises(NotValid):
+            house.ask(*refusing)
+    house.ask(*renamed(2, "C"))
+    versions = [e.originator_version for e in house.log.history() if e.originator_id == MARKET]
+    assert versions == [1, 2, 3, 4]
+
+
+def test_who_looks_for_first_events_sees_those_that_were_just_kept(crowd: Crowd) -> None:
+    results(crowd.asked(renamed(1, "A")))
+    work = crowd.house.log.begin()
+    fresh = Market("1", notice_of(1, "B").details)
+    work.keep((fresh,), "ask:test")
+    first = work.first_events([fresh.id, Market.create_id("2"), MARKET])
+    assert [event.originator_id for event in first] == [fresh.id, MARKET]
 
 
 @pytest.mark.parametrize("crowd", ["postgres"], indirect=True)

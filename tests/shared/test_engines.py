@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import TimeoutError as WaitedTooLong
 
-from shared.eventstore.engines import POOL, postgres_engine
+from shared.eventstore.engines import POOL, postgres_engine, reader
 from shared.eventstore.failures import StorageAway, storage_refusal
 
 SIZE = POOL["pool_size"]
@@ -42,3 +42,18 @@ def test_who_waits_too_long_for_a_connection_is_refused_with_a_name(engine: Engi
             _backend(engine)
     assert isinstance(storage_refusal(failure.value), StorageAway)
     assert _backend(engine)
+
+
+PREPARED = 6
+"""As often as psycopg is asked the same until it prepares the statement."""
+
+
+def test_single_reads_let_a_connection_keep_its_statements(engine: Engine) -> None:
+    for _ in range(PREPARED + 1):
+        with reader(engine).connect() as connection:
+            connection.exec_driver_sql("SELECT 1")
+    with reader(engine).connect() as connection:
+        found = connection.exec_driver_sql(
+            "SELECT count(*) FROM pg_prepared_statements WHERE statement = 'SELECT 1'"
+        )
+        assert found.scalar_one() == 1

@@ -1,16 +1,19 @@
 """A line of threads: one does the work of all who wait, and each hears what became of his."""
 
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
 
+from shared.eventstore.lease import Lease
 from shared.messaging.line import Line, Turn
 from tests.support.processes import wait_until
 
 MANY = 8
+Work = Callable[["Numbered"], None]
 
 
 class Numbered(Turn):
@@ -21,42 +24,56 @@ class Numbered(Turn):
         self.number = number
 
 
-class Place:
-    """A line in front of a door that a test keeps shut, and the portions that were worked off."""
+class Door(Lease):
+    """A lease that a test keeps from others, or lets break."""
 
-    def __init__(self, refused: Sequence[int] = (), broken: Sequence[int] = ()) -> None:
-        self.door = threading.Lock()
-        self.line: Line[Numbered] = Line(self._through, self._work)
-        self.portions: list[list[int]] = []
-        self._refused = refused
-        self._broken = broken
-        self.passing: BaseException | None = None
+    def __init__(self, patience: float) -> None:
+        super().__init__("a test", patience)
+        self.lock = threading.Lock()
+        self.broken: BaseException | None = None
+        """What the next one meets there."""
 
     @contextmanager
-    def _through(self) -> Iterator[None]:
-        with self.door:
-            if self.passing:
-                raise self.passing
+    def held(self, waited: float = 0) -> Iterator[None]:
+        """Wait for the lock."""
+        if not self.lock.acquire(timeout=max(0, self.patience - waited)):
+            raise self.busy()
+        try:
+            broken, self.broken = self.broken, None
+            if broken:
+                raise broken
             yield
+        finally:
+            self.lock.release()
 
-    def _work(self, turns: Sequence[Numbered]) -> None:
+
+class Place:
+    """A line before a door, what each turn of it does, and the portions that were worked off."""
+
+    def __init__(self, *, patience: float = 10, work: Work = Turn.succeed) -> None:
+        self.door = Door(patience)
+        self.line: Line[Numbered] = Line(self.door, self._worked)
+        self.portions: list[list[int]] = []
+        self._each = work
+
+    def _worked(self, turns: Sequence[Numbered]) -> None:
         self.portions.append([turn.number for turn in turns])
         for turn in turns:
-            if turn.number in self._broken:
-                raise OSError(f"broken at {turn.number}")
-            if turn.number in self._refused:
-                turn.fail(ValueError(f"refused {turn.number}"))
-            else:
-                turn.succeed()
+            self._each(turn)
 
-    def taken(self, threads: ThreadPoolExecutor) -> list[Future[None]]:
+    def taken(self, threads: ThreadPoolExecutor, count: int = MANY) -> list[Future[None]]:
         """Turns that were taken while the door was shut, in their order."""
-        taken = []
-        with self.door:
-            for number in range(MANY):
+        taken: list[Future[None]] = []
+        with self.door.lock:
+            for number in range(count):
                 taken.append(threads.submit(self.line.take, Numbered(number)))
                 wait_until(lambda: len(self.line._waiting) == len(taken))
         return taken
+
+    def is_free(self) -> bool:
+        """Whether somebody new is served at once."""
+        self.line.take(Numbered(99))
+        return self.portions[-1] == [99]
 
 
 @pytest.fixture
@@ -77,36 +94,122 @@ def test_who_waits_meanwhile_is_served_at_once_in_the_order_of_the_line(
     place = Place()
     assert ends(place.taken(threads)) == [None] * MANY
     assert place.portions == [list(range(MANY))]
+    assert place.is_free()
 
 
 def test_each_hears_his_own_refusal(threads: ThreadPoolExecutor) -> None:
-    told = ends(Place(refused=(0, 3)).taken(threads))
-    assert told == ["refused 0", None, None, "refused 3", *[None] * 4]
+    def refused(turn: Numbered) -> None:
+        if turn.number in (0, 3):
+            turn.fail(ValueError(f"refused {turn.number}"))
+        else:
+            turn.succeed()
+
+    place = Place(work=refused)
+    assert ends(place.taken(threads)) == ["refused 0", None, None, "refused 3", *[None] * 4]
+
+
+def broken(error: BaseException) -> Work:
+    """Work that breaks at the third turn."""
+
+    def work(turn: Numbered) -> None:
+        if turn.number == 2:
+            raise error
+        turn.succeed()
+
+    return work
 
 
 def test_who_was_done_when_the_work_broke_hears_nothing_of_it(threads: ThreadPoolExecutor) -> None:
-    place = Place(broken=(2,))
-    assert ends(place.taken(threads)) == [None, None, *["broken at 2"] * 6]
-    place.line.take(Numbered(9))
-    assert place.portions[-1] == [9]
+    place = Place(work=broken(OSError("broken")))
+    assert ends(place.taken(threads)) == [None, None, *["broken"] * 6]
+    assert place.is_free()
 
 
-def test_a_door_that_does_not_open_is_shut_for_all_who_wait(threads: ThreadPoolExecutor) -> None:
+def test_a_leader_who_is_interrupted_when_his_own_turn_is_done_hears_it(
+    threads: ThreadPoolExecutor,
+) -> None:
+    place = Place(work=broken(KeyboardInterrupt("at work")))
+    assert ends(place.taken(threads, 4)) == ["at work", None, "at work", "at work"]
+    assert place.is_free()
+
+
+def test_a_door_that_is_broken_is_so_for_all_who_wait(threads: ThreadPoolExecutor) -> None:
     place = Place()
-    place.passing = TimeoutError("shut")
-    assert ends(place.taken(threads)) == ["shut"] * MANY
-    place.passing = None
-    place.line.take(Numbered(9))
-    assert place.portions == [[9]]
+    place.door.broken = OSError("away")
+    assert ends(place.taken(threads)) == ["away"] * MANY
+    assert place.portions == []
+    assert place.is_free()
 
 
-def test_an_interrupted_leader_leaves_the_line_to_others(threads: ThreadPoolExecutor) -> None:
+def test_who_is_interrupted_at_the_door_is_so_alone(threads: ThreadPoolExecutor) -> None:
     place = Place()
-    place.passing = KeyboardInterrupt()
-    with pytest.raises(KeyboardInterrupt):
-        place.line.take(Numbered(0))
-    place.passing = None
-    assert ends(place.taken(threads)) == [None] * MANY
+
+    with place.door.lock:
+        taken = [threads.submit(place.line.take, Numbered(0))]
+        wait_until(lambda: len(place.line._waiting) == 1)
+        taken.append(threads.submit(place.line.take, Numbered(1)))
+        wait_until(lambda: len(place.line._waiting) == 2)
+        place.door.broken = KeyboardInterrupt("at the door")
+    assert ends(taken) == ["at the door", None]
+
+
+def test_everybody_has_his_own_patience(threads: ThreadPoolExecutor) -> None:
+    place = Place(patience=2)
+    with place.door.lock:
+        early = threads.submit(place.line.take, Numbered(0))
+        time.sleep(1)
+        late = threads.submit(place.line.take, Numbered(1))
+        assert early.exception(timeout=10) is not None
+        assert not late.done()
+    assert ends([late]) == [None]
+    assert place.portions == [[1]]
+
+
+def test_who_waits_for_one_who_hangs_is_told_when_his_patience_ends(
+    threads: ThreadPoolExecutor,
+) -> None:
+    hang = threading.Event()
+
+    def hanging(turn: Numbered) -> None:
+        hang.wait()
+        turn.succeed()
+
+    place = Place(patience=1, work=hanging)
+    [leader] = place.taken(threads, 1)
+    wait_until(lambda: bool(place.portions))
+    follower = threads.submit(place.line.take, Numbered(1))
+    assert "wait until it is done" in str(ends([follower]))
+    hang.set()
+    assert ends([leader]) == [None]
+    assert place.is_free()
+
+
+class Interrupted(Numbered):
+    """One whose thread is interrupted, at once or when it was let lead."""
+
+    def __init__(self, number: int, after: float) -> None:
+        super().__init__(number)
+        self._after = after
+
+    def is_woken(self, within: float | None = None) -> bool:
+        """Woken by an interrupt."""
+        super().is_woken(self._after)
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("after", [0, 10])
+def test_who_is_interrupted_in_line_holds_up_nobody_behind_him(
+    threads: ThreadPoolExecutor, after: float
+) -> None:
+    place = Place(patience=1)
+    with place.door.lock:
+        taken = [threads.submit(place.line.take, Numbered(0))]
+        wait_until(lambda: len(place.line._waiting) == 1)
+        taken.append(threads.submit(place.line.take, Interrupted(1, after)))
+        assert isinstance(taken[1].exception(timeout=10), KeyboardInterrupt)
+        taken.append(threads.submit(place.line.take, Numbered(2)))
+        assert all("wait until it is done" in str(told) for told in ends(taken[::2]))
+    assert place.is_free()
 
 
 def test_under_load_every_turn_is_done_once(threads: ThreadPoolExecutor) -> None:
@@ -115,3 +218,4 @@ def test_under_load_every_turn_is_done_once(threads: ThreadPoolExecutor) -> None
     assert ends(taken) == [None] * 2_000
     done = [number for portion in place.portions for number in portion]
     assert sorted(done) == list(range(2_000))
+    assert place.is_free()

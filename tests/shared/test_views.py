@@ -3,19 +3,33 @@
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import JSON, Column, Date, MetaData, String, Table
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Engine,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Uuid,
+)
 
+from deploy.cli.houses import VIEWS as BY_HOUSE
 from services.gateway.domain.distribution import Distribution
 from services.gateway.main import VIEWS
-from shared.eventstore.engines import memory_engine, sqlite_engine
+from shared.eventstore.engines import memory_engine, postgres_engine, sqlite_engine
 from shared.eventstore.folding import PAGE
 from shared.eventstore.log import EventLog
 from shared.eventstore.recorder import PositionConflict
 from shared.eventstore.sqlite import SQLiteLogRecorder
-from shared.eventstore.upsert import write_rows
+from shared.eventstore.upsert import AT_ONCE, packer, write_rows
 from shared.eventstore.views import Views, rows_of
 
 
@@ -75,18 +89,57 @@ DAYS = Table(
     Column("day", Date, primary_key=True),
     Column("until", Date),
     Column("said", JSON, nullable=False),
+    Column("id", Uuid),
+    Column("cents", BigInteger),
+    Column("number", Integer),
+    Column("is_so", Boolean),
 )
+KEY = {"name": "a", "day": date(2024, 2, 29)}
+NOTHING = dict.fromkeys(("until", "said", "id", "cents", "number", "is_so"))
+MUCH = {
+    "until": date.max,
+    "said": [[1, "é\0", None]],
+    "id": UUID(int=2**128 - 1),
+    "cents": -(2**63),
+    "number": 2**31 - 1,
+    "is_so": False,
+}
 
 
-def test_of_rows_with_one_key_the_last_stands() -> None:
-    engine, key = memory_engine(), {"name": "a", "day": date(2024, 2, 29)}
-    rows = [{**key, "until": None, "said": None}, {**key, "until": date.max, "said": [[1, "é"]]}]
+@pytest.fixture(params=["sqlite", "postgres"])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    if request.param == "sqlite":
+        made = memory_engine()
+    else:
+        made = postgres_engine(request.getfixturevalue("database_url"), "public")
+    yield made
+    made.dispose()
+
+
+def test_of_rows_with_one_key_the_last_stands(engine: Engine) -> None:
+    rows = [{**KEY, **NOTHING}, {**KEY, **MUCH}]
     with engine.begin() as connection:
         for table in (NAMES, DAYS):
             table.create(connection)
         write_rows(connection, [(NAMES, {"name": "a"}), *((DAYS, row) for row in rows)])
-        assert rows_of(connection, DAYS) == [("a", date(2024, 2, 29), date.max, [[1, "é"]])]
+        assert rows_of(connection, DAYS) == [(*KEY.values(), *MUCH.values())]
         write_rows(connection, [(NAMES, {"name": "a"}), (DAYS, rows[0])])
         assert rows_of(connection, NAMES) == [("a",)]
-        assert rows_of(connection, DAYS) == [("a", date(2024, 2, 29), None, None)]
-    engine.dispose()
+        assert rows_of(connection, DAYS) == [(*KEY.values(), *NOTHING.values())]
+
+
+def test_many_rows_are_written_whatever_a_statement_takes(engine: Engine) -> None:
+    names = [f"é{number}" for number in range(2 * AT_ONCE + 1)]
+    with engine.begin() as connection:
+        NAMES.create(connection)
+        write_rows(connection, ((NAMES, {"name": name}) for name in [*names, *names]))
+        assert rows_of(connection, NAMES) == [(name,) for name in sorted(names)]
+
+
+def test_every_column_of_every_view_is_taken_by_postgres() -> None:
+    columns = [c for views in BY_HOUSE.values() for v in views for t in v.tables for c in t.columns]
+    assert len(columns) > 50
+    for column in columns:
+        packer(column)
+    with pytest.raises(TypeError, match="at: nothing packs DateTime"):
+        packer(Column("at", DateTime))

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, StaticPool, create_engine, event
 
 from deploy.cli.houses import HOUSES, VIEWS
 from shared.eventstore.chain import START, linked
-from shared.eventstore.lease import HomeBusy
+from shared.eventstore.lease import Lease
 from shared.eventstore.log import EventLog
 from shared.eventstore.recorder import (
     SCHEMA_VERSION,
@@ -119,10 +119,11 @@ class FallibleRecorder(LogRecorder):
         """Of a process that ends; what is stored stays."""
 
 
-class SimulatedLease:
+class SimulatedLease(Lease):
     """The right to write; whoever does not get it at once comes again later."""
 
     def __init__(self) -> None:
+        super().__init__("a simulated home", 0)
         self._holder: object = None
 
     @property
@@ -135,10 +136,10 @@ class SimulatedLease:
         self._holder = None
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self, waited: float = 0) -> Iterator[None]:
         """Hold it; raises HomeBusy where somebody else does."""
         if self.is_held:
-            raise HomeBusy("somebody else is writing")
+            raise self.busy()
         mine = self._holder = object()
         try:
             yield

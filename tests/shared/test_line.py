@@ -32,10 +32,13 @@ class Door(Lease):
         self.lock = threading.Lock()
         self.broken: BaseException | None = None
         """What the next one meets there."""
+        self.waited: list[float] = []
+        """How long each had waited who came to it."""
 
     @contextmanager
     def held(self, waited: float = 0) -> Iterator[None]:
         """Wait for the lock."""
+        self.waited.append(waited)
         if not self.lock.acquire(timeout=max(0, self.patience - waited)):
             raise self.busy()
         try:
@@ -163,6 +166,7 @@ def test_everybody_has_his_own_patience(threads: ThreadPoolExecutor) -> None:
         assert not late.done()
     assert ends([late]) == [None]
     assert place.portions == [[1]]
+    assert [round(waited) for waited in place.door.waited] == [0, 1]
 
 
 def test_who_waits_for_one_who_hangs_is_told_when_his_patience_ends(

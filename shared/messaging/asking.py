@@ -1,5 +1,6 @@
 """Asks that wait for the right to write: who gets it does those of all, with one commit."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, Protocol, TypeVar
 
@@ -23,8 +24,8 @@ class AtWork(Protocol):
 
 App = TypeVar("App", bound=AtWork)
 
-ENOUGH = 500
-"""Events of one transaction: more would keep others from writing for long."""
+ENOUGH, LONG = 500, 0.2
+"""Events of a transaction, and seconds with the lease: then it is somebody else's turn."""
 
 
 class Asking(Turn, Generic[App]):
@@ -67,7 +68,7 @@ def same_again(earlier: Asked, ask: Ask) -> Answer:
 
 
 def do_all(asked: Sequence[Asking[App]], log: EventLog, application: type[App]) -> None:
-    """Do what several ask for, in their order.
+    """Do what several ask for, in their order; what would take long is left undone, but the first.
 
     None hears how it ended before what it is founded on is durable: for a refusal too may be.
     """
@@ -86,6 +87,7 @@ def _portions(
     asked: Sequence[Asking[App]], log: EventLog, application: type[App]
 ) -> Iterator[tuple[Work, list[Asking[App]]]]:
     """What to commit together. A refusal leaves nothing behind and ends a portion."""
+    until = time.monotonic() + LONG
     work, portion = log.begin(), list[Asking[App]]()
     work.fetch(asking.ask.id for asking in asked if asking.ask.key)
     for asking in asked:
@@ -97,7 +99,10 @@ def _portions(
             asking.refusal = refusal
             work.take_back()
             is_whole = True
-        if is_whole:
+        is_late = time.monotonic() > until
+        if is_whole or is_late:
             yield work, portion
             work, portion = log.begin(), []
+        if is_late:
+            return
     yield work, portion

@@ -43,10 +43,13 @@ class Turn:
         """Let its thread go on: it is done, or to lead."""
         self._woken.set()
 
-    def is_woken(self, within: float | None = None) -> bool:
+    def is_woken(self, within: float) -> bool:
         """Sleep until somebody wakes this thread, or so many seconds; whether somebody did."""
         return self._woken.wait(within)
 
+
+A_MOMENT = 0.1
+"""Seconds."""
 
 T = TypeVar("T", bound=Turn)
 
@@ -54,7 +57,8 @@ T = TypeVar("T", bound=Turn)
 class Line(Generic[T]):
     """Threads that wait for a lease. The first of them leads: has it, and lets `work` do all turns.
 
-    Each waits as long as the lease has patience, and then for what somebody is doing for it.
+    What `work` leaves undone, but the first, comes back to the front of the line, with a new
+    leader. Each waits as long as the lease has patience, and then while it is being done.
     """
 
     def __init__(self, lease: Lease, work: Callable[[Sequence[T]], None]) -> None:
@@ -81,15 +85,16 @@ class Line(Generic[T]):
 
     def _wait(self, turn: T) -> None:
         """Until it is done, or to lead."""
+        patience = self._lease.patience
         try:
-            if turn.is_woken(self._lease.patience):
-                return
+            while not turn.is_woken(patience):
+                if self._leave(turn):
+                    turn.fail(self._lease.busy())
+                    return
+                patience = A_MOMENT
         except BaseException:
             self._leave(turn)
             raise
-        if self._leave(turn):
-            raise self._lease.busy()
-        turn.is_woken()
 
     def _lead(self, turn: T) -> None:
         turns: Sequence[T] = ()
@@ -105,10 +110,16 @@ class Line(Generic[T]):
             if not isinstance(error, Exception):
                 raise
         finally:
-            for each in turns:
-                each.wake()
-            with self._mutex:
-                self._appoint()
+            self._let_go_on(turns)
+
+    def _let_go_on(self, turns: Sequence[T]) -> None:
+        """Wake those whose turn is done; the others come next."""
+        with self._mutex:
+            self._waiting[:0] = [turn for turn in turns if not turn.is_done]
+            self._appoint()
+        for turn in turns:
+            if turn.is_done:
+                turn.wake()
 
     def _shut_out(self, leader: T, error: BaseException) -> Sequence[T]:
         """Whom it concerns that the lease was not had: who is late, or interrupted, is so alone."""

@@ -1,5 +1,6 @@
 """Asks that wait for the right to write: one commit for all of them, and each its own answer."""
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import groupby
@@ -223,3 +224,29 @@ def test_one_transaction_holds_all_of_them_and_not_too_much(
     monkeypatch.setattr(asking, "ENOUGH", 4)
     results(crowd.asked(*(renamed(seq, f"Marché {seq}") for seq in range(6, 11))))
     assert transactions(crowd) == 1 + 3
+
+
+@pytest.mark.parametrize("crowd", ["postgres"], indirect=True)
+def test_who_writes_elsewhere_need_not_wait_for_the_whole_line(
+    crowd: Crowd, database_url: str
+) -> None:
+    done: list[int] = []
+
+    def slow(seq: int) -> tuple[Ask, UseCase]:
+        ask, use_case = renamed(seq, f"Marché {seq}")
+
+        def slowly(gateway: Gateway) -> Answer:
+            time.sleep(1.5 * asking.LONG)
+            done.append(seq)
+            return use_case(gateway)
+
+        return ask, slowly
+
+    elsewhere = PostgresLogRecorder(database_url, "house")
+    asked = crowd.asked(*(slow(seq) for seq in range(1, 7)))
+    wait_until(lambda: bool(done))
+    with PostgresLease(elsewhere, "write").held():
+        assert 1 <= len(done) < 6
+    elsewhere.close()
+    assert results(asked) == ["CREATED", *["UPDATED"] * 5]
+    assert (done, transactions(crowd)) == ([1, 2, 3, 4, 5, 6], 6)

@@ -128,6 +128,16 @@ def test_who_was_done_when_the_work_broke_hears_nothing_of_it(threads: ThreadPoo
     assert place.is_free()
 
 
+def test_what_is_left_undone_comes_next_with_a_new_leader(threads: ThreadPoolExecutor) -> None:
+    def one_at_a_time(turn: Numbered) -> None:
+        if turn.number == place.portions[-1][0]:
+            turn.succeed()
+
+    place = Place(work=one_at_a_time)
+    assert ends(place.taken(threads, 4)) == [None] * 4
+    assert place.portions == [[0, 1, 2, 3], [1, 2, 3], [2, 3], [3]]
+
+
 def test_a_leader_who_is_interrupted_when_his_own_turn_is_done_hears_it(
     threads: ThreadPoolExecutor,
 ) -> None:
@@ -195,7 +205,7 @@ class Interrupted(Numbered):
         super().__init__(number)
         self._after = after
 
-    def is_woken(self, within: float | None = None) -> bool:
+    def is_woken(self, within: float) -> bool:
         """Woken by an interrupt."""
         super().is_woken(self._after)
         raise KeyboardInterrupt

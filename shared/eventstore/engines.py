@@ -42,7 +42,7 @@ POOL: dict[str, Any] = {
     "pool_timeout": 10,
     "pool_use_lifo": True,
 }
-"""Who comes seventh waits some ms for one that rests: to make one more would cost as much."""
+"""Who comes seventh waits some ms for one that rests: a connection more is a process more."""
 
 
 def sqlite_engine(file: Path) -> Engine:

@@ -49,7 +49,7 @@ class Turn:
 
 
 A_MOMENT = 0.1
-"""Seconds."""
+"""Seconds between two looks of who waits beyond his patience, for his turn is being done."""
 
 T = TypeVar("T", bound=Turn)
 
@@ -92,8 +92,9 @@ class Line(Generic[T]):
                     turn.fail(self._lease.busy())
                     return
                 patience = A_MOMENT
-        except BaseException:
+        except BaseException as interrupt:
             self._leave(turn)
+            turn.fail(interrupt)  # who has taken it brings it back to the line no more
             raise
 
     def _lead(self, turn: T) -> None:

@@ -226,6 +226,29 @@ def test_who_is_interrupted_in_line_holds_up_nobody_behind_him(
     assert place.is_free()
 
 
+def test_who_is_interrupted_while_his_turn_is_taken_does_not_come_back_to_the_line(
+    threads: ThreadPoolExecutor,
+) -> None:
+    go_on = threading.Event()
+
+    def first_only(turn: Numbered) -> None:
+        if turn.number == place.portions[-1][0]:
+            go_on.wait(0 if turn.number else 10)
+            turn.succeed()
+
+    place = Place(work=first_only)
+    with place.door.lock:
+        leader = threads.submit(place.line.take, Numbered(0))
+        wait_until(lambda: len(place.line._waiting) == 1)
+        gone = threads.submit(place.line.take, Interrupted(1, after=1))
+        wait_until(lambda: len(place.line._waiting) == 2)
+    assert isinstance(gone.exception(timeout=10), KeyboardInterrupt)
+    assert place.portions == [[0, 1]]
+    go_on.set()
+    assert ends([leader]) == [None]
+    assert threads.submit(place.is_free).result(timeout=10)
+
+
 def test_under_load_every_turn_is_done_once(threads: ThreadPoolExecutor) -> None:
     place = Place()
     taken = [threads.submit(place.line.take, Numbered(number)) for number in range(2_000)]

@@ -48,6 +48,8 @@ class PostgresLogRecorder(LogRecorder):
         self.schema = schema
         self._local = threading.local()
         self._statements: dict[str, bytes] = {}
+        self._last_link: bytes | None = None
+        """Of the log, as far as is known here; nobody's while somebody appends."""
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             url,
             min_size=1,
@@ -139,8 +141,10 @@ class PostgresLogRecorder(LogRecorder):
         steps: Sequence[Step],
         tags: Sequence[tuple[str, UUID]],
     ) -> list[int]:
-        found = connection.execute(self._sql(APPEND), given(rows, steps, tags))
-        return [position for (position,) in found.fetchall()]
+        before, self._last_link = self._last_link, None
+        found = connection.execute(self._sql(APPEND), given(rows, steps, tags, before))
+        ((first, self._last_link),) = found.fetchall()
+        return list(range(first, first + len(rows))) if rows else []
 
     def stream(self, stream: UUID, after: int, last: int) -> Sequence[StreamRow]:
         """The rows of a stream with after < version ≤ last, in order."""

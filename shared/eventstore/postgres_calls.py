@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, LiteralString
 from uuid import UUID
 
+from shared.eventstore.chain import linked
 from shared.eventstore.postgres_arrays import Packed, bigints, byteas, texts, uuids
 from shared.eventstore.recorder import Row, Step
 
@@ -13,7 +14,7 @@ MAXIMUM_BYTES = 4 * 1024 * 1024
 
 APPEND: LiteralString = (
     "SELECT * FROM {s}.append(%b::uuid[], %b::bigint[], %b::text[], %b::bytea[], "
-    "%b::text[], %b::bigint[], %b::bigint[], %b::text[], %b::uuid[])"
+    "%b::bytea, %b::bytea[], %b::text[], %b::bigint[], %b::bigint[], %b::text[], %b::uuid[])"
 )
 
 STREAMS: LiteralString = (
@@ -26,14 +27,19 @@ STREAMS: LiteralString = (
 
 
 def given(
-    rows: Sequence[Row], steps: Sequence[Step], tags: Sequence[tuple[str, UUID]]
-) -> tuple[Packed, ...]:
-    """What APPEND is given, an array a column."""
+    rows: Sequence[Row],
+    steps: Sequence[Step],
+    tags: Sequence[tuple[str, UUID]],
+    before: bytes | None,
+) -> tuple[Packed | bytes | None, ...]:
+    """What APPEND is given, an array a column; `before` is the last link, if one believes in it."""
+    links = linked(before, rows) if before else ()
     streams, versions, topics, states = _columns(rows, 4)
     names, stood, stand = _columns(steps, 3)
     words, tagged = _columns(tags, 2)
     return (
         *(uuids(streams), bigints(versions), texts(topics), byteas(states)),
+        *(before, byteas(links)),
         *(texts(names), bigints(stood), bigints(stand)),
         *(texts(words), uuids(tagged)),
     )

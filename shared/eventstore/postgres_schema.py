@@ -6,7 +6,8 @@ a reader that polls by position never misses one. Migrations take turns by a loc
 which they wait longer than a writer waits: what holds it ends by itself. A migration also takes
 the lock of the log, for it links what has no link yet.
 
-The loop in `append` is `chain.py` in PostgreSQL's words.
+Who appends may give the links of his rows, made behind the row that he believes to be the last. If
+it is not, the loop in `append` makes them: `chain.py` in PostgreSQL's words.
 """
 
 POSITION_CONFLICT = "CG001"
@@ -37,11 +38,11 @@ CREATE TABLE IF NOT EXISTS {s}.tags (
 
 CREATE OR REPLACE FUNCTION {s}.append(
     streams uuid[], versions bigint[], topics text[], states bytea[],
+    before bytea, links bytea[],
     names text[], stood bigint[], stand bigint[],
-    tag_names text[], tag_streams uuid[]) RETURNS SETOF bigint LANGUAGE plpgsql AS $$
+    tag_names text[], tag_streams uuid[],
+    OUT first_position bigint, OUT link bytea) LANGUAGE plpgsql AS $$
 DECLARE
-    link bytea;
-    links bytea[];
     words bytea;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended({lock}, 0));
@@ -60,19 +61,24 @@ BEGIN
     link := coalesce(
         (SELECT chain FROM {s}.stored_events ORDER BY position DESC LIMIT 1),
         decode(repeat('00', 32), 'hex'));
-    FOR words IN
-        SELECT uuid_send(a) || int8send(b)
-            || int4send(octet_length(c)) || convert_to(c, 'UTF8') || d
-        FROM unnest(streams, versions, topics, states)
-            WITH ORDINALITY AS t (a, b, c, d, n) ORDER BY n
-    LOOP
-        link := sha256(link || words);
-        links := links || link;
-    END LOOP;
-    RETURN QUERY
+    IF link IS DISTINCT FROM before THEN
+        links := '{{}}';
+        FOR words IN
+            SELECT uuid_send(a) || int8send(b)
+                || int4send(octet_length(c)) || convert_to(c, 'UTF8') || d
+            FROM unnest(streams, versions, topics, states)
+                WITH ORDINALITY AS t (a, b, c, d, n) ORDER BY n
+        LOOP
+            link := sha256(link || words);
+            links := links || link;
+        END LOOP;
+    END IF;
+    WITH written AS (
         INSERT INTO {s}.stored_events (originator_id, originator_version, topic, state, chain)
         SELECT a, b, c, d, e FROM unnest(streams, versions, topics, states, links)
             WITH ORDINALITY AS t (a, b, c, d, e, n) ORDER BY n
-        RETURNING stored_events.position;
+        RETURNING position)
+    SELECT min(position), coalesce(links[cardinality(links)], link)
+    FROM written INTO first_position, link;
 END $$;
 """

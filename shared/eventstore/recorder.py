@@ -19,8 +19,11 @@ from eventsourcing.persistence import (
     StoredEvent,
 )
 
-SCHEMA_VERSION = 2
-"""Stands in every house's database; a higher one was written by newer code. Since 2: the chain."""
+SCHEMA_VERSION = 3
+"""Stands in every house's database; a higher one was written by newer code.
+
+Since 2: the chain. Since 3: PostgreSQL takes links that the writer made.
+"""
 
 MAXIMUM = 2**63 - 1
 """The highest position that a database can count to."""

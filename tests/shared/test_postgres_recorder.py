@@ -33,14 +33,17 @@ def recorder(database_url: str) -> Iterator[PostgresLogRecorder]:
 
 
 REMEMBER_CALLS = """
-CREATE TABLE house.calls (events int, bytes bigint, transaction bigint);
+CREATE TABLE house.calls (events int, bytes bigint, transaction bigint, links int, known boolean);
 ALTER FUNCTION house.append RENAME TO really_append;
-CREATE FUNCTION house.append(a uuid[], b bigint[], c text[], d bytea[], e text[], f bigint[],
-    g bigint[], h text[], i uuid[]) RETURNS SETOF bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION house.append(a uuid[], b bigint[], c text[], d bytea[], e bytea, f bytea[],
+    g text[], h bigint[], i bigint[], j text[], k uuid[], OUT l bigint, OUT m bytea)
+    LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO house.calls
-        SELECT count(*), coalesce(sum(length(state)), 0), txid_current() FROM unnest(d) AS state;
-    RETURN QUERY SELECT * FROM house.really_append(a, b, c, d, e, f, g, h, i);
+        SELECT count(*), coalesce(sum(length(state)), 0), txid_current(), cardinality(f),
+            e = (SELECT chain FROM house.stored_events ORDER BY position DESC LIMIT 1)
+        FROM unnest(d) AS state;
+    SELECT * FROM house.really_append(a, b, c, d, e, f, g, h, i, j, k) INTO l, m;
 END $$
 """
 
@@ -67,6 +70,35 @@ def test_a_transaction_beyond_the_caps_is_one_of_several_calls(
     assert [call[0] for call in made] == calls
     assert len({call[2] for call in made}) == 1
     assert all(call[0] == 1 or call[1] <= 4 * MIB for call in made)
+
+
+def test_links_are_made_by_who_knows_the_last_one_and_else_by_the_database(
+    recorder: PostgresLogRecorder, database_url: str
+) -> None:
+    def write() -> None:
+        """Two rows; who writes is told of one that stands."""
+        recorder.append([Row(uuid4(), 1, "é", b"1"), Row(uuid4(), 1, "it", b"2")])
+
+    with recorder.connection() as connection:
+        connection.execute(REMEMBER_CALLS)
+    write()
+    write()
+    other = PostgresLogRecorder(database_url, "house")
+    other.append([Row(uuid4(), 1, "of-another", b"3")])
+    other.close()
+    write()
+    again = Row(uuid4(), 1, "it", b"4")
+    recorder.append([again])
+    with pytest.raises(StreamConflict):
+        recorder.append([again])
+    write()
+    recorder.append([], steps=[Step("gateway/0", None, 1)])
+    write()
+    with recorder.connection() as connection:
+        calls = connection.execute("SELECT links, known FROM house.calls").fetchall()
+    unknown, alone, behind = (0, None), (2, True), (2, False)
+    assert calls == [unknown, alone, unknown, behind, (1, True), unknown, (0, True), alone]
+    assert list(broken(ChainedRow(*row) for row in recorder.chained(1, 100))) == []
 
 
 def test_no_one_reads_the_whole_log_to_find_some_streams(recorder: PostgresLogRecorder) -> None:

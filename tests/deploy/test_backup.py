@@ -19,6 +19,7 @@ from deploy.cli.forgetting import unsound_keys
 from deploy.cli.home import Home, opened
 from services.billing.adapters.html import page
 from shared.eventstore.failures import StorageDamaged, WrittenByNewer
+from shared.eventstore.recorder import SCHEMA_VERSION
 from shared.settings import Settings
 from shared.vault.vault import VaultMissing, producer_key
 from shared.web.callers import Scope
@@ -118,7 +119,7 @@ def test_a_damaged_backup_is_refused_by_the_name_of_what_is_damaged_and_nothing_
 
 def test_a_backup_of_a_newer_version_is_refused(home: Path, tmp_path: Path) -> None:
     file = tmp_path / "backup" / "manifest.json"
-    file.write_text(file.read_text().replace('"schema": 2', '"schema": 99'))
+    file.write_text(file.read_text().replace(f'"schema": {SCHEMA_VERSION}', '"schema": 99'))
     with pytest.raises(WrittenByNewer, match="schema 99"):
         proved_backup(tmp_path / "backup", None)
 

@@ -6,9 +6,10 @@ rest of the call.
 
 from collections.abc import Callable, Iterable
 from datetime import date
-from operator import attrgetter
+from functools import partial
 from struct import Struct
 from typing import Any
+from uuid import UUID
 
 from psycopg import adapters
 from psycopg.abc import Buffer
@@ -44,20 +45,20 @@ adapters.register_dumper(Packed, _AsItStands)
 
 
 class ArrayOf:
-    """Packs values of one type of the database, of which some may be None."""
+    """Packs values of one type of the database, of which some may be None.
 
-    def __init__(self, element: str, encoded: Callable[[Any], bytes]) -> None:
+    `sized` makes a value to bytes, with their number in front.
+    """
+
+    def __init__(self, element: str, sized: Callable[[Any], bytes]) -> None:
         self.name = f"{element}[]"
         self._type = adapters.types[element].oid
-        self._encoded = encoded
+        self._sized = sized
 
     def __call__(self, values: Iterable[Any]) -> Packed:
         """An array of these values."""
-        encoded = self._encoded
-        items = [
-            _NULL if value is None else _LENGTH(len(item := encoded(value))) + item
-            for value in values
-        ]
+        sized = self._sized
+        items = [_NULL if value is None else sized(value) for value in values]
         if not items:
             return Packed(_EMPTY(0, 0, self._type))
         return Packed(b"".join([_HEADER(1, 0, self._type, len(items), 1), *items]))
@@ -70,19 +71,31 @@ class _ArrayOfJson(ArrayOf):
         return super().__call__(map(json_bytes, values))
 
 
+def _sized(value: bytes) -> bytes:
+    return _LENGTH(len(value)) + value
+
+
+def _sized_text(value: str) -> bytes:
+    return _sized(value.encode())
+
+
+def _sized_uuid(value: UUID) -> bytes:
+    return _SIXTEEN + value.bytes
+
+
+def _sized_day(value: date) -> bytes:
+    return _sized_integer(value.toordinal() - _DAY_ZERO)
+
+
+_SIXTEEN = _LENGTH(16)
 _DAY_ZERO = date(2000, 1, 1).toordinal()
-_int4 = Struct(">i").pack
+_sized_integer = partial(Struct(">2i").pack, 4)
 
-
-def _day(value: date) -> bytes:
-    return _int4(value.toordinal() - _DAY_ZERO)
-
-
-uuids = ArrayOf("uuid", attrgetter("bytes"))
-bigints = ArrayOf("int8", Struct(">q").pack)
-integers = ArrayOf("int4", _int4)
-booleans = ArrayOf("bool", {False: b"\0", True: b"\1"}.__getitem__)
-days = ArrayOf("date", _day)
-texts = ArrayOf("text", str.encode)
-byteas = ArrayOf("bytea", bytes)
-jsons = _ArrayOfJson("json", bytes)
+uuids = ArrayOf("uuid", _sized_uuid)
+bigints = ArrayOf("int8", partial(Struct(">iq").pack, 8))
+integers = ArrayOf("int4", _sized_integer)
+booleans = ArrayOf("bool", {False: _sized(b"\0"), True: _sized(b"\1")}.__getitem__)
+days = ArrayOf("date", _sized_day)
+texts = ArrayOf("text", _sized_text)
+byteas = ArrayOf("bytea", _sized)
+jsons = _ArrayOfJson("json", _sized)

@@ -44,6 +44,7 @@ def add_held(router: APIRouter, shown: Shown) -> None:
     @router.get("/held", responses=PROBLEMS)
     def list_held(_: ReadingAll) -> HeldShape:
         """Everything that is held; it is taken up by itself when what it waits for is told."""
+        fresh = heard_until(shown.views)
         items = [
             HeldItem.model_validate({**vars(notice), "session_id": None})
             for notice in held(shown.views)
@@ -56,5 +57,5 @@ def add_held(router: APIRouter, shown: Shown) -> None:
         return HeldShape(
             complete=at_training is not None,
             held=tuple(sorted(items, key=lambda item: (item.kind, item.id, item.session_id or ""))),
-            heard_until=heard_until(shown.views),
+            heard_until=fresh,
         )

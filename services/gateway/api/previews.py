@@ -66,6 +66,7 @@ def add_previews(router: APIRouter, shown: Shown) -> None:
     def preview_fees(caller: Reading, body: PreviewAsked) -> PreviewShape:
         """What sales of a day would be charged, under what is known now. Nothing is recorded."""
         caller.must_see(body.producer_id, "producer", body.producer_id)
+        fresh = heard_until(shown.views)
         terms = terms_of(shown.views, [body.producer_id])
         found = estimate(
             body.amount_cents,
@@ -79,7 +80,7 @@ def add_previews(router: APIRouter, shown: Shown) -> None:
             producer_id=body.producer_id,
             **vars(found),
             net_cents=body.amount_cents - taken,
-            heard_until=heard_until(shown.views),
+            heard_until=fresh,
         )
 
 

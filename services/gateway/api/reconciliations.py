@@ -77,6 +77,7 @@ def add_reconciliations(router: APIRouter, shown: Shown) -> None:
 
 def reconciled(shown: Shown, body: DayCounted) -> ReconciliationShape:
     """What agrees and what does not, by producer."""
+    fresh = heard_until(shown.views)
     ours: dict[str, list[Row]] = defaultdict(list)
     for sale in sales_of_day(shown.views, body.day):
         ours[sale["producer_id"]].append(sale)
@@ -92,7 +93,7 @@ def reconciled(shown: Shown, body: DayCounted) -> ReconciliationShape:
         day=body.day,
         agreeing=len(producers) - len(drifts),
         drifts=tuple(drifts),
-        heard_until=heard_until(shown.views),
+        heard_until=fresh,
     )
 
 

@@ -66,7 +66,8 @@ def add_standing(router: APIRouter, shown: Shown) -> None:
     ) -> StandingShape | Response:
         """How a producer stands on a day: formula, trainings, payout, what is missing."""
         caller.must_see(producer_id, "producer", producer_id)
-        found = _shape(standing(shown.views, producer_id, on or shown.today()), shown)
+        fresh = heard_until(shown.views)
+        found = _shape(standing(shown.views, producer_id, on or shown.today()), fresh)
         tag = _tag(found)
         if if_none_match and _matches(if_none_match, tag):
             return Response(status_code=304, headers={"ETag": tag})
@@ -80,7 +81,7 @@ def _matches(header: str, tag: str) -> bool:
     return tag in given or "*" in given
 
 
-def _shape(found: Standing, shown: Shown) -> StandingShape:
+def _shape(found: Standing, fresh: dict[str, str]) -> StandingShape:
     return StandingShape(
         formula=found.formula,
         formula_since=found.since,
@@ -94,7 +95,7 @@ def _shape(found: Standing, shown: Shown) -> StandingShape:
         payout=PayoutShape(status="NOT_CONNECTED", onboarding_url=None),
         info_missing=found.info_missing,
         blocked_from=None,
-        heard_until=heard_until(shown.views),
+        heard_until=fresh,
     )
 
 

@@ -7,6 +7,9 @@ from shared.eventstore.views import Views
 
 
 def heard_until(views: Views) -> dict[str, str]:
-    """Until when each neighbour has been heard: when its last fact that is shown was told."""
+    """Until when each neighbour has been heard: when its last fact that is shown was told.
+
+    Ask it before what it is said of: who asks afterwards may say that he shows what he did not see.
+    """
     rows = views.found(select(SPEAKERS.c.speaker, SPEAKERS.c.told_at).order_by(SPEAKERS.c.speaker))
     return {row["speaker"]: row["told_at"] for row in rows}

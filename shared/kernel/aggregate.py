@@ -6,9 +6,10 @@ at every replay. Each event class carries an explicit `TOPIC`, for ever.
 
 import dataclasses
 from collections.abc import Callable, Iterable
+from copy import copy
 from functools import cache, partial
 from operator import attrgetter
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, Self, TypeVar, cast
 from uuid import UUID
 
 from eventsourcing.domain import (
@@ -75,6 +76,12 @@ class Aggregate(BaseAggregate[UUID]):
         body(self, *arguments(said))
         self._version += 1
         self._modified_on = said.timestamp
+
+    def as_now(self) -> Self:
+        """The same, that stays as it is now whatever happens next: what it holds is values."""
+        now = copy(self)
+        vars(now).update({name: copy(value) for name, value in vars(self).items()})
+        return now
 
     @classmethod
     def _create(cls, event_class: Any, *, id: UUID | None = None, **kwargs: Any) -> Any:

@@ -9,6 +9,7 @@ import pytest
 from eventsourcing.persistence import JSONTranscoder, MapperDeserialisationError, StoredEvent
 
 from deploy.bench.account import AMOUNT, CURRENCY, DUE, INVOICE, MEMO, account
+from services.gateway.domain.distribution import Distribution
 from shared.eventstore.log import EventLog
 from shared.eventstore.mapper import Excerpt, TypedMapper
 from shared.eventstore.sqlite import SQLiteLogRecorder
@@ -49,6 +50,16 @@ def test_too_little_and_too_much_is_refused(given: tuple[Any, ...], named: Any) 
     with pytest.raises((TypeError, ValueError)):
         charged.charge(*given, **named)
     assert (charged.version, len(charged.pending_events)) == (1, 1)
+
+
+def test_an_aggregate_as_it_was_does_not_see_what_happens_next() -> None:
+    distribution = Distribution("D1")
+    distribution.unvalidate(1, DUE)
+    then = distribution.as_now()
+    distribution.unvalidate(2, DUE)
+    assert (then.unvalidated, distribution.unvalidated) == ({1}, {1, 2})
+    assert (then.version, len(then.pending_events)) == (2, 2)
+    assert (distribution.version, len(distribution.pending_events)) == (3, 3)
 
 
 class Clutch(Aggregate):

@@ -72,9 +72,24 @@ class GatewayDesk:
         """Whether a producer was forgotten; raises NotFound for one who was never told."""
         return known_producer(Gateway(self._house.log.begin(), ""), producer_id).is_forgotten
 
-    def distribution(self, distribution_id: str) -> Distribution:
-        """A distribution as it was told so far."""
-        return Gateway(self._house.log.begin(), "").distribution(distribution_id)
+    def validate(
+        self, distribution_id: str, body: bodies.Distribution, *, by: str
+    ) -> tuple[Answer, Distribution]:
+        """Tell a validation; the answer, and how the distribution stood then."""
+        told, warnings = validation(body)
+        stood: Distribution | None = None
+
+        def do(gateway: Gateway) -> Answer:
+            nonlocal stood
+            answer = tell_distribution(gateway, distribution_id, told, warnings)
+            stood = gateway.distribution(distribution_id).as_now()
+            return answer
+
+        arguments = {"distribution_id": distribution_id, "body": body.content()}
+        answer, _ = self._house.ask(Ask("tell-distribution", arguments, by=by, nonce=uuid4()), do)
+        if stood is None:
+            raise AssertionError("an ask without a key is no replay")
+        return answer, stood
 
     def _forward(
         self,

@@ -120,12 +120,11 @@ def _add_distributions(
         caller: Telling, distribution_id: Id, body: bodies.Distribution
     ) -> Response:
         """A distribution was validated, validated again, or cancelled."""
-        answer, replayed = desk.tell(distribution_id, body, by=caller.asker)
+        answer, distribution = desk.validate(distribution_id, body, by=caller.asker)
         told()
-        distribution = desk.distribution(distribution_id)
         expected = figures(shown, distribution, distribution.validations[body.validation_no])
         producers = [figure.model_dump(mode="json") for figure in expected]
-        return response(answer, replayed=replayed, more={"producers": producers})
+        return response(answer, replayed=False, more={"producers": producers})
 
 
 LINES: dict[str, Any] = {

@@ -86,6 +86,11 @@ class FileLease(Lease):
 
 TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
 LOCK = "SELECT pg_advisory_lock(hashtextextended(%s, 0))"
+IS_GRANTED = """
+SELECT FROM pg_locks, hashtextextended(%s, 0) AS key
+WHERE pid = pg_backend_pid() AND locktype = 'advisory' AND objsubid = 1 AND granted
+AND classid::bigint << 32 | objid::bigint = key
+"""
 UNLOCK = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
 
 
@@ -126,8 +131,15 @@ class PostgresLease(Lease):
         try:
             connection.execute(LOCK, (self._words,))
         except psycopg.errors.LockNotAvailable:
-            return False
+            return self._has(connection)
         return True
+
+    def _has(self, connection: Connection) -> bool:
+        """Whether its session has it: given in the moment in which the wait ended, it stays given.
+
+        Else nobody would let go of it, and all others would wait for ever.
+        """
+        return connection.execute(IS_GRANTED, (self._words,)).fetchone() is not None
 
     def _unlock(self, connection: Connection) -> None:
         """Let go. Where that fails, what was done stands: the end of the session lets go too."""

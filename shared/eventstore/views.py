@@ -5,7 +5,8 @@ position it has read to, and a rebuild is a replay.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import (
     BigInteger,
@@ -57,6 +58,28 @@ class Snapshot(NamedTuple):
 
     positions: dict[str, int]
     rows: dict[Table, list[tuple[Any, ...]]]
+
+
+Query = Select[Any] | CompoundSelect[Any]
+
+
+class Readable(Protocol):
+    """What can be asked for what is shown: views, or a connection to them."""
+
+    def found(self, query: Query, given: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """What a query finds with what is given for its parameters, a dict a row."""
+        ...
+
+
+class Reading:
+    """A connection to views; each query sees what stands when it is asked."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def found(self, query: Query, given: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """What a query finds with what is given for its parameters, a dict a row."""
+        return [dict(row) for row in self._connection.execute(query, given).mappings()]
 
 
 class Views:
@@ -152,12 +175,16 @@ class Views:
             yield page.size
         self._stood = positions
 
-    def found(
-        self, statement: Select[Any] | CompoundSelect[Any], given: Mapping[str, Any] | None = None
-    ) -> list[dict[str, Any]]:
-        """What a query finds with what is given for its parameters, a dict a row."""
+    @contextmanager
+    def reading(self) -> Iterator["Reading"]:
+        """Several queries on one connection: to fetch one costs half of what a query costs."""
         with self._reader.connect() as connection:
-            return [dict(row) for row in connection.execute(statement, given).mappings()]
+            yield Reading(connection)
+
+    def found(self, query: Query, given: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """What a query finds with what is given for its parameters, a dict a row."""
+        with self.reading() as reading:
+            return reading.found(query, given)
 
     def rows(self, table: Table) -> list[tuple[Any, ...]]:
         """Every row of a table, by its primary key."""

@@ -3,7 +3,8 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psycopg
@@ -71,3 +72,36 @@ def test_what_was_done_stands_though_the_database_ends_before_it_lets_go(
     with PostgresLease(recorder, "write", 1).held(), recorder.connection() as again:
         assert again.info.backend_pid != held.info.backend_pid
     recorder.close()
+
+
+def test_a_lease_that_is_given_in_the_moment_in_which_its_wait_ends_is_let_go_of(
+    database_url: str,
+) -> None:
+    ours, theirs = (PostgresLogRecorder(database_url, "house") for _ in range(2))
+    mine, other = PostgresLease(ours, "write", 0.005), PostgresLease(theirs, "write", 1)
+    rounds, near_the_end = 300, (0.0098, 0.011)
+    step = threading.Barrier(2, timeout=5)
+
+    def hold() -> None:
+        for number in range(rounds):
+            with other.held():
+                step.wait()
+                first, last = near_the_end
+                time.sleep(first + (last - first) * number / rounds)
+            step.wait()
+            step.wait()
+
+    with ours.held() as connection, ThreadPoolExecutor(1) as holder:
+        connection.execute("SET lock_timeout = '10ms'")
+        holding = holder.submit(hold)
+        for _ in range(rounds):
+            step.wait()
+            with suppress(HomeBusy), mine.held():
+                pass
+            step.wait()
+            kept = connection.execute("SELECT pid FROM pg_locks WHERE locktype = 'advisory'")
+            assert kept.fetchall() == []
+            step.wait()
+        holding.result()
+    ours.close()
+    theirs.close()

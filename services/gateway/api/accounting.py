@@ -133,9 +133,10 @@ def add_accounting(router: APIRouter, shown: Shown) -> None:
     ) -> AccountingShape:
         """A producer's accounts: the transfers of Mondays and the documents issued from–to."""
         caller.must_see(producer_id, "producer", producer_id)
-        fresh = heard_until(shown.views)
-        must_be_known(shown.views, producer_id)
-        found = accounts(shown.views, producer_id, first or date.min, last or date.max)
+        with shown.views.reading() as views:
+            fresh = heard_until(views)
+            must_be_known(views, producer_id)
+            found = accounts(views, producer_id, first or date.min, last or date.max)
         return AccountingShape(
             producer_id=producer_id,
             transfers=tuple(_transfer(row, found) for row in found.transfers),
@@ -146,9 +147,10 @@ def add_accounting(router: APIRouter, shown: Shown) -> None:
     @router.get("/distributions/{distribution_id}/billing", responses=PROBLEMS)
     def read_billing(caller: Reading, distribution_id: Id) -> DistributionBilling:
         """The fees of a distribution, by producer."""
-        fresh = heard_until(shown.views)
-        sales = _seen_by(caller, sales_of_distribution(shown.views, distribution_id))
-        fees = _seen_by(caller, fees_of_distribution(shown.views, distribution_id))
+        with shown.views.reading() as views:
+            fresh = heard_until(views)
+            sales = _seen_by(caller, sales_of_distribution(views, distribution_id))
+            fees = _seen_by(caller, fees_of_distribution(views, distribution_id))
         if not sales and not fees:
             raise unknown("distribution", distribution_id)
         return DistributionBilling(

@@ -131,8 +131,9 @@ def add_explanations(router: APIRouter, shown: Shown) -> None:
         caller: Reading, fee_id: FeeId, accept: Accept = ""
     ) -> ExplanationShape | Response:
         """Why a fee has the amount that it has; as `text/plain`, in French, if that is asked."""
-        fresh = heard_until(shown.views)
-        found = grounds(shown.views, fee_id, caller.may_see)
+        with shown.views.reading() as views:
+            fresh = heard_until(views)
+            found = grounds(views, fee_id, caller.may_see)
         if "text/plain" in accept and "json" not in accept:
             return PlainTextResponse(text(found))
         return _shape(found, fresh)

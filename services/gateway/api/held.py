@@ -44,11 +44,10 @@ def add_held(router: APIRouter, shown: Shown) -> None:
     @router.get("/held", responses=PROBLEMS)
     def list_held(_: ReadingAll) -> HeldShape:
         """Everything that is held; it is taken up by itself when what it waits for is told."""
-        fresh = heard_until(shown.views)
-        items = [
-            HeldItem.model_validate({**vars(notice), "session_id": None})
-            for notice in held(shown.views)
-        ]
+        with shown.views.reading() as views:
+            fresh = heard_until(views)
+            here = list(held(views))
+        items = [HeldItem.model_validate({**vars(notice), "session_id": None}) for notice in here]
         try:
             at_training = shown.training.held().held
         except NeighbourAway:

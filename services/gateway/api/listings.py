@@ -99,7 +99,8 @@ def add_listings(router: APIRouter, shown: Shown) -> None:
     @router.get("/markets", responses=PROBLEMS)
     def list_markets(_: ReadingAll, limit: Limit = 50, after: After = None) -> MarketPage:
         """Markets told, by id."""
-        rows = markets_after(shown.views, after or "", limit + 1)
+        with shown.views.reading() as views:
+            rows = markets_after(views, after or "", limit + 1)
         items = tuple(MarketItem(**row) for row in rows[:limit])
         return MarketPage(markets=items, next=_next(rows, limit, "market_id"))
 
@@ -108,7 +109,8 @@ def add_listings(router: APIRouter, shown: Shown) -> None:
         _: ReadingAll, limit: Limit = 50, after: After = None
     ) -> DistributionPage:
         """Distributions told, by id."""
-        rows = distributions_after(shown.views, after or "", limit + 1)
+        with shown.views.reading() as views:
+            rows = distributions_after(views, after or "", limit + 1)
         items = tuple(_distribution(row) for row in rows[:limit])
         return DistributionPage(distributions=items, next=_next(rows, limit, "distribution_id"))
 

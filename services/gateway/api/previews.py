@@ -66,8 +66,9 @@ def add_previews(router: APIRouter, shown: Shown) -> None:
     def preview_fees(caller: Reading, body: PreviewAsked) -> PreviewShape:
         """What sales of a day would be charged, under what is known now. Nothing is recorded."""
         caller.must_see(body.producer_id, "producer", body.producer_id)
-        fresh = heard_until(shown.views)
-        terms = terms_of(shown.views, [body.producer_id])
+        with shown.views.reading() as views:
+            fresh = heard_until(views)
+            terms = terms_of(views, [body.producer_id])
         found = estimate(
             body.amount_cents,
             PaymentMode(body.payment_mode),

@@ -77,9 +77,11 @@ def add_reconciliations(router: APIRouter, shown: Shown) -> None:
 
 def reconciled(shown: Shown, body: DayCounted) -> ReconciliationShape:
     """What agrees and what does not, by producer."""
-    fresh = heard_until(shown.views)
+    with shown.views.reading() as views:
+        fresh = heard_until(views)
+        sales = sales_of_day(views, body.day)
     ours: dict[str, list[Row]] = defaultdict(list)
-    for sale in sales_of_day(shown.views, body.day):
+    for sale in sales:
         ours[sale["producer_id"]].append(sale)
     theirs: dict[str, Counted] = defaultdict(lambda: Counted(lines=0, sales_cents=0))
     for row in body.rows:

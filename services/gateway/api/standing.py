@@ -66,8 +66,9 @@ def add_standing(router: APIRouter, shown: Shown) -> None:
     ) -> StandingShape | Response:
         """How a producer stands on a day: formula, trainings, payout, what is missing."""
         caller.must_see(producer_id, "producer", producer_id)
-        fresh = heard_until(shown.views)
-        found = _shape(standing(shown.views, producer_id, on or shown.today()), fresh)
+        with shown.views.reading() as views:
+            fresh = heard_until(views)
+            found = _shape(standing(views, producer_id, on or shown.today()), fresh)
         tag = _tag(found)
         if if_none_match and _matches(if_none_match, tag):
             return Response(status_code=304, headers={"ETag": tag})

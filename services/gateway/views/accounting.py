@@ -10,7 +10,7 @@ from sqlalchemy import and_, or_, select
 
 from services.gateway.views.distributions import SALES
 from services.gateway.views.heard import DOCUMENTS, FEES, TRANSFERS
-from shared.eventstore.views import Views
+from shared.eventstore.views import Readable
 
 Row = dict[str, Any]
 
@@ -28,7 +28,7 @@ class Accounts:
     """What stands, by distribution."""
 
 
-def accounts(views: Views, producer_id: str, first: date, last: date) -> Accounts:
+def accounts(views: Readable, producer_id: str, first: date, last: date) -> Accounts:
     """The transfers of Mondays, and the documents issued, from a day to another."""
     fees = _facts(views, select(FEES.c.fact).where(FEES.c.producer_id == producer_id))
     by_monday: dict[str, list[Row]] = defaultdict(list)
@@ -46,7 +46,7 @@ def accounts(views: Views, producer_id: str, first: date, last: date) -> Account
     )
 
 
-def _transfers(views: Views, producer_id: str, first: date, last: date) -> list[Row]:
+def _transfers(views: Readable, producer_id: str, first: date, last: date) -> list[Row]:
     query = (
         select(TRANSFERS.c.fact, TRANSFERS.c.type)
         .where(TRANSFERS.c.producer_id == producer_id)
@@ -57,7 +57,7 @@ def _transfers(views: Views, producer_id: str, first: date, last: date) -> list[
 
 
 def _documents(
-    views: Views,
+    views: Readable,
     producer_id: str,
     keys: Iterable[tuple[str, str, str]],
     first: date,
@@ -83,24 +83,24 @@ def _key(document: Row) -> tuple[str, str, str]:
     return document["party_id"], document["month"], document["channel"]
 
 
-def _sales(views: Views, producer_id: str) -> dict[str, Row]:
+def _sales(views: Readable, producer_id: str) -> dict[str, Row]:
     query = select(SALES).where(SALES.c.producer_id == producer_id)
     return {row["distribution_id"]: row for row in views.found(query)}
 
 
-def fees_of_distribution(views: Views, distribution_id: str) -> list[Row]:
+def fees_of_distribution(views: Readable, distribution_id: str) -> list[Row]:
     """The fees charged for a distribution, in the order in which they were charged."""
     query = select(FEES.c.fact).where(FEES.c.distribution_id == distribution_id)
     return _facts(views, query.order_by(FEES.c.position))
 
 
-def sales_of_distribution(views: Views, distribution_id: str) -> list[Row]:
+def sales_of_distribution(views: Readable, distribution_id: str) -> list[Row]:
     """What each producer sold at a distribution, as it stands, by producer."""
     query = select(SALES).where(SALES.c.distribution_id == distribution_id)
     return views.found(query.order_by(SALES.c.producer_id))
 
 
-def sales_of_day(views: Views, day: date) -> list[Row]:
+def sales_of_day(views: Readable, day: date) -> list[Row]:
     """What each producer sold on a day, as it stands, by producer and distribution."""
     stands = or_(SALES.c.sales_cents != 0, SALES.c.held.is_not(None))
     query = select(SALES).where(and_(SALES.c.day == day, stands))
@@ -112,5 +112,5 @@ def total(fees: Iterable[Row], kind: str) -> int:
     return sum(fee["amount_cents"] for fee in fees if fee["kind"] == kind)
 
 
-def _facts(views: Views, query: Any) -> list[Row]:
+def _facts(views: Readable, query: Any) -> list[Row]:
     return [row["fact"] for row in views.found(query)]

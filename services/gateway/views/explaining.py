@@ -11,7 +11,7 @@ from services.gateway.domain.explanation import Explanation, Fee, Rating, explai
 from services.gateway.domain.terms import Formula
 from services.gateway.views.heard import FEES, RATINGS, TARIFFS, TRAININGS
 from services.gateway.views.terms import span_in
-from shared.eventstore.views import Views
+from shared.eventstore.views import Readable
 from shared.facts.billing import FeeCharged
 from shared.kernel.errors import unknown
 
@@ -30,7 +30,9 @@ class Grounds:
     """What was told of the training that the formula is owed to, rows of TRAININGS."""
 
 
-def grounds(views: Views, fee_id: str, may_see: Callable[[str], bool] = lambda _: True) -> Grounds:
+def grounds(
+    views: Readable, fee_id: str, may_see: Callable[[str], bool] = lambda _: True
+) -> Grounds:
     """Explain a fee of a producer whose fees one may see.
 
     Raises NotFound for any other, for one that was never charged, and for one not heard of yet.
@@ -55,7 +57,7 @@ def grounds(views: Views, fee_id: str, may_see: Callable[[str], bool] = lambda _
     )
 
 
-def _fees(views: Views, of: Row) -> list[Fee]:
+def _fees(views: Readable, of: Row) -> list[Fee]:
     query = select(FEES.c.position, FEES.c.fact).where(
         FEES.c.producer_id == of["producer_id"],
         FEES.c.distribution_id == of["distribution_id"],
@@ -79,7 +81,7 @@ def _fee(row: Row) -> Fee:
     )
 
 
-def _ratings(views: Views, producer_id: str, distribution_id: str) -> list[Row]:
+def _ratings(views: Readable, producer_id: str, distribution_id: str) -> list[Row]:
     query = select(RATINGS.c.position, RATINGS.c.fact).where(
         RATINGS.c.producer_id == producer_id, RATINGS.c.distribution_id == distribution_id
     )
@@ -102,13 +104,13 @@ def _rating(row: Row) -> Rating:
     )
 
 
-def _tariff(views: Views, version: int) -> Row:
+def _tariff(views: Readable, version: int) -> Row:
     query = select(TARIFFS.c.fact, TARIFFS.c.position).where(TARIFFS.c.version == str(version))
     row = views.found(query)[0]
     return {**row["fact"], "position": row["position"]}
 
 
-def _training(views: Views, producer_id: str, session_id: str) -> tuple[Row, ...]:
+def _training(views: Readable, producer_id: str, session_id: str) -> tuple[Row, ...]:
     query = select(TRAININGS).where(
         TRAININGS.c.producer_id == producer_id, TRAININGS.c.session_id == session_id
     )

@@ -3,10 +3,10 @@
 from sqlalchemy import select
 
 from services.gateway.views.heard import SPEAKERS
-from shared.eventstore.views import Views
+from shared.eventstore.views import Readable
 
 
-def heard_until(views: Views) -> dict[str, str]:
+def heard_until(views: Readable) -> dict[str, str]:
     """Until when each neighbour has been heard: when its last fact that is shown was told.
 
     Ask it before what it is said of: who asks afterwards may say that he shows what he did not see.

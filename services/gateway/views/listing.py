@@ -17,18 +17,18 @@ from services.gateway.views.distributions import (
 )
 from services.gateway.views.markets import MARKETS, MODES
 from services.gateway.views.producers import PRODUCERS
-from shared.eventstore.views import Views
+from shared.eventstore.views import Readable
 
 Row = dict[str, Any]
 
 
-def producers_after(views: Views, after: str, limit: int) -> list[Row]:
+def producers_after(views: Readable, after: str, limit: int) -> list[Row]:
     """Producers whose id follows another, by id."""
     query = select(PRODUCERS).where(PRODUCERS.c.producer_id > after)
     return views.found(query.order_by(PRODUCERS.c.producer_id).limit(limit))
 
 
-def markets_after(views: Views, after: str, limit: int) -> list[Row]:
+def markets_after(views: Readable, after: str, limit: int) -> list[Row]:
     """Markets whose id follows another, by id, each with its modes."""
     query = select(MARKETS).where(MARKETS.c.market_id > after)
     markets = views.found(query.order_by(MARKETS.c.market_id).limit(limit))
@@ -39,7 +39,7 @@ def markets_after(views: Views, after: str, limit: int) -> list[Row]:
     return [{**market, "payment_modes": modes[market["market_id"]]} for market in markets]
 
 
-def distributions_after(views: Views, after: str, limit: int) -> list[Row]:
+def distributions_after(views: Readable, after: str, limit: int) -> list[Row]:
     """Distributions whose id follows another, by id, each as it was told last."""
     query = select(DISTRIBUTIONS).where(DISTRIBUTIONS.c.distribution_id > after)
     rows = views.found(query.order_by(DISTRIBUTIONS.c.distribution_id).limit(limit))
@@ -86,12 +86,12 @@ def _told(
     }
 
 
-def _latest(views: Views, table: Table, streams: list[UUID]) -> dict[UUID, Row]:
+def _latest(views: Readable, table: Table, streams: list[UUID]) -> dict[UUID, Row]:
     """Of each stream, the row of the highest number."""
     query = select(table).where(table.c.stream.in_(streams)).order_by(table.c.validation_no)
     return {row["stream"]: row for row in views.found(query)}
 
 
-def _by_key(views: Views, table: Table, streams: list[UUID]) -> dict[tuple[UUID, int], Row]:
+def _by_key(views: Readable, table: Table, streams: list[UUID]) -> dict[tuple[UUID, int], Row]:
     query = select(table).where(table.c.stream.in_(streams))
     return {(row["stream"], row["validation_no"]): row for row in views.found(query)}

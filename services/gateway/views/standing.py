@@ -11,7 +11,7 @@ from services.gateway.domain.terms import Formula, formula_on
 from services.gateway.views.heard import REMINDERS, TRAININGS
 from services.gateway.views.producers import PRODUCERS
 from services.gateway.views.terms import spans_of
-from shared.eventstore.views import Views
+from shared.eventstore.views import Readable
 from shared.facts.training import (
     TrainingCancelled,
     TrainingCompleted,
@@ -45,7 +45,7 @@ class Standing:
     info_missing: tuple[str, ...]
 
 
-def standing(views: Views, producer_id: str, on: date) -> Standing:
+def standing(views: Readable, producer_id: str, on: date) -> Standing:
     """How a producer stands on a day. Raises NotFound for one who was never told."""
     spans = spans_of(views, producer_id)
     formula = formula_on(spans, on)
@@ -64,7 +64,7 @@ def standing(views: Views, producer_id: str, on: date) -> Standing:
     )
 
 
-def missing(views: Views, producer_id: str) -> tuple[str, ...]:
+def missing(views: Readable, producer_id: str) -> tuple[str, ...]:
     """What an invoice to a producer's party lacks. Raises NotFound for one never told."""
     own = must_be_known(views, producer_id)
     party_id = own["party_id"]
@@ -74,7 +74,7 @@ def missing(views: Views, producer_id: str) -> tuple[str, ...]:
     return tuple(party["info_missing"].split())
 
 
-def must_be_known(views: Views, producer_id: str) -> dict[str, Any]:
+def must_be_known(views: Readable, producer_id: str) -> dict[str, Any]:
     """What was told of a producer, a row of PRODUCERS. Raises NotFound for one never told."""
     own = _producer(views, producer_id)
     if own is None:
@@ -82,7 +82,7 @@ def must_be_known(views: Views, producer_id: str) -> dict[str, Any]:
     return own
 
 
-def _producer(views: Views, producer_id: str) -> dict[str, Any] | None:
+def _producer(views: Readable, producer_id: str) -> dict[str, Any] | None:
     query = select(PRODUCERS).where(PRODUCERS.c.producer_id == producer_id)
     return next(iter(views.found(query)), None)
 
@@ -95,7 +95,7 @@ DAY_FIELDS = {
 """The day that each fact about a training tells."""
 
 
-def _days(views: Views, producer_id: str, until: date) -> dict[str, dict[str, date]]:
+def _days(views: Readable, producer_id: str, until: date) -> dict[str, dict[str, date]]:
     """By type of fact and session, the day that it tells, as far as a day."""
     query = select(TRAININGS).where(TRAININGS.c.producer_id == producer_id)
     found: dict[str, dict[str, date]] = {name: {} for name in DAY_FIELDS}
@@ -107,7 +107,7 @@ def _days(views: Views, producer_id: str, until: date) -> dict[str, dict[str, da
 
 
 def _status(
-    views: Views,
+    views: Readable,
     producer_id: str,
     formula: Formula,
     days: dict[str, dict[str, date]],
@@ -125,7 +125,7 @@ def _status(
     )
 
 
-def _is_reminded(views: Views, producer_id: str, due: date | None) -> bool:
+def _is_reminded(views: Readable, producer_id: str, due: date | None) -> bool:
     query = select(REMINDERS.c.fact).where(
         REMINDERS.c.producer_id == producer_id, REMINDERS.c.type == TrainingUpdateDue.type()
     )

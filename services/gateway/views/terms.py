@@ -9,7 +9,7 @@ from sqlalchemy import JSON, bindparam, func, literal_column, null, select, type
 
 from services.gateway.domain.terms import Closings, Span, Tariff
 from services.gateway.views.heard import FORMULAS, MONDAYS, MONTHS, RATINGS, TARIFFS
-from shared.eventstore.views import Views
+from shared.eventstore.views import Readable
 
 
 @dataclass
@@ -29,7 +29,7 @@ NO_POSITION: Any = literal_column("0")
 NO_FACT: Any = type_coerce(null(), JSON)
 
 
-def terms_of(views: Views, producer_ids: Collection[str], distribution_id: str = "") -> Terms:
+def terms_of(views: Readable, producer_ids: Collection[str], distribution_id: str = "") -> Terms:
     """The terms of the sales of some producers at a distribution: with one query."""
     asked = {"producers": list(producer_ids), "distribution": distribution_id}
     terms = Terms(spans={producer_id: [] for producer_id in producer_ids})
@@ -69,7 +69,7 @@ TOLD = union_all(
 ).order_by("position")
 
 
-def spans_of(views: Views, producer_id: str) -> list[Span]:
+def spans_of(views: Readable, producer_id: str) -> list[Span]:
     """The days on which a producer is ENGAGEE."""
     query = select(FORMULAS.c.fact).where(FORMULAS.c.producer_id == producer_id)
     return [span_in(span) for row in views.found(query) for span in row["fact"]["spans"]]

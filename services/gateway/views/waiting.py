@@ -19,7 +19,7 @@ from services.gateway.views.distributions import (
 )
 from services.gateway.views.markets import MARKETS
 from services.gateway.views.producers import PRODUCERS
-from shared.eventstore.views import Views
+from shared.eventstore.views import Readable
 
 Row = dict[str, Any]
 
@@ -33,7 +33,7 @@ class Held:
     waiting_for: tuple[str, ...]
 
 
-def held(views: Views) -> list[Held]:
+def held(views: Readable) -> list[Held]:
     """Everything that the gateway holds, by kind and id."""
     waiting: dict[str, set[str]] = defaultdict(set)
     for row in views.found(_without_mode()):

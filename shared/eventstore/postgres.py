@@ -49,7 +49,7 @@ class PostgresLogRecorder(LogRecorder):
         self._local = threading.local()
         self._statements: dict[str, bytes] = {}
         self._last_link: bytes | None = None
-        """Of the log, as far as is known here; nobody's while somebody appends."""
+        """The last one seen here: who appends takes it away, and puts back what he ends with."""
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             url,
             min_size=1,

@@ -1,6 +1,6 @@
 """Arrays in PostgreSQL's binary format, put together at once.
 
-psycopg asks every element for its type: for the nine arrays of one event that takes as long as the
+psycopg asks every element for its type: for the ten arrays of one event that takes as long as the
 rest of the call.
 """
 
@@ -47,7 +47,7 @@ adapters.register_dumper(Packed, _AsItStands)
 class ArrayOf:
     """Packs values of one type of the database, of which some may be None.
 
-    `sized` makes a value to bytes, with their number in front.
+    `sized` gives a value's bytes behind their length.
     """
 
     def __init__(self, element: str, sized: Callable[[Any], bytes]) -> None:

@@ -36,6 +36,8 @@ CREATE TABLE IF NOT EXISTS {s}.tracking (name text PRIMARY KEY, position bigint 
 CREATE TABLE IF NOT EXISTS {s}.tags (
     tag text COLLATE "C" NOT NULL, originator_id uuid NOT NULL, PRIMARY KEY (tag, originator_id));
 
+DROP FUNCTION IF EXISTS {s}.append(
+    uuid[], bigint[], text[], bytea[], text[], bigint[], bigint[], text[], uuid[]);
 CREATE OR REPLACE FUNCTION {s}.append(
     streams uuid[], versions bigint[], topics text[], states bytea[],
     before bytea, links bytea[],
@@ -61,7 +63,7 @@ BEGIN
     link := coalesce(
         (SELECT chain FROM {s}.stored_events ORDER BY position DESC LIMIT 1),
         decode(repeat('00', 32), 'hex'));
-    IF link IS DISTINCT FROM before THEN
+    IF link IS DISTINCT FROM before OR cardinality(links) <> cardinality(streams) THEN
         links := '{{}}';
         FOR words IN
             SELECT uuid_send(a) || int8send(b)

@@ -78,7 +78,10 @@ class Aggregate(BaseAggregate[UUID]):
         self._modified_on = said.timestamp
 
     def as_now(self) -> Self:
-        """The same, that stays as it is now whatever happens next: what it holds is values."""
+        """The same, that stays as it is now whatever happens next.
+
+        Copied one level deep: what its collections hold must be values.
+        """
         now = copy(self)
         vars(now).update({name: copy(value) for name, value in vars(self).items()})
         return now

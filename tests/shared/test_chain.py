@@ -1,6 +1,6 @@
 """The hash chain of a log: what somebody changed, removed, added or swapped by hand is named."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import LiteralString
 
@@ -129,13 +129,28 @@ def test_what_is_cut_off_at_the_end_breaks_no_chain(log: EventLog) -> None:
     assert list(log.broken()) == []
 
 
+def be_of_schema_1(log: EventLog) -> None:
+    is_sqlite = isinstance(log.recorder, SQLiteLogRecorder)
+    by_hand(
+        log, "PRAGMA user_version = 1" if is_sqlite else "UPDATE schema_version SET version = 1"
+    )
+
+
+def be_of_schema_2(log: EventLog) -> None:
+    is_sqlite = isinstance(log.recorder, SQLiteLogRecorder)
+    by_hand(
+        log, "PRAGMA user_version = 2" if is_sqlite else "UPDATE schema_version SET version = 2"
+    )
+
+
+def be_as_it_is(_: EventLog) -> None:
+    """Of the schema of today."""
+
+
 def test_a_log_of_the_first_schema_is_linked_by_its_migration(log: EventLog) -> None:
     linked = log.recorder.chained(1, 10)
     by_hand(log, "UPDATE stored_events SET chain = NULL")
-    if isinstance(log.recorder, SQLiteLogRecorder):
-        by_hand(log, "PRAGMA user_version = 1")
-    else:
-        by_hand(log, "UPDATE schema_version SET version = 1")
+    be_of_schema_1(log)
     with pytest.raises(NotMigrated):
         log.check()
     log.migrate()
@@ -145,7 +160,12 @@ def test_a_log_of_the_first_schema_is_linked_by_its_migration(log: EventLog) -> 
     assert list(log.broken()) == []
 
 
-def test_a_migration_mends_no_chain_of_today(log: EventLog) -> None:
+@pytest.mark.parametrize("be", [be_of_schema_2, be_as_it_is])
+def test_a_migration_mends_no_chain_of_a_later_schema(
+    log: EventLog, be: Callable[[EventLog], None]
+) -> None:
     by_hand(log, "UPDATE stored_events SET chain = NULL WHERE position = 2")
+    be(log)
     log.migrate()
+    log.check()
     assert found(log) == [(at(2), "has another link than it was written with")]

@@ -43,11 +43,13 @@ class GatewayDesk:
         session_id: str | None = None,
         key: str | None = None,
         dry_run: bool = False,
+        look: Callable[[Gateway], None] = lambda _: None,
     ) -> tuple[Answer, bool]:
         """Tell one notice; the answer, and whether it replays an earlier one of the same key.
 
         `natural_id` is the id of what the notice is about: for a training notice with a
-        `session_id`, the producer's. Raises the refusals of the houses.
+        `session_id`, the producer's. `look` sees the gateway when it has answered one of its own.
+        Raises the refusals of the houses.
         """
         if session_id:
             return self._forward(session_id, natural_id, body, by, key, dry_run=dry_run)
@@ -55,7 +57,13 @@ class GatewayDesk:
         if do is None:
             return self._forward(natural_id, None, body, by, key, dry_run=dry_run)
         ask = Ask(use_case, arguments, by=by, nonce=uuid4(), key=key)
-        return self._house.ask(ask, do, dry_run=dry_run)
+
+        def done(gateway: Gateway) -> Answer:
+            answer = do(gateway)
+            look(gateway)
+            return answer
+
+        return self._house.ask(ask, done, dry_run=dry_run)
 
     def forget(self, producer_id: str, *, by: str, why: str, dry_run: bool = False) -> Answer:
         """Forget a producer's person; his key is destroyed by who asks, once all have heard.
@@ -76,20 +84,14 @@ class GatewayDesk:
         self, distribution_id: str, body: bodies.Distribution, *, by: str
     ) -> tuple[Answer, Distribution]:
         """Tell a validation; the answer, and how the distribution stood then."""
-        told, warnings = validation(body)
-        stood: Distribution | None = None
+        stood: list[Distribution] = []
 
-        def do(gateway: Gateway) -> Answer:
-            nonlocal stood
-            answer = tell_distribution(gateway, distribution_id, told, warnings)
-            stood = gateway.distribution(distribution_id).as_now()
-            return answer
+        def look(gateway: Gateway) -> None:
+            """Before another ask of the same transaction, that may yet be refused, changes it."""
+            stood.append(gateway.distribution(distribution_id).as_now())
 
-        arguments = {"distribution_id": distribution_id, "body": body.content()}
-        answer, _ = self._house.ask(Ask("tell-distribution", arguments, by=by, nonce=uuid4()), do)
-        if stood is None:
-            raise AssertionError("an ask without a key is no replay")
-        return answer, stood
+        answer, _ = self.tell(distribution_id, body, by=by, look=look)
+        return answer, stood[0]
 
     def _forward(
         self,

@@ -48,8 +48,10 @@ class PostgresLogRecorder(LogRecorder):
         self.schema = schema
         self._local = threading.local()
         self._statements: dict[str, bytes] = {}
+        self._appending = threading.Lock()
+        """Of who appends while nobody else does here."""
         self._last_link: bytes | None = None
-        """The last one seen here: who appends takes it away, and puts back what he ends with."""
+        """Of the log, as far as is known here: who is not alone neither uses it nor leaves one."""
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             url,
             min_size=1,
@@ -141,9 +143,16 @@ class PostgresLogRecorder(LogRecorder):
         steps: Sequence[Step],
         tags: Sequence[tuple[str, UUID]],
     ) -> list[int]:
-        before, self._last_link = self._last_link, None
-        found = connection.execute(self._sql(APPEND), given(rows, steps, tags, before))
-        ((first, self._last_link),) = found.fetchall()
+        is_alone = self._appending.acquire(blocking=False)
+        before, self._last_link = self._last_link if is_alone else None, None
+        try:
+            words = given(rows, steps, tags, before)
+            found = connection.execute(self._sql(APPEND), words, binary=True)
+            ((first, link),) = found.fetchall()
+            self._last_link = link if is_alone else None
+        finally:
+            if is_alone:
+                self._appending.release()
         return list(range(first, first + len(rows))) if rows else []
 
     def stream(self, stream: UUID, after: int, last: int) -> Sequence[StreamRow]:

@@ -31,7 +31,7 @@ def given(
     steps: Sequence[Step],
     tags: Sequence[tuple[str, UUID]],
     before: bytes | None,
-) -> tuple[Packed | bytes | None, ...]:
+) -> tuple[Packed | None, ...]:
     """What APPEND is given, an array a column; `before` is the last link, if one believes in it."""
     links = linked(before, rows) if before else ()
     streams, versions, topics, states = _columns(rows, 4)
@@ -39,7 +39,7 @@ def given(
     words, tagged = _columns(tags, 2)
     return (
         *(uuids(streams), bigints(versions), texts(topics), byteas(states)),
-        *(before, byteas(links)),
+        *(Packed(before) if before else None, byteas(links)),
         *(texts(names), bigints(stood), bigints(stand)),
         *(texts(words), uuids(tagged)),
     )

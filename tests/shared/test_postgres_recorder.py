@@ -102,6 +102,29 @@ def test_links_are_made_by_who_knows_the_last_one_and_else_by_the_database(
     assert list(broken(ChainedRow(*row) for row in recorder.chained(1, 100))) == []
 
 
+def test_who_is_not_alone_makes_no_links_for_they_would_be_in_vain(
+    recorder: PostgresLogRecorder, database_url: str
+) -> None:
+    rows = [[Row(uuid4(), 1, "it", b"1")] for _ in range(4)]
+    with recorder.connection() as connection:
+        connection.execute(REMEMBER_CALLS)
+    recorder.append(rows[0])
+    with ThreadPoolExecutor(2) as threads, psycopg.connect(database_url) as other:
+        other.execute("LOCK TABLE house.stored_events IN SHARE MODE")
+        writing = [threads.submit(recorder.append, rows[1])]
+        while not recorder._appending.locked():
+            time.sleep(0.001)
+        writing.append(threads.submit(recorder.append, rows[2]))
+        time.sleep(0.1)
+        other.rollback()
+        assert sorted(each.result()[0] for each in writing) == [2, 3]
+    recorder.append(rows[3])
+    with recorder.connection() as connection:
+        links = connection.execute("SELECT links FROM house.calls ORDER BY ctid").fetchall()
+    assert sorted(links[1:3]) == [(0,), (1,)]
+    assert list(broken(ChainedRow(*row) for row in recorder.chained(1, 100))) == []
+
+
 def test_no_one_reads_the_whole_log_to_find_some_streams(recorder: PostgresLogRecorder) -> None:
     streams = [uuid4() for _ in range(50)]
     for stream in streams:

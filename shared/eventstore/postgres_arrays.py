@@ -1,7 +1,7 @@
 """Arrays in PostgreSQL's binary format, put together at once.
 
-psycopg asks every element for its type: for the ten arrays of one event that takes as long as the
-rest of the call.
+psycopg asks every element for its type: for the arrays of one event that took as long as the rest
+of the call.
 """
 
 from collections.abc import Callable, Iterable

@@ -176,8 +176,8 @@ class Views:
         self._stood = positions
 
     @contextmanager
-    def reading(self) -> Iterator["Reading"]:
-        """Several queries on one connection: to fetch one costs half of what a query costs."""
+    def reading(self) -> Iterator[Reading]:
+        """Several queries on one connection: to fetch one for each is work too."""
         with self._reader.connect() as connection:
             yield Reading(connection)
 

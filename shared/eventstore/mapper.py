@@ -16,7 +16,7 @@ from eventsourcing.persistence import Mapper, MapperDeserialisationError, Stored
 from eventsourcing.utils import TopicError, get_topic, resolve_topic
 
 from shared.eventstore.recorder import Row
-from shared.kernel.aggregate import Aggregate, Remembered
+from shared.kernel.aggregate import Aggregate, Happening, Remembered, happening
 
 Unreadable = MapperDeserialisationError
 """What is raised of an event that the code of today cannot read."""
@@ -111,14 +111,13 @@ class TypedMapper(Mapper[UUID]):
         older version, or to say what is wrong.
         """
         try:
-            kind = _read(topic)
-            said = kind.said(state) if kind.said else None
+            again = _again(topic)
+            said = again.said(state)
         except (TopicError, ValueError):
             return False
-        is_next = version == aggregate.version + 1
-        if said is None or said.class_version != kind.version or not is_next:
+        if said.class_version != again.class_version or version != aggregate.version + 1:
             return False
-        aggregate.assign(kind.cls, said)
+        again.happen(aggregate, said)
         return True
 
     def cls(self, topic: str) -> type[Remembered]:
@@ -147,21 +146,36 @@ class _Kind(NamedTuple):
     version: int
     decode: Callable[[bytes], dict[str, Any]]
     """The fields of an event, for it to have them."""
-    said: Callable[[bytes], Any] | None
-    """The same in half the time, to be looked at once; not of what begins an aggregate."""
+
+
+class _Again(NamedTuple):
+    """How stored events of a class happen again."""
+
+    class_version: int
+    said: Callable[[bytes], Any]
+    """The fields of an event, to be looked at once: in half the time."""
+    happen: Happening
 
 
 @cache
 def _written(cls: type) -> _Kind:
     decode = msgspec.json.Decoder(stored_shape(cls)).decode
-    follows = issubclass(cls, Aggregate.Event)
-    said = msgspec.json.Decoder(_said_shape(cls)).decode if follows else None
-    return _Kind(cls, get_topic(cls), class_version(cls), decode, said)
+    return _Kind(cls, get_topic(cls), class_version(cls), decode)
 
 
 @cache
 def _read(topic: str) -> _Kind:
     return _written(resolve_topic(topic))
+
+
+@cache
+def _again(topic: str) -> _Again:
+    """Raises ValueError for an event that begins its aggregate."""
+    kind = _read(topic)
+    if not issubclass(kind.cls, Aggregate.Event):
+        raise ValueError(f"{topic} begins an aggregate")
+    said = msgspec.json.Decoder(_said_shape(kind.cls)).decode
+    return _Again(kind.version, said, happening(kind.cls))
 
 
 def _unreadable(stream: UUID | str, version: int, topic: str, reason: Exception) -> Exception:

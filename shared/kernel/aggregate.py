@@ -22,7 +22,7 @@ from eventsourcing.domain import (
 )
 from eventsourcing.utils import get_topic, resolve_topic
 
-__all__ = ["Aggregate", "AnyAggregate", "Created", "Remembered", "event"]
+__all__ = ["Aggregate", "AnyAggregate", "Created", "Happening", "Remembered", "event", "happening"]
 
 
 class Remembered(AggregateEvent):
@@ -67,15 +67,8 @@ class Aggregate(BaseAggregate[UUID]):
             """
             if aggregate is None or not _follows(self, aggregate):
                 return super().mutate(aggregate)  # begins an aggregate, or says what is wrong
-            aggregate.assign(type(self), self)
+            happening(type(self))(aggregate, self)
             return aggregate
-
-    def assign(self, event_class: type[Remembered], said: Any) -> None:
-        """Let the next event happen; `said` has its fields, and need not be the event itself."""
-        body, arguments = _call(decorated_funcs[event_class])
-        body(self, *arguments(said))
-        self._version += 1
-        self._modified_on = said.timestamp
 
     def as_now(self) -> Self:
         """The same, that stays as it is now whatever happens next.
@@ -115,11 +108,28 @@ class Aggregate(BaseAggregate[UUID]):
                 **dict(zip(names, given, strict=True)),
             },
         )
-        self.assign(event_class, happened)
+        happening(event_class)(self, happened)
         self._pending_events.append(happened)
 
 
 AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)
+
+Happening = Callable[[Aggregate, Any], None]
+"""Lets the next event happen to its aggregate; what has its fields need not be the event itself."""
+
+
+@cache
+def happening(event_class: type[Remembered]) -> Happening:
+    """How events of a class happen, which never begin their aggregate."""
+    body, arguments = _call(decorated_funcs[event_class])
+
+    def happen(aggregate: Aggregate, said: Any) -> None:
+        body(aggregate, *arguments(said))
+        aggregate._version += 1
+        aggregate._modified_on = said.timestamp
+
+    return happen
+
 
 Arguments = Callable[[Any], tuple[Any, ...]]
 Method = TypeVar("Method", bound=Callable[..., None])

@@ -2,6 +2,8 @@
 
 Every writer charges an account of his own that he holds in memory, and saves it: `begin`, `keep`
 and `commit` of ours, `Application.save` of the library, an autocommitted INSERT as the limit.
+Askers are writers as a house has them: each asks it to charge, under its lease. What was asked is
+an event more, and asks that wait for each other are done with one commit.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,34 +15,41 @@ from deploy.bench import library
 from deploy.bench.grounds import POSTGRES, SQLITE, Ground
 from deploy.bench.measure import Goal, Trial, Turn, Turns
 from deploy.bench.raw import Raw
+from shared.eventstore.asks import Ask
 from shared.eventstore.log import EventLog
+from shared.eventstore.work import Work
+from shared.kernel.aggregate import Aggregate
+from shared.kernel.answers import Answer, Result
+from shared.messaging.house import House
+from shared.messaging.rules import Policies, Publishing
 
 COMMITS = 2_400
 STATE = b"x" * 256
 GOALS = {(POSTGRES, 8): Goal(ratio=2.5)}
 
 Write = Callable[[], object]
+Ours = Callable[[Ground, EventLog, int], list[Write]]
 
 
 def trials(scale: float) -> Iterator[Trial]:
-    """On each database, alone and in company."""
+    """On each database: alone, in company, and in company in front of a house."""
     for database in (POSTGRES, SQLITE):
-        for writers in (1, 8):
+        for name, count, made in WHO:
             yield Trial(
-                name=f"append/{database}/{writers}-writers",
+                name=f"append/{database}/{count}-{name}",
                 unit="commits",
                 database=database,
-                prepare=_prepared(writers, max(1, int(COMMITS * scale) // writers)),
-                goal=GOALS.get((database, writers), Goal()),
+                prepare=_prepared(made, count, max(1, int(COMMITS * scale) // count)),
+                goal=GOALS.get((database, count), Goal()),
             )
 
 
-def _prepared(writers: int, commits: int) -> Callable[[Ground], Turns]:
+def _prepared(made: Ours, writers: int, commits: int) -> Callable[[Ground], Turns]:
     def prepare(ground: Ground) -> Turns:
         threads = ground.enter(ThreadPoolExecutor(writers))
         log, application = ground.log(), ground.plain()
         return Turns(
-            ours=_together(threads, [_ours(log) for _ in range(writers)], commits),
+            ours=_together(threads, made(ground, log, writers), commits),
             baseline=_together(threads, [_plain(application) for _ in range(writers)], commits),
             limit=_together(threads, [_raw(ground.raw()) for _ in range(writers)], commits),
         )
@@ -62,16 +71,54 @@ def _together(threads: ThreadPoolExecutor, writes: Sequence[Write], commits: int
     return turn
 
 
-def _ours(log: EventLog) -> Write:
-    charged = ours.account()
+def _writers(_: Ground, log: EventLog, count: int) -> list[Write]:
+    def writer() -> Write:
+        charged = ours.account()
 
-    def write() -> None:
-        ours.charge(charged)
-        work = log.begin()
-        work.keep([charged], "bench")
-        work.commit()
+        def write() -> None:
+            ours.charge(charged)
+            work = log.begin()
+            work.keep([charged], "bench")
+            work.commit()
 
-    return write
+        return write
+
+    return [writer() for _ in range(count)]
+
+
+class _Charging:
+    """An application of a house, as small as can be."""
+
+    def __init__(self, work: Work, cause: str) -> None:
+        self._work = work
+        self._cause = cause
+
+    def keep(self, *aggregates: Aggregate) -> None:
+        """Remember what just happened to some aggregates."""
+        self._work.keep(aggregates, self._cause)
+
+
+def _askers(ground: Ground, log: EventLog, count: int) -> list[Write]:
+    house = House(
+        "bench",
+        log,
+        ground.lease(log),
+        application=_Charging,
+        policies=Policies[_Charging](),
+        publishing=Publishing(),
+    )
+
+    def asker() -> Write:
+        charged = ours.account()
+
+        def charge(charging: _Charging) -> Answer:
+            ours.charge(charged)
+            charging.keep(charged)
+            return Answer(Result.UPDATED)
+
+        return lambda: house.ask(Ask("charge", {}, by="bench", nonce=uuid4()), charge)
+
+    return [asker() for _ in range(count)]
 
 
 def _plain(application: library.Plain) -> Write:
@@ -86,3 +133,6 @@ def _plain(application: library.Plain) -> Write:
 
 def _raw(connection: Raw) -> Write:
     return lambda: connection.append([(uuid4(), 1, "bench.account.charged", STATE)])
+
+
+WHO = (("writers", 1, _writers), ("writers", 8, _writers), ("askers", 8, _askers))

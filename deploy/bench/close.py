@@ -22,7 +22,6 @@ from services.billing.application import Billing
 from services.billing.domain.sale import Charge, Sale, Sold
 from services.billing.domain.words import Channel, FeeKind, Place
 from shared.eventstore.engines import sqlite_engine
-from shared.eventstore.lease import FileLease
 from shared.eventstore.log import EventLog
 from shared.kernel.calendar import Month, first_day, next_month
 from shared.kernel.persons import Person, Sealed
@@ -66,7 +65,7 @@ def closed_by_turns(ground: Ground, log: EventLog, months: Sequence[Month]) -> t
     folder = Path(ground.enter(tempfile.TemporaryDirectory(prefix="bench-")))
     vault = Vault(Keys(sqlite_engine(folder / "vault.sqlite")))
     vault.keys.migrate()
-    desk = BillingDesk(billing.build(log, FileLease(folder / "lease")), vault)
+    desk = BillingDesk(billing.build(log, ground.lease(log)), vault)
     desk.publish(billing.tariff_from(), by="bench")
     to_close = iter(months)
 

@@ -11,6 +11,7 @@ from deploy.bench.library import Plain, plain
 from deploy.bench.raw import Raw, RawPostgres, RawSQLite, dropped, library_settings
 from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
+from shared.eventstore.lease import FileLease, Lease, PostgresLease
 from shared.eventstore.log import EventLog
 from shared.eventstore.postgres import PostgresLogRecorder
 from shared.eventstore.recorder import LogRecorder
@@ -51,6 +52,13 @@ class Ground:
         self._stack.callback(log.close)
         log.migrate()
         return log
+
+    def lease(self, log: EventLog) -> Lease:
+        """The right to write to ours."""
+        recorder = log.recorder
+        if isinstance(recorder, PostgresLogRecorder):
+            return PostgresLease(recorder, "write")
+        return FileLease(self.folder / "lease")
 
     def plain(self) -> Plain:
         """The baseline's."""

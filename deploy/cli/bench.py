@@ -63,13 +63,18 @@ def bench(
     _show(figures, as_json=as_json)
 
 
+MET = {None: "-", True: "yes", False: "no"}
+
+
 def _show(figures: "list[Figure]", *, as_json: bool) -> None:
     if as_json:
         shown([figure.as_json() for figure in figures])
         return
-    header = ("what", "ours", "baseline", "limit", "ratio", "of limit", "goal", "met")
+    header = ("what", "ours", "baseline", "limit", "ratio", "of limit", "met")
     rows = []
     for figure in figures:
-        name, unit, *cells = figure.as_json().values()
-        rows.append([f"{name}, {unit}", *("-" if cell is None else cell for cell in cells)])
-    table("Medians", header, rows)
+        name, unit, *cells, goal, met = figure.as_json().values()
+        what = "\n".join([name, unit, *([f"goal: {goal}"] if goal else [])])
+        words = ("-" if cell is None else cell for cell in cells)
+        rows.append([what, *words, MET[met]])
+    table("Medians", header, rows, whole=header)

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from rich import box
+from rich.cells import cell_len
 from rich.console import Console, JustifyMethod
 from rich.markup import escape
 from rich.progress import (
@@ -77,13 +79,23 @@ def table(
     *,
     whole: Collection[str] = (),
 ) -> None:
-    """Print a table; columns after the first are on the right, those in `whole` never cut."""
-    shown_table = Table(title=title, title_justify="left", header_style="bold")
+    """Print a table; columns after the first are on the right, those in `whole` never folded."""
+    shown_table = Table(
+        title=title,
+        title_justify="left",
+        header_style="bold",
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+    )
+    cells = [[Text(str(cell)) for cell in row] for row in rows]
     for number, name in enumerate(header):
         side: JustifyMethod = "left" if number == 0 else "right"
-        shown_table.add_column(name, justify=side, no_wrap=name in whole)
-    for row in rows:
-        shown_table.add_row(*(Text(str(cell)) for cell in row))
+        lines = [name, *(line for row in cells for line in row[number].plain.splitlines())]
+        width = max(map(cell_len, lines)) if name in whole else None
+        shown_table.add_column(name, justify=side, overflow="fold", min_width=width)
+    for row in cells:
+        shown_table.add_row(*row)
     out.print(shown_table)
 
 

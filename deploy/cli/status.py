@@ -23,10 +23,7 @@ from shared.messaging.source import BrokerAway
 from shared.settings import Settings
 
 WATCH_SECONDS = 2
-HEADER = (
-    "house", "events", "unpublished (events)", "heard up to", "lag (events)", "lag (seconds)",
-    "parked (facts)", "schema",
-)  # fmt: skip
+HEADER = ("house", "events", "unpublished", "heard up to", "lag", "parked", "schema")
 
 
 def register(app: typer.Typer) -> None:
@@ -158,6 +155,12 @@ def _age(home: Home, heard: Mapping[str, int], lag: Mapping[str, int]) -> int:
     return max(ages)
 
 
+def _behind(found: Mapping[str, Any]) -> str:
+    if found["lag"] is None:
+        return "unknown"
+    return f"{sum(found['lag'].values())} events\n{found['lag_seconds']} s"
+
+
 def _show(found: Mapping[str, Mapping[str, Any]]) -> None:
     rows = [
         (
@@ -165,15 +168,14 @@ def _show(found: Mapping[str, Mapping[str, Any]]) -> None:
             s["head"],
             s["unpublished"],
             "\n".join(f"{stream}: {position}" for stream, position in s["heard"].items()),
-            "unknown" if s["lag"] is None else sum(s["lag"].values()),
-            "unknown" if s["lag"] is None else s["lag_seconds"],
+            _behind(s),
             sum(s["parked"].values()),
             s["schema"],
         )
         for name, s in found.items()
     ]
     billing, webhooks = found["billing"], found["gateway"]["webhooks"]
-    table(f"home {Settings().home}, version {billing['version']}", HEADER, rows)
+    table(f"home {Settings().home}, version {billing['version']}", HEADER, rows, whole=HEADER)
     settled, closed = billing["settled_until"], billing["closed_until"]
     out.print(f"settled until Monday {settled or 'none'}, closed until month {closed or 'none'}")
     said = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in webhooks.items())

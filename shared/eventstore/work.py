@@ -127,6 +127,11 @@ class Work:
         """How many events were kept and not settled."""
         return len(self._events)
 
+    @property
+    def happened(self) -> set[type[Remembered]]:
+        """The classes of all events that were kept and not written."""
+        return {type(event) for event in (*self._settled, *self._events)}
+
     def settle(self) -> int:
         """One thing is done, whatever becomes of the next; how many events are settled by now."""
         for aggregate in self._in_hand.values():

@@ -90,10 +90,11 @@ class House(Generic[App]):
         earlier = self.log.begin().find(Asked, ask.id) if ask.key else None
         return same_again(earlier, ask) if earlier else None
 
-    def hear(self, messages: Sequence[Message]) -> None:
+    def hear(self, messages: Sequence[Message]) -> bool:
         """Take facts in, each exactly once, in one transaction for all of them.
 
-        Poison among them is parked, and so is what comes behind it under its key.
+        Poison among them is parked, and so is what comes behind it under its key. Whether any of
+        it led to something that this house tells.
         """
         with self._lease.held():
             work = self._begun()
@@ -112,8 +113,10 @@ class House(Generic[App]):
                 for name, position in sorted(heard.items())
                 if position != stood.get(name)
             ]
+            tells = not work.happened.isdisjoint(self._publishing.told)
             work.commit(steps)
             self._last_heard = work
+        return tells
 
     def _begun(self) -> Work:
         """A transaction that goes on where the last batch was heard; one that fails is no more."""

@@ -165,6 +165,7 @@ class KafkaSource:
             fetch_max_wait_ms=wait_ms,
             reconnect_backoff_max_ms=RECONNECT_MS,
             allow_auto_create_topics=False,
+            metrics_enabled=False,
         )
         partitions = [TopicPartition(t, n) for t in self._speakers for n in range(PARTITIONS)]
         consumer.assign(partitions)

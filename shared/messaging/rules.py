@@ -1,6 +1,7 @@
 """Which fact leads to which policy, and which event is told as which fact."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -94,7 +95,7 @@ class Publishing:
         return register
 
     @property
-    def told(self) -> Collection[type[Remembered]]:
+    def told(self) -> AbstractSet[type[Remembered]]:
         """The events that may be told."""
         return self._by_event.keys()
 

@@ -27,20 +27,21 @@ class Worker:
     def steps(self, *, surely: bool = True) -> Iterator[int]:
         """Do what there is to do until nothing is new; how much was done, step by step.
 
+        What a neighbour waits for comes first, and else what readers wait for.
         If not `surely`, what a neighbour has told and has not arrived yet is left for later.
         """
         stands = self.house.tracked()
         while batch := self._news(stands.heard, surely=surely):
-            self.house.hear(batch)
+            tells = self.house.hear(batch)
             yield len(batch)
-            yield from self.publish(silence=SILENCE)
-            if len(batch) < BATCH:
-                yield from self._show()
+            publishing = self.publish(silence=SILENCE)
+            showing = self._show() if len(batch) < BATCH else iter(())
+            for steps in (publishing, showing) if tells else (showing, publishing):
+                yield from steps
             stands = self.house.tracked()
-        head = self.house.head()
-        if stands.relayed < head:
+        if stands.relayed < self.house.head():
             yield from self.publish()
-        if self.views and not self.views.shows(head):
+        if self.views and not self.views.shows(self.house.head()):
             yield from self._show()
 
     def _news(self, heard: Mapping[str, int], *, surely: bool) -> list[Message]:

@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ import pytest
 from deploy.cli.hearing import POLL_SECONDS, keep_working
 from deploy.cli.houses import HOUSES
 from services.gateway.api.imports import import_lines
+from shared.eventstore.views import Views
 from shared.facts.envelope import Message
-from shared.messaging.source import FactSource
+from shared.messaging.source import FactSource, Published, Relay
 from shared.messaging.worker import Worker
 from tests.support import notices as n
 from tests.support.world import World, world
@@ -90,3 +91,65 @@ def test_what_was_heard_is_published_and_shown_before_a_worker_waits_for_more(
         assert len(heads) > 1
         assert all(head == shown and not untold for head, shown, untold in source.seen[1:])
         assert cagette.home.gateway.relayed() == cagette.home.gateway.head()
+
+
+class Noted:
+    """A relay and views that say what they are asked for, in order; `meanwhile` happens once."""
+
+    def __init__(self, worker: Worker, meanwhile: Callable[[], None] = lambda: None) -> None:
+        assert worker.relay is not None
+        assert worker.views is not None
+        self.asked: list[str] = []
+        self._relay: Relay = worker.relay
+        self._views: Views = worker.views
+        self._meanwhile = [meanwhile]
+
+    def worker(self, worker: Worker) -> Worker:
+        return Worker(**{**vars(worker), "relay": self, "views": self})
+
+    def publish(self, after: int) -> Published:
+        self.asked.append("publish")
+        while self._meanwhile:
+            self._meanwhile.pop()()
+        return self._relay.publish(after)
+
+    def shows(self, head: int) -> bool:
+        return self._views.shows(head)
+
+    def catch_up(self) -> Iterator[int]:
+        self.asked.append("show")
+        return self._views.catch_up()
+
+    def close(self) -> None:
+        self._relay.close()
+
+
+def test_what_others_wait_for_comes_first(
+    database_url: str, broker: dict[str, str], tmp_path: Path
+) -> None:
+    with world(tmp_path / "home", database_url=database_url, **broker) as cagette:
+        cagette.told(n.market(), n.producer())
+        told(cagette, "48211")
+        deque(cagette.home.workers["gateway"].publish())
+        first = {}
+        for house in ("billing", "gateway"):
+            worker = cagette.home.workers[house]
+            noted = Noted(worker)
+            deque(noted.worker(worker).steps())
+            first[house] = noted.asked[0]
+        assert first == {"billing": "publish", "gateway": "show"}
+
+
+def test_what_is_written_while_a_worker_publishes_is_shown_before_it_waits(
+    database_url: str, broker: dict[str, str], tmp_path: Path
+) -> None:
+    with world(tmp_path / "home", database_url=database_url, **broker) as cagette:
+        cagette.told(n.market(), n.producer())
+        told(cagette, "48211")
+        worker = cagette.home.workers["gateway"]
+        assert worker.views is not None
+        deque(worker.views.catch_up())
+        noted = Noted(worker, lambda: told(cagette, "48212"))
+        deque(noted.worker(worker).steps())
+        shown = min(cagette.home.views["gateway"].positions().values())
+        assert shown == cagette.home.gateway.head()

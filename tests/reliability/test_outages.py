@@ -1,7 +1,13 @@
 """Kafka and PostgreSQL killed under a running deployment: the doors say so, nothing is lost."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+
 from tests.support.notices import market
 from tests.support.processes import (
+    Deployment,
     Servers,
     beginning,
     bills_of,
@@ -44,3 +50,39 @@ def test_a_database_that_dies_is_503_and_nothing_is_lost_or_doubled(servers: Ser
     tell(deployment, notices)  # the sender repeats itself, as a cron job does
     expected = recount(notices).fees
     wait_until(lambda: bills_of(deployment).fees == expected, seconds=90)
+
+
+TABLES = "gateway.stored_events, billing.stored_events, training.stored_events"
+LOCKED_SECONDS = 5
+"""Longer than any session of ours waits for a lock."""
+
+
+def test_tables_that_somebody_locks_are_503_and_nobody_keeps_the_right_to_write(
+    servers: Servers,
+) -> None:
+    deployment, postgres, _ = servers
+    notices = beginning(10, asks=1)[:-1]
+    half = len(notices) // 2
+    tell(deployment, notices[:half])
+    with ThreadPoolExecutor(8) as doors:
+        with psycopg.connect(postgres.url) as other:
+            other.execute(f"LOCK TABLE {TABLES} IN SHARE MODE")
+            until = time.monotonic() + LOCKED_SECONDS
+            told = [doors.submit(told_until, deployment, str(n), until) for n in range(900, 908)]
+            time.sleep(LOCKED_SECONDS)
+        statuses = [each.result() for each in told]
+    assert {status for each in statuses for status in each} == {200, 201, 503}
+    assert [each[-1] for each in statuses] == [200] * len(told)
+    tell(deployment, notices)
+    expected = recount(notices).fees
+    wait_until(lambda: bills_of(deployment).fees == expected, seconds=90)
+
+
+def told_until(deployment: Deployment, market_id: str, until: float) -> list[int]:
+    """Tell of a market again and again, and once when nobody locks anything any more."""
+    statuses = []
+    with deployment.client() as client:
+        while not statuses or time.monotonic() < until + 1:
+            answer = client.put(f"/markets/{market_id}", json=market(market_id)["body"])
+            statuses.append(answer.status_code)
+    return statuses

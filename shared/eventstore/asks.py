@@ -69,7 +69,7 @@ class Ask:
         key: str | None = None,
     ) -> None:
         self.use_case = use_case
-        self.arguments: dict[str, Any] = msgspec.to_builtins(dict(arguments))
+        self.arguments: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(dict(arguments)))
         self.by = by
         self.key = key
         self.id = stable_id("ask/key", by, key) if key else stable_id("ask", nonce.hex)

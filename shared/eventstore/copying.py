@@ -25,10 +25,13 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
 )
 
 from shared.eventstore.chain import START, ChainedRow, link
+from shared.eventstore.engines import ALONE
 from shared.eventstore.failures import StorageDamaged
+from shared.eventstore.postgres_schema import log_lock
 from shared.eventstore.recorder import MAXIMUM, Row
 from shared.eventstore.views import ONE_MOMENT
 
@@ -39,6 +42,9 @@ NEVER_TOLD = 1_000_000
 
 What followed the copy was told under the first of them; nobody may take something else for that.
 """
+
+TAKE_THE_LOG = text("SELECT pg_advisory_xact_lock(hashtextextended(:lock, 0))")
+"""What who writes to a log on PostgreSQL has until his transaction ends."""
 
 T = TypeVar("T")
 
@@ -104,7 +110,10 @@ def one_moment(
     """
     with ExitStack() as stack:
         if _is_one_database(engines):
-            yield _in_one_transaction(engines, stack)
+            connection = stack.enter_context(next(iter(engines.values())).connect())
+            connection.exec_driver_sql(ONE_MOMENT["postgresql"])
+            connection.exec_driver_sql("SELECT 1")  # it begins now
+            yield _at(connection)
             return
         connections = _one_each(engines, stack)
         with ExitStack() as held:
@@ -121,13 +130,15 @@ def all_or_nothing(engines: Mapping[str, Engine]) -> Iterator[At]:
     """One transaction to write to every house. Files are committed one behind the other."""
     with ExitStack() as stack:
         if _is_one_database(engines):
-            at = _in_one_transaction(engines, stack)
-            yield at
-            at(next(iter(engines))).commit()
+            connection = stack.enter_context(next(iter(engines.values())).connect())
+            for house in engines:  # or who appends meanwhile links behind an empty log
+                connection.execute(TAKE_THE_LOG, {"lock": log_lock(house)})
+            yield _at(connection)
+            connection.commit()
             return
         connections = _one_each(engines, stack)
         for connection in connections.values():
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            connection.exec_driver_sql(ALONE)
         yield connections.__getitem__
         for connection in connections.values():
             connection.commit()
@@ -141,10 +152,8 @@ def _one_each(engines: Mapping[str, Engine], stack: ExitStack) -> dict[str, Conn
     return {name: stack.enter_context(engine.connect()) for name, engine in engines.items()}
 
 
-def _in_one_transaction(engines: Mapping[str, Engine], stack: ExitStack) -> At:
-    connection = stack.enter_context(next(iter(engines.values())).connect())
-    connection.exec_driver_sql(ONE_MOMENT["postgresql"])
-    connection.exec_driver_sql("SELECT 1")  # it begins now
+def _at(connection: Connection) -> At:
+    """Every house on one connection."""
 
     def at(schema: str) -> Connection:
         connection.exec_driver_sql(f'SET LOCAL search_path TO "{schema}"')
@@ -204,8 +213,8 @@ def write_events(connection: Connection, rows: Iterable[EventRow]) -> Head:
     position, before = 0, START
     for page in _pages(rows):
         linked = []
-        for position, stream, version, topic, text in page:
-            row = Row(stream, version, topic, text.encode())
+        for position, stream, version, topic, state in page:
+            row = Row(stream, version, topic, state.encode())
             before = link(before, row)
             linked.append(dict(zip(names, (position, *row, before), strict=True)))
         connection.execute(insert(events), linked)

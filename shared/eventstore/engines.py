@@ -15,10 +15,29 @@ from sqlalchemy.exc import InvalidatePoolError
 from shared.eventstore.postgres_schema import TAKE_TURNS
 
 CONNECT_SECONDS = 3
-READ_COMMITTED = r"-c default_transaction_isolation=read\ committed"
-"""Who has waited for his turn sees what was written meanwhile, whatever a role's default is."""
+GONE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4}
+"""A machine that vanishes without a word is missed after half a minute, by who waits for it and,
+so that its leases end, by the server."""
+CONNECTING: dict[str, Any] = {
+    "connect_timeout": CONNECT_SECONDS,
+    "tcp_user_timeout": 30_000,
+    **GONE,
+}
+OPTIONS = " ".join(
+    [
+        r"-c default_transaction_isolation=read\ committed",
+        *(f"-c tcp_{name}={value}" for name, value in GONE.items()),
+    ]
+)
+"""Of every session. Who has waited for his turn sees what was written meanwhile, whatever a role's
+default is."""
+VIEWS_LOCK_SECONDS = 10
+"""How long who finds rows of views locked waits: a rebuilt view is put in place meanwhile."""
 LOCK_SECONDS = 30
 """How long who finds a SQLite file locked waits."""
+
+ALONE = "BEGIN IMMEDIATE"
+"""How a transaction begins that writes to a SQLite file: what it reads, nobody changes."""
 
 json_bytes = msgspec.json.Encoder().encode
 """A value as it stands in a column of JSON, in UTF-8."""
@@ -59,8 +78,8 @@ def postgres_engine(url: str, schema: str) -> Engine:
     """An engine for tables in one schema; `url` as PostgreSQL's own clients take it."""
 
     def connect() -> Any:
-        options = f"{READ_COMMITTED} -c search_path={schema}"
-        connection = psycopg.connect(url, options=options, connect_timeout=CONNECT_SECONDS)
+        options = f"{OPTIONS} -c search_path={schema} -c lock_timeout={VIEWS_LOCK_SECONDS}s"
+        connection = psycopg.connect(url, options=options, **CONNECTING)
         # SQLAlchemy tells psycopg how JSON is read only where it makes the connection itself
         set_json_loads(msgspec.json.decode, connection)
         return connection
@@ -83,8 +102,8 @@ def reader(engine: Engine) -> Engine:
 def migrating(engine: Engine) -> Iterator[Connection]:
     """A transaction in which tables are made; two that migrate at once wait for each other."""
     with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql(TAKE_TURNS)
+        is_postgres = connection.dialect.name == "postgresql"
+        connection.exec_driver_sql(TAKE_TURNS if is_postgres else ALONE)
         yield connection
 
 

@@ -79,12 +79,12 @@ def storage_refusal(error: Exception) -> Refusal | None:
     state = getattr(getattr(error, "orig", error.__cause__), "sqlstate", None) or ""
     if state in MISSING or "no such" in what:
         return StorageAway(f"A table is missing ({what}): run `cagette migrate`.")
+    if FAULTS.fullmatch(state):
+        return None
     if "malformed" in what or "not a database" in what:
         return StorageDamaged(f"The database is damaged ({what}): restore it from a backup.")
     if "readonly" in what or "unable to open" in what:
         return StorageAway(f"The database cannot be written ({what}): mind its folder's owner.")
-    if FAULTS.fullmatch(state):
-        return None
     if "disk is full" in what or state == DISK_FULL:
         return DiskFull("The disk is full: free some room and try again; nothing was half done.")
     return StorageAway(f"The database cannot be used ({what}): nothing was half done, try again.")

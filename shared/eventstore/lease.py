@@ -113,8 +113,8 @@ class PostgresLease(Lease):
         """Wait for the lease and hold it; raises HomeBusy when the patience ends."""
         until = time.monotonic() + self.patience - waited
         with self._turn(until), self._recorder.held() as connection:
-            self._await(lambda: self._locked(connection, until), until)
             try:
+                self._await(lambda: self._locked(connection, until), until)
                 yield
             finally:
                 self._unlock(connection)

@@ -19,10 +19,10 @@ from psycopg.rows import tuple_row
 from psycopg_pool import ConnectionPool
 
 from shared.eventstore.chain import CHAINED_SINCE, PAGE, unlinked
-from shared.eventstore.engines import CONNECT_SECONDS, READ_COMMITTED, is_in_doubt
+from shared.eventstore.engines import CONNECT_SECONDS, CONNECTING, OPTIONS, is_in_doubt
 from shared.eventstore.postgres_arrays import uuids
 from shared.eventstore.postgres_calls import APPEND, STREAMS, given, portions
-from shared.eventstore.postgres_schema import POSITION_CONFLICT, SCHEMA, TAKE_TURNS
+from shared.eventstore.postgres_schema import POSITION_CONFLICT, SCHEMA, TAKE_TURNS, log_lock
 from shared.eventstore.recorder import (
     MAXIMUM,
     SCHEMA_VERSION,
@@ -62,9 +62,9 @@ class PostgresLogRecorder(LogRecorder):
             check=_asked_if_in_doubt,
             kwargs={
                 "autocommit": True,
-                "connect_timeout": CONNECT_SECONDS,
                 "row_factory": tuple_row,
-                "options": f"{READ_COMMITTED} -c lock_timeout={LOCK_TIMEOUT}",
+                "options": f"{OPTIONS} -c lock_timeout={LOCK_TIMEOUT}",
+                **CONNECTING,
             },
         )
 
@@ -105,7 +105,7 @@ class PostgresLogRecorder(LogRecorder):
         """Create what is missing; two that migrate at once wait for each other."""
         with self.held() as connection, connection.transaction():
             connection.execute(TAKE_TURNS)
-            connection.execute(self._sql(SCHEMA, lock=sql.Literal(f"log {self.schema}")))
+            connection.execute(self._sql(SCHEMA, lock=sql.Literal(log_lock(self.schema))))
             if self.schema_version() < CHAINED_SINCE:
                 self._link(connection)
             connection.execute(self._sql("DELETE FROM {s}.schema_version"))

@@ -20,6 +20,12 @@ SET LOCAL lock_timeout TO DEFAULT;
 """
 """What a migration begins with."""
 
+
+def log_lock(schema: str) -> str:
+    """The words that name the lock of a log."""
+    return f"log {schema}"
+
+
 SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS {s};
 SELECT pg_advisory_xact_lock(hashtextextended({lock}, 0));

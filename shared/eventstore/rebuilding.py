@@ -16,11 +16,11 @@ from shared.eventstore.upsert import write_rows
 from shared.eventstore.views import (
     ONE_MOMENT,
     POSITIONS,
-    TAKE_TURNS_TO_WRITE,
     VERSIONS,
     Views,
     fresh,
     rows_of,
+    take_turns_to_write,
 )
 
 Values = tuple[Any, ...]
@@ -79,7 +79,7 @@ class Rebuild:
     def switch(self) -> list[Change]:
         """Put it in the place of the live view, in one transaction; what that changed."""
         with self._live.engine.connect() as connection:
-            self._lock(connection)
+            take_turns_to_write(connection)
             changes = self._changes(connection)
             for change in changes:
                 if change.should is None:
@@ -96,13 +96,6 @@ class Rebuild:
     def close(self) -> None:
         """Let go of what was made."""
         self._fresh.engine.dispose()
-
-    def _lock(self, connection: Connection) -> None:
-        """Keep writers of views out, before any row is looked at."""
-        if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            return
-        connection.execute(TAKE_TURNS_TO_WRITE)
 
     def _changes(self, connection: Connection) -> list[Change]:
         name = self._view.name

@@ -36,9 +36,10 @@ class Happened(NamedTuple):
 
 def happened(log: EventLog, engine: Engine, stream: UUID) -> Iterator[Happened]:
     """The events of a stream, in order; `engine` is that of the log's own database."""
+    rows = log.recorder.stream(stream, 0, MAXIMUM)
     positions = _positions(engine, stream)
     aggregate: Aggregate | None = None
-    for version, topic, state in log.recorder.stream(stream, 0, MAXIMUM):
+    for version, topic, state in rows:
         event = log.mapper.event(stream, version, topic, state)
         aggregate = cast("Aggregate", event.mutate(aggregate))
         said = {name: plain(value) for name, value in vars(event).items() if name not in STAMPS}

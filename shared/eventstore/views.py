@@ -6,17 +6,15 @@ position it has read to, and a rebuild is a replay.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
     Column,
-    CompoundSelect,
     Connection,
     Engine,
     Integer,
     MetaData,
-    Select,
     String,
     Table,
     bindparam,
@@ -27,10 +25,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateTable
 
-from shared.eventstore.engines import memory_engine, migrating, reader
+from shared.eventstore.engines import ALONE, memory_engine, migrating, reader
 from shared.eventstore.failures import NotMigrated
 from shared.eventstore.folding import View, folded
 from shared.eventstore.log import EventLog
+from shared.eventstore.reading import Query, Reading
 from shared.eventstore.recorder import MAXIMUM, PositionConflict
 from shared.eventstore.upsert import write_rows
 
@@ -58,28 +57,6 @@ class Snapshot(NamedTuple):
 
     positions: dict[str, int]
     rows: dict[Table, list[tuple[Any, ...]]]
-
-
-Query = Select[Any] | CompoundSelect[Any]
-
-
-class Readable(Protocol):
-    """What can be asked for what is shown: views, or a connection to them."""
-
-    def found(self, query: Query, given: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """What a query finds with what is given for its parameters, a dict a row."""
-        ...
-
-
-class Reading:
-    """A connection to views; each query sees what stands when it is asked."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def found(self, query: Query, given: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """What a query finds with what is given for its parameters, a dict a row."""
-        return [dict(row) for row in self._connection.execute(query, given).mappings()]
 
 
 class Views:
@@ -161,14 +138,14 @@ class Views:
     def _catch_up(
         self, positions: dict[str, int], until: Mapping[str, int] | None
     ) -> Iterator[int]:
-        ends = until or dict.fromkeys(positions, MAXIMUM)
+        ends = {**dict.fromkeys(positions, MAXIMUM), **(until or {})}
         for page in folded(self._log, self._views, positions, until):
             reached = {
                 name: max(position, min(page.reached, ends[name]))
                 for name, position in positions.items()
             }
             with self.engine.begin() as connection:
-                connection.execute(TAKE_TURNS_TO_WRITE)
+                take_turns_to_write(connection)
                 write_rows(connection, page.rows)
                 _move(connection, positions, reached)
             positions = reached
@@ -199,8 +176,16 @@ class Views:
             return Snapshot(positions, {table: rows_of(connection, table) for table in self.tables})
 
 
-TAKE_TURNS_TO_WRITE = select(POSITIONS.c.view).order_by(POSITIONS.c.view).with_for_update()
-"""What a transaction that writes to views begins with: two never wait for each other in a ring."""
+_EVERY_POSITION = select(POSITIONS.c.view).order_by(POSITIONS.c.view).with_for_update()
+
+
+def take_turns_to_write(connection: Connection) -> None:
+    """Begin a transaction that writes to views: two never wait for each other in a ring."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(ALONE)
+    else:
+        connection.execute(_EVERY_POSITION)
+
 
 ONE_MOMENT = {
     "sqlite": "BEGIN",

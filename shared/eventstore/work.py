@@ -8,7 +8,7 @@ from shared.eventstore.mapper import TypedMapper
 from shared.eventstore.recorder import MAXIMUM, LogRecorder, Step, StreamRow
 from shared.kernel.aggregate import Aggregate, AnyAggregate, Remembered
 
-END_OF_TAGS = "\N{DEL}"
+END_OF_TAGS = "\U0010ffff"
 """Sorts after every tag: prefix + END_OF_TAGS bounds all the tags that begin with a prefix."""
 
 

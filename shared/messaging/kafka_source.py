@@ -28,6 +28,8 @@ ASKING = 500
 """One poll of so many asks where the end is, whoever polls: only so an outage is noticed."""
 ANSWER_MS = 5_000
 """A broker that has not said by then where its topics end, and with what, is taken for away."""
+GIVE_UP_SECONDS = 60
+"""A broker that has more, and has given nothing of it for so long, is taken for away."""
 SHORT_FETCH_MS = 25
 """A fetch that waits holds up every other request of its connection: where the end is."""
 LONG_FETCH_MS = 250
@@ -96,14 +98,17 @@ class KafkaSource:
     def _polled(self, heard: Mapping[str, int], limit: int, *, surely: bool) -> list[Message]:
         if self._consumer is None:
             wait_ms = SHORT_FETCH_MS if surely else LONG_FETCH_MS
-            self._consumer, self._given = self._built(limit, wait_ms), {}
+            self._consumer, self._given = self._built(wait_ms), {}
         consumer = self._consumer
         self._go_back(consumer, heard)
-        while True:
+        came = time.monotonic()
+        while time.monotonic() < came + GIVE_UP_SECONDS:
             batch = consumer.poll(POLL_MS, max_records=limit)
+            came = time.monotonic() if batch else came
             fresh = [m for tp, records in batch.items() for m in self._fresh(tp, records, heard)]
             if fresh or (not batch and not (surely and _is_before_end(consumer))):
                 return fresh
+        raise KafkaTimeoutError(f"nothing came in {GIVE_UP_SECONDS} s, and more is to come")
 
     def _go_back(self, consumer: KafkaConsumer, heard: Mapping[str, int]) -> None:
         for tp, given in list(self._given.items()):
@@ -128,32 +133,39 @@ class KafkaSource:
         return fresh
 
     def tails(self) -> dict[str, int]:
-        """The position of the last message of every stream that has any."""
+        """By the stream it belongs to, the position of the last message of every partition."""
         with self._answering():
-            consumer = self._built(BATCH, SHORT_FETCH_MS)
+            consumer = self._built(SHORT_FETCH_MS)
             try:
                 return self._tails(consumer)
             finally:
                 consumer.close(autocommit=False, timeout_ms=1_000)
 
     def _tails(self, consumer: KafkaConsumer) -> dict[str, int]:
+        """Where the end is the mark of a transaction, the last record stands further back."""
         ends = consumer.end_offsets(list(consumer.assignment()), ANSWER_MS)
-        waiting = {tp for tp, end in ends.items() if end > 0}
-        for tp in waiting:
-            consumer.seek(tp, ends[tp] - 1)
-        for tp in set(ends) - waiting:
+        back = {tp: 1 for tp, end in ends.items() if end > 0}
+        for tp in ends.keys() - back.keys():
             consumer.pause(tp)
+        for tp in back:
+            consumer.seek(tp, ends[tp] - 1)
         messages: list[Message] = []
         give_up = time.monotonic() + ANSWER_MS / 1_000
-        while waiting:
+        while back:
             if time.monotonic() > give_up:
-                raise KafkaTimeoutError(f"not what {len(waiting)} partitions end with")
+                raise KafkaTimeoutError(f"not what {len(back)} partitions end with")
             for tp, records in consumer.poll(timeout_ms=POLL_MS).items():
-                waiting.discard(tp)
+                back.pop(tp, None)
                 messages += [_message(self._speakers[tp.topic], record) for record in records]
+            for tp in [tp for tp in back if _place(consumer, tp) >= ends[tp]]:
+                if back[tp] >= ends[tp]:
+                    del back[tp]  # it holds nothing but marks
+                else:
+                    back[tp] *= 2
+                    consumer.seek(tp, max(0, ends[tp] - back[tp]))
         return _last(messages)
 
-    def _built(self, limit: int, wait_ms: int) -> KafkaConsumer:
+    def _built(self, wait_ms: int) -> KafkaConsumer:
         consumer = _Consumer(
             bootstrap_servers=self._broker.bootstrap,
             bootstrap_timeout_ms=BOOTSTRAP_MS,
@@ -161,7 +173,7 @@ class KafkaSource:
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="none",
-            max_poll_records=limit,
+            max_poll_records=BATCH,
             fetch_max_wait_ms=wait_ms,
             reconnect_backoff_max_ms=RECONNECT_MS,
             allow_auto_create_topics=False,

@@ -52,7 +52,8 @@ class Told:
                 )
             for message in batch:
                 self._waiting[message.speaker, message.position] = message
-                self._read[message.stream] = message.position
+                stood = self._read.get(message.stream, 0)
+                self._read[message.stream] = max(stood, message.position)
         return replace(self._waiting.pop(wanted), partition=int(partition))
 
 

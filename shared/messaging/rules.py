@@ -50,9 +50,7 @@ class Policies(Generic[App]):
             policy: Callable[[AnyFact, App], Iterable[Aggregate]],
         ) -> Callable[[AnyFact, App], Iterable[Aggregate]]:
             for fact in facts:
-                if fact in self.by_fact:
-                    raise ValueError(f"{fact.__name__} has a policy already")
-                self.by_fact[fact] = policy
+                _add(self.by_fact, fact, policy)
             return policy
 
         return register
@@ -64,7 +62,7 @@ class Policies(Generic[App]):
         """
 
         def register(foresight: FactSight) -> FactSight:
-            self._touching[fact] = foresight
+            _add(self._touching, fact, foresight)
             return foresight
 
         return register
@@ -89,7 +87,7 @@ class Publishing:
         def register(
             telling: Callable[[AnyEvent], Fact | None],
         ) -> Callable[[AnyEvent], Fact | None]:
-            self._by_event[event] = telling
+            _add(self._by_event, event, telling)
             return telling
 
         return register
@@ -103,3 +101,10 @@ class Publishing:
         """The fact that an event is told as, if any."""
         telling = self._by_event.get(type(event))
         return telling(event) if telling else None
+
+
+def _add(known: dict[Any, Any], key: type, rule: object) -> None:
+    """A second rule in the place of one would be work that nobody does."""
+    if key in known:
+        raise ValueError(f"{key.__name__} has one already")
+    known[key] = rule

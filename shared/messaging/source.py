@@ -46,7 +46,10 @@ class FactSource(Protocol):
         """
 
     def tails(self) -> dict[str, int]:
-        """The position of the last message of every stream that has any."""
+        """By the stream it belongs to, the position of the last message of every partition.
+
+        Who has heard it has heard the other streams of the partition too, for it is read in order.
+        """
 
     def close(self) -> None:
         """Let go of what it holds."""

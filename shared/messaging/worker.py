@@ -39,9 +39,11 @@ class Worker:
             for steps in (publishing, showing) if tells else (showing, publishing):
                 yield from steps
             stands = self.house.tracked()
-        if stands.relayed < self.house.head():
+        head = self.house.head()
+        if stands.relayed < head:
             yield from self.publish()
-        if self.views and not self.views.shows(self.house.head()):
+            head = self.house.head()
+        if self.views and not self.views.shows(head):
             yield from self._show()
 
     def _news(self, heard: Mapping[str, int], *, surely: bool) -> list[Message]:
@@ -74,15 +76,12 @@ class Worker:
 
     def is_done(self) -> bool:
         """Whether nothing is left to publish, to hear or to show, as far as is known now."""
-        if self.relay and self.house.relayed() < self.house.log.head():
+        stands, head = self.house.tracked(), self.house.head()
+        shown = self.views.positions().values() if self.views else ()
+        if min(*shown, stands.relayed if self.relay else head, head) < head:
             return False
-        positions = self.views.positions().values() if self.views else ()
-        if min(positions, default=self.house.log.head()) < self.house.log.head():
-            return False
-        if self.source is None:
-            return True
-        heard = self.house.heard()
-        return all(heard.get(name, 0) >= tail for name, tail in self.source.tails().items())
+        tails = self.source.tails() if self.source else {}
+        return all(stands.heard.get(name, 0) >= tail for name, tail in tails.items())
 
     def close(self) -> None:
         """Let go of connections to the broker."""

@@ -18,7 +18,7 @@ from kafka.errors import KafkaConnectionError, KafkaTimeoutError
 
 from shared.messaging.kafka import PARTITIONS, Broker, KafkaRelay
 from shared.messaging.kafka_source import KafkaSource
-from shared.messaging.source import Speaker
+from shared.messaging.source import BATCH, Speaker
 from tests.simulation.faults import Fate
 
 ANYWHERE = Broker("memory:0")
@@ -236,5 +236,5 @@ class SimulatedSource(KafkaSource):
         self._simulated = broker
         self._topics = [ANYWHERE.topic_of(speaker) for speaker in speakers]
 
-    def _built(self, limit: int, wait_ms: int) -> Any:
-        return SimulatedConsumer(self._simulated, self._topics, limit)
+    def _built(self, wait_ms: int) -> Any:
+        return SimulatedConsumer(self._simulated, self._topics, BATCH)

@@ -10,7 +10,7 @@ from sqlalchemy import and_, or_, select
 
 from services.gateway.views.distributions import SALES
 from services.gateway.views.heard import DOCUMENTS, FEES, TRANSFERS
-from shared.eventstore.views import Readable
+from shared.eventstore.reading import Readable
 
 Row = dict[str, Any]
 

@@ -11,7 +11,7 @@ from services.gateway.domain.explanation import Explanation, Fee, Rating, explai
 from services.gateway.domain.terms import Formula
 from services.gateway.views.heard import FEES, RATINGS, TARIFFS, TRAININGS
 from services.gateway.views.terms import span_in
-from shared.eventstore.views import Readable
+from shared.eventstore.reading import Readable
 from shared.facts.billing import FeeCharged
 from shared.kernel.errors import unknown
 

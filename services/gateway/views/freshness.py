@@ -3,7 +3,7 @@
 from sqlalchemy import select
 
 from services.gateway.views.heard import SPEAKERS
-from shared.eventstore.views import Readable
+from shared.eventstore.reading import Readable
 
 
 def heard_until(views: Readable) -> dict[str, str]:

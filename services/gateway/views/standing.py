@@ -11,7 +11,7 @@ from services.gateway.domain.terms import Formula, formula_on
 from services.gateway.views.heard import REMINDERS, TRAININGS
 from services.gateway.views.producers import PRODUCERS
 from services.gateway.views.terms import spans_of
-from shared.eventstore.views import Readable
+from shared.eventstore.reading import Readable
 from shared.facts.training import (
     TrainingCancelled,
     TrainingCompleted,

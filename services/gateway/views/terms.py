@@ -9,7 +9,7 @@ from sqlalchemy import JSON, bindparam, func, literal_column, null, select, type
 
 from services.gateway.domain.terms import Closings, Span, Tariff
 from services.gateway.views.heard import FORMULAS, MONDAYS, MONTHS, RATINGS, TARIFFS
-from shared.eventstore.views import Readable
+from shared.eventstore.reading import Readable
 
 
 @dataclass

@@ -19,7 +19,7 @@ from services.gateway.views.distributions import (
 )
 from services.gateway.views.markets import MARKETS
 from services.gateway.views.producers import PRODUCERS
-from shared.eventstore.views import Readable
+from shared.eventstore.reading import Readable
 
 Row = dict[str, Any]
 

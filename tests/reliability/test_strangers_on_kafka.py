@@ -96,3 +96,22 @@ def test_a_header_whose_name_is_no_text_is_a_spoilt_record_and_it_is_said_what_t
         source.poll({}, 500)
     with pytest.raises(BrokerAway, match="topics rebuild --anew"):
         source.tails()
+
+
+@pytest.mark.parametrize("transactions", [1, 3])
+def test_the_mark_of_a_transaction_hides_no_tail(
+    topic: Topic, source: KafkaSource, transactions: int
+) -> None:
+    topic.write(own(7))
+    topic_name = topic.at.topic_of("gateway")
+    settings = {"bootstrap_servers": topic.at.bootstrap, "transactional_id": topic_name}
+    with closing(KafkaProducer(**settings)) as stranger:
+        stranger.init_transactions()
+        for _ in range(transactions):
+            stranger.begin_transaction()
+            stranger.send(topic_name, b"{}", key=b"1", partition=0)
+            stranger.commit_transaction()
+    last = 2 * transactions
+    assert source.tails() == {STRANGERS: last}
+    assert given(source, {}) == [(OWN, 7), *((STRANGERS, n) for n in range(2, last + 1, 2))]
+    assert given(source, {OWN: 7, STRANGERS: last}) == []

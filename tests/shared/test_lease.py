@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -105,3 +106,23 @@ def test_a_lease_that_is_given_in_the_moment_in_which_its_wait_ends_is_let_go_of
         holding.result()
     ours.close()
     theirs.close()
+
+
+def test_an_interrupt_in_the_moment_of_having_it_lets_it_go(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, other = (PostgresLogRecorder(database_url, "house") for _ in range(2))
+    interrupted = PostgresLease(first, "write", 1)
+    lock = interrupted._locked
+
+    def had(*given: Any) -> bool:
+        assert lock(*given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(interrupted, "_locked", had)
+    with pytest.raises(KeyboardInterrupt), interrupted.held():
+        pytest.fail("it was interrupted")
+    with PostgresLease(other, "write", 0).held():
+        pass
+    for recorder in (first, other):
+        recorder.close()

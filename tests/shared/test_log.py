@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from eventsourcing.persistence import MapperDeserialisationError, Tracking
@@ -16,10 +18,12 @@ from eventsourcing.sqlite import SQLiteDatastore, SQLiteProcessRecorder
 from services.billing.domain.books import Books
 from services.billing.domain.transfer import Transfer
 from services.gateway.domain.distribution import Distribution
+from shared.eventstore.engines import postgres_engine, sqlite_engine
 from shared.eventstore.failures import NotMigrated, WrittenByNewer
 from shared.eventstore.log import EventLog
 from shared.eventstore.postgres import PostgresLogRecorder
 from shared.eventstore.recorder import (
+    MAXIMUM,
     SCHEMA_VERSION,
     LogRecorder,
     PositionConflict,
@@ -27,6 +31,7 @@ from shared.eventstore.recorder import (
     StreamConflict,
 )
 from shared.eventstore.sqlite import SQLiteLogRecorder
+from shared.eventstore.streams import happened
 from tests.support.recorders import by_hand
 
 
@@ -213,3 +218,39 @@ def test_a_transaction_of_any_size_is_written_whole(log: EventLog) -> None:
         work.keep([Distribution(f"D{number}-" + "x" * 2_000)], "test")
     assert work.commit([Step("gateway/0", None, 1)]) == 2_500
     assert [position for position, _ in log.page(0, 3_000).events] == list(range(1, 2_501))
+
+
+def test_a_tag_of_any_letters_is_found_by_how_it_begins(log: EventLog) -> None:
+    keys = ["a", "\N{LATIN SMALL LETTER E WITH ACUTE}", "\N{OX}"]
+    tags = [(f"parked/gateway/{key}", uuid4()) for key in keys]
+    log.recorder.append([], tags=[*tags, ("parked/gatewaz", uuid4())])
+    assert log.begin().tagged("parked/gateway/") == tags
+
+
+def test_a_stream_that_grows_while_it_is_read_is_read_whole(
+    log: EventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    transfer = Transfer("2045", date(2024, 2, 12))
+
+    def take() -> None:
+        transfer.take("48211", 100)
+        work = log.begin()
+        work.keep([transfer], "gateway/0:1")
+        work.commit()
+
+    def growing(*given: Any) -> Any:
+        if given[1:] == (0, MAXIMUM):
+            take()
+        return read(*given)
+
+    take()
+    read = log.recorder.stream
+    monkeypatch.setattr(log.recorder, "stream", growing)
+    is_sqlite = isinstance(log.recorder, SQLiteLogRecorder)
+    engine = (
+        sqlite_engine(tmp_path / "log.sqlite")
+        if is_sqlite
+        else postgres_engine(request.getfixturevalue("database_url"), "house")
+    )
+    assert [each.version for each in happened(log, engine, transfer.id)] == [1, 2, 3]
+    engine.dispose()

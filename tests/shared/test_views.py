@@ -1,8 +1,10 @@
 """Views: what they have read is moved by one at a time."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
+from threading import Barrier
 from uuid import UUID, uuid4
 
 import pytest
@@ -143,3 +145,21 @@ def test_every_column_of_every_view_is_taken_by_postgres() -> None:
         packer(column)
     with pytest.raises(TypeError, match="at: nothing packs DateTime"):
         packer(Column("at", DateTime))
+
+
+def test_two_that_migrate_one_file_at_once_wait_for_each_other(
+    log: EventLog, tmp_path: Path
+) -> None:
+    for attempt in range(5):
+        file = tmp_path / f"{attempt}.sqlite"
+        at_once = Barrier(4)
+
+        def migrate(file: Path = file, at_once: Barrier = at_once) -> None:
+            views = Views(log, VIEWS, sqlite_engine(file))
+            at_once.wait()
+            views.migrate()
+            views.engine.dispose()
+
+        with ThreadPoolExecutor(4) as threads:
+            for done in [threads.submit(migrate) for _ in range(4)]:
+                done.result()

@@ -150,7 +150,8 @@ def _figures(home: Home, told: Counter[str]) -> dict[str, int]:
         "documents_incl_vat_cents": _total(papers, "gross_cents"),
         "settlements": len(transfers),
         "withheld_at_source_cents": _total(transfers, "withheld_cents"),
-        "net_to_producers_cents": _total(transfers, "net_cents"),
+        "net_to_producers_cents": _total(transfers, "net_cents")
+        - _total(transfers, "carried_cents"),
         "to_be_collected_cents": _total(papers, "gross_cents", channel=Channel.ON_SITE),
     }
 

@@ -10,7 +10,7 @@ from deploy.cli import options
 from deploy.cli.home import Home, opened
 from deploy.cli.output import answered, progress
 from shared.kernel.answers import Answer, Result
-from shared.kernel.errors import NotFound, NotValid
+from shared.kernel.errors import NotFound
 from shared.settings import Settings
 from shared.vault.seal import IN_JSON, SealBroken, taken_apart
 from shared.vault.vault import producer_key, producer_of
@@ -35,12 +35,11 @@ def forget(
 
     Example: cagette forget 2045 --why "asked by letter of 2 March" --by u:991
     """
-    if not why:
-        raise NotValid("Say --why: it is remembered. Name nobody in it.")
+    reason = options.said(why, " Name nobody in it.")
     with opened(Settings()) as home:
         with progress("hearing the news"):
             home.caught_up()
-        answer = forgotten(home, producer, by=by, why=why, dry_run=dry_run)
+        answer = forgotten(home, producer, by=by, why=reason, dry_run=dry_run)
     answered(answer, f"forgetting of {producer}", as_json=as_json, dry_run=dry_run)
 
 

@@ -7,7 +7,6 @@ import typer
 from deploy.cli import options
 from deploy.cli.home import opened
 from deploy.cli.output import out, shown, table
-from shared.kernel.errors import NotValid
 from shared.settings import Settings
 from shared.web.callers import Scope
 from shared.web.keys import ApiKey
@@ -93,10 +92,9 @@ def revoke(
 
     Example: cagette keys revoke 4f9c2a71d0be --why "the marketplace has its new one"
     """
-    if not why:
-        raise NotValid("Say --why: it is remembered.")
+    reason = options.said(why)
     with opened(Settings()) as home:
-        stood = home.keys.revoke(key_id, by=by, why=why, dry_run=dry_run)
+        stood = home.keys.revoke(key_id, by=by, why=reason, dry_run=dry_run)
     result = "revoked" if stood else "unchanged"
     if as_json:
         shown({"result": result, "key_id": key_id, "dry_run": dry_run})

@@ -40,5 +40,13 @@ Despite = Annotated[
 ]
 Why = Annotated[str | None, typer.Option("--why", help="The reason; it is remembered.")]
 
+
+def said(why: str | None, more: str = "") -> str:
+    """The reason that was given, which is remembered; raises NotValid where there is none."""
+    if why is None or not why.strip():
+        raise NotValid(f"Say --why: it is remembered.{more}")
+    return why
+
+
 SYSTEM = "system"
 """Who asks when nobody says so."""

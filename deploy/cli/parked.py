@@ -100,7 +100,7 @@ def fix(
 
     Example: cagette parked fix gateway/2045 --fact mended.json --why "baskets were missing"
     """
-    value, reason = _text(fact), _said(why)
+    value, reason = _text(fact), options.said(why)
     with opened(Settings()) as home:
         at, facts = _parked(home, key, house)
         desk = ParkedDesk(at)
@@ -121,7 +121,7 @@ def replay(
 
     Example: cagette parked replay gateway/2045 --why "mended by 1.4"
     """
-    _release(key, by, _said(why), house, drop=False, as_json=as_json)
+    _release(key, by, options.said(why), house, drop=False, as_json=as_json)
 
 
 @parked.command()
@@ -136,7 +136,7 @@ def drop(
 
     Example: cagette parked drop gateway/2045 --why "sent by mistake"
     """
-    _release(key, by, _said(why), house, drop=True, as_json=as_json)
+    _release(key, by, options.said(why), house, drop=True, as_json=as_json)
 
 
 def _release(
@@ -147,12 +147,6 @@ def _release(
         answer = ParkedDesk(at).release(facts.speaker, facts.key, by=by, why=why, drop=drop)
         home.caught_up()
     answered(answer, f"{key} {'dropped' if drop else 'taken in'}", as_json=as_json)
-
-
-def _said(why: str | None) -> str:
-    if not why:
-        raise NotValid("Say --why: it is remembered.")
-    return why
 
 
 def _text(file: Path) -> str:

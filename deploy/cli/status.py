@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -11,6 +11,7 @@ import typer
 from deploy.cli import options
 from deploy.cli.clock import now
 from deploy.cli.home import Home, opened
+from deploy.cli.lagging import lag_of
 from deploy.cli.output import out, shown, table
 from deploy.cli.webhooks import webhooks_status
 from services.billing.application import Billing
@@ -20,9 +21,12 @@ from shared.kernel.calendar import month_of
 from shared.messaging.house import House
 from shared.messaging.parking import parked_keys
 from shared.messaging.source import BrokerAway
+from shared.messaging.worker import SILENCE
 from shared.settings import Settings
 
 WATCH_SECONDS = 2
+LATE_SECONDS = 300
+"""What has waited longer waits for somebody to see to it."""
 HEADER = ("house", "events", "unpublished", "heard up to", "lag", "parked", "schema")
 
 
@@ -37,9 +41,10 @@ def status(
 ) -> None:
     """Heads, positions heard, lag, what is parked, what is settled and closed; and webhooks.
 
-    A house's lag in seconds is the age of the oldest fact that it did not hear yet. Exit code 1 if
-    anything is parked or unreadable, Kafka away, a view made by older code, or a webhook's endpoint
-    gone or given up on; --watch never ends by itself.
+    A house's lag is how many facts it did not hear yet, and how old the oldest of them is. Exit
+    code 1 if anything is parked or unreadable, Kafka away, a fact unheard or unpublished for five
+    minutes, a view made by older code, or a webhook's endpoint gone or given up on; --watch never
+    ends by itself.
 
     With --json also the versions: of the program, of each schema and of each view, as they are made
     and as the code has them.
@@ -86,6 +91,16 @@ def wrong(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
             )
         elif house["lag"] is None:
             words.append(f"{name} cannot reach Kafka")
+        elif house["lag_seconds"] > LATE_SECONDS:
+            words.append(
+                f"{name} has not heard for {house['lag_seconds']} s what its neighbours told: is "
+                f"`cagette work {name}` at work?"
+            )
+        if (house["unpublished_seconds"] or 0) > LATE_SECONDS:
+            words.append(
+                f"{name} has not published for {house['unpublished_seconds']} s what it has to "
+                f"tell: is `cagette work {name}` at work?"
+            )
         if house["parked"]:
             words.append(f"{name} has parked facts: see `cagette parked list`")
         words += [
@@ -101,14 +116,14 @@ def wrong(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _status(home: Home, house: House[Any]) -> dict[str, Any]:
+    heard, head = house.heard(), house.head()
     worker = home.workers.get(house.name)
-    heard = house.heard()
-    unpublished = house.log.head() - house.relayed() if worker and worker.relay else 0
+    relayed = house.relayed() if worker and worker.relay else head
     return {
-        "head": house.log.head(),
+        "head": head,
         "heard": heard,
-        **_lag(home, house.name, heard),
-        "unpublished": unpublished,
+        **_lag(home, house, heard, relayed),
+        "unpublished": head - relayed,
         "parked": parked_keys(house.log.begin()),
         "schema": house.log.recorder.schema_version(),
         "schema_of_code": SCHEMA_VERSION,
@@ -116,19 +131,20 @@ def _status(home: Home, house: House[Any]) -> dict[str, Any]:
     }
 
 
-def _lag(home: Home, house: str, heard: Mapping[str, int]) -> dict[str, Any]:
-    """How far a house is behind its neighbours; None where nobody can tell."""
-    worker, unreadable = home.workers.get(house), None
+def _lag(home: Home, house: House[Any], heard: Mapping[str, int], relayed: int) -> dict[str, Any]:
+    """How far a house is behind its neighbours, and they behind it; None where nobody can tell."""
+    found: dict[str, Any] = dict.fromkeys(("lag", "lag_seconds", "unpublished_seconds"))
+    found["unreadable"] = None
     try:
-        tails = worker.source.tails() if worker and worker.source else {}
-        behind = {stream: tail - heard.get(stream, 0) for stream, tail in tails.items()}
-        lag = {stream: events for stream, events in behind.items() if events > 0}
-        return {"lag": lag, "lag_seconds": _age(home, heard, lag), "unreadable": None}
+        untold, _ = house.told(relayed, SILENCE)
+        found["unpublished_seconds"] = _age(untold[0].time if untold else None)
+        lag = lag_of(home, house.name, heard)
+        found |= {"lag": lag.facts, "lag_seconds": _age(lag.since)}
     except BrokerAway:
         pass
     except Unreadable as reason:
-        unreadable = str(reason)
-    return {"lag": None, "lag_seconds": None, "unreadable": unreadable}
+        found["unreadable"] = str(reason)
+    return found
 
 
 def _views(home: Home, house: str) -> dict[str, dict[str, int]]:
@@ -145,20 +161,14 @@ def _views(home: Home, house: str) -> dict[str, dict[str, int]]:
     }
 
 
-def _age(home: Home, heard: Mapping[str, int], lag: Mapping[str, int]) -> int:
-    """How old the oldest event is that may lead to a fact not heard yet, in seconds."""
-    ages = [0]
-    for stream in lag:
-        speaker = next((h for h in home.houses if h.name == stream.partition("/")[0]), None)
-        events = speaker.log.page(heard.get(stream, 0), 1).events if speaker else []
-        ages += [int((now() - event.timestamp).total_seconds()) for _, event in events]
-    return max(ages)
+def _age(since: datetime | None) -> int:
+    return int((now() - since).total_seconds()) if since else 0
 
 
 def _behind(found: Mapping[str, Any]) -> str:
     if found["lag"] is None:
         return "unknown"
-    return f"{sum(found['lag'].values())} events\n{found['lag_seconds']} s"
+    return f"{sum(found['lag'].values())} facts\n{found['lag_seconds']} s"
 
 
 def _show(found: Mapping[str, Mapping[str, Any]]) -> None:

@@ -1,6 +1,5 @@
 """`cagette verify`: the whole log audited, or its end behind what was audited before."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, NamedTuple
 
@@ -9,6 +8,7 @@ from rich.markup import escape
 
 from deploy.cli import options
 from deploy.cli.forgetting import unsound_keys
+from deploy.cli.hearsay import hearsay, missing
 from deploy.cli.home import Home, opened
 from deploy.cli.houses import HOUSES, VIEWS
 from deploy.cli.output import out, progress, shown
@@ -19,15 +19,10 @@ from shared.eventstore.views import rebuilt
 from shared.eventstore.work import END_OF_TAGS
 from shared.kernel.errors import NotValid
 from shared.messaging.house import House
-from shared.messaging.parking import ParkedFacts
 from shared.settings import Settings
 
 UNSEEN = ("causes", "tags", "amounts", "views", "persons")
 """What only the whole log can tell."""
-
-
-CAUSE = re.compile(rb'"cause":"((?:%s)/\d+:\d+)"' % "|".join(HOUSES).encode())
-"""A neighbour's fact, as the logs hold what led to an event."""
 
 
 class Start(NamedTuple):
@@ -81,12 +76,16 @@ def verify(start: From = None, as_json: options.Json = False) -> None:
         for name, begin in begins.items():
             _refuse_beyond(name, begin.position, events[name])
         heads = {house.name: house.log.seal() for house in home.houses}
-        violations = [*_broken(home, begins), *_cut(home), *_undecodable(home, begins)]
-        if not violations and not given:
-            violations = [*_causes(home), *_tags(home), *_audit(home), *_views(home)]
-            violations += unsound_keys(home)
+        violations = [*_broken(home, begins), *_cut(home)]
+        can_be_read = not violations
+        violations += _undecodable(home, begins) if can_be_read else ()
+        is_whole = not (given or violations)
+        if is_whole:
+            violations = [*missing(home), *hearsay(home), *_tags(home), *_audit(home)]
+            violations += [*_views(home), *unsound_keys(home)]
     unseen = [f"{name} up to {at.position}" for name, at in begins.items() if at.position]
-    unseen += UNSEEN if given else ()
+    unseen += () if can_be_read else ("whether all decode",)
+    unseen += () if is_whole else UNSEEN
     if as_json:
         total = sum(events.values())
         shown({"events": total, "heads": heads, "violations": violations, "unseen": unseen})
@@ -107,13 +106,12 @@ def _refuse_beyond(house: str, position: int, head: int) -> None:
 def _show(events: Mapping[str, int], violations: list[str], unseen: list[str]) -> None:
     for violation in violations:
         out.print(f"[red]violation[/]: {escape(violation)}", highlight=False)
-    if violations:
-        return
     if unseen:
-        ends = ", ".join(f"{name} {head}" for name, head in events.items())
-        out.print(f"up to {ends}: none was changed, all decode", highlight=False)
+        if not violations:
+            ends = ", ".join(f"{name} {head}" for name, head in events.items())
+            out.print(f"up to {ends}: none was changed, all decode", highlight=False)
         out.print(f"not looked at: {', '.join(unseen)}", highlight=False)
-    else:
+    elif not violations:
         out.print(
             f"{sum(events.values())} events: none was changed, all decode, all amounts add up, "
             "views equal their rebuild"
@@ -160,33 +158,6 @@ def _undecodable(home: Home, begins: Mapping[str, Start]) -> Iterator[str]:
     for house in home.houses:
         for sentence in house.log.unreadable(begins[house.name].position):
             yield f"{house.name}: {sentence}"
-
-
-def _causes(home: Home) -> Iterator[str]:
-    """What a house says to have heard where nobody told anything, or beyond what it counts.
-
-    Houses go on meanwhile: what was told and what is counted is read after what was remembered.
-    """
-    causes = {house.name: _causes_in(house) for house in home.houses}
-    positions = {house.name: {row[0] for row in house.log.rows()} for house in home.houses}
-    for house in home.houses:
-        heard = house.heard()
-        for cause in sorted(causes[house.name]):
-            stream, _, number = cause.partition(":")
-            speaker, position = stream.partition("/")[0], int(number)
-            if position not in positions[speaker]:
-                yield f"{house.name}: it heard {cause}, but {speaker} has no such position"
-            elif position > heard.get(stream, 0):
-                yield f"{house.name}: it remembers {cause}, but counts it as not heard yet"
-
-
-def _causes_in(house: House[Any]) -> set[str]:
-    return {
-        cause.decode()
-        for _, _, _, topic, state in house.log.rows()
-        if not topic.startswith(ParkedFacts.TOPIC)  # what was set aside may be nobody's
-        for cause in CAUSE.findall(state)
-    }
 
 
 def _tags(home: Home) -> Iterator[str]:

@@ -84,10 +84,9 @@ def remove(
 
     Example: cagette webhooks remove 1 --why "the marketplace polls now"
     """
-    if not why:
-        raise NotValid("Say --why: it is remembered.")
+    reason = options.said(why)
     with opened(Settings()) as home:
-        home.endpoints.remove(id, by=by, why=why, now=now())
+        home.endpoints.remove(id, by=by, why=reason, now=now())
     _done({"id": id, "removed": True}, f"endpoint {id} removed", as_json=as_json)
 
 

@@ -47,7 +47,7 @@ class ChainedRow(NamedTuple):
 def link(before: bytes, row: Row) -> bytes:
     """The link of a row behind another."""
     topic = row.topic.encode()
-    lengths = row.version.to_bytes(8, "big") + len(topic).to_bytes(4, "big")
+    lengths = row.version.to_bytes(8, "big", signed=True) + len(topic).to_bytes(4, "big")
     return sha256(before + row.stream.bytes + lengths + topic + row.state).digest()
 
 
@@ -86,6 +86,11 @@ def broken(rows: Iterable[ChainedRow], before: bytes = START, position: int = 0)
         after = next(following)
         if row.follows(before):
             before = row.chain or before
+        elif after is not None and after.follows(before) and row.follows(after.chain):
+            yield f"{row} and {after} changed places"
+            before, position = row.chain or before, after.position
+            row = next(following)
+            continue
         elif after is not None and after.follows(before):
             yield f"{row} was inserted: the next row was written right behind the one before it"
         elif after is not None and after.follows(row.behind(before)):

@@ -58,6 +58,9 @@ MISSING = ("42P01", "3F000")
 FAULTS = re.compile("2[23]...|42(?!501)...")
 """How it says that what it was asked is wrong; 42501, that somebody lacks a right, is not."""
 
+DAMAGED = ("malformed", "not a database", "Could not decode")
+"""How SQLite, and we, say that a file is not what was written."""
+
 DISK_FULL = "53100"
 """How PostgreSQL says it, in whatever language it speaks."""
 
@@ -81,7 +84,7 @@ def storage_refusal(error: Exception) -> Refusal | None:
         return StorageAway(f"A table is missing ({what}): run `cagette migrate`.")
     if FAULTS.fullmatch(state):
         return None
-    if "malformed" in what or "not a database" in what:
+    if any(words in what for words in DAMAGED):
         return StorageDamaged(f"The database is damaged ({what}): restore it from a backup.")
     if "readonly" in what or "unable to open" in what:
         return StorageAway(f"The database cannot be written ({what}): mind its folder's owner.")

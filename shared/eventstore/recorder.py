@@ -67,6 +67,9 @@ class StreamConflict(IntegrityError):
 class LogRecorder(ApplicationRecorder):
     """Keeps a house's log."""
 
+    leaves_no_gaps = False
+    """Whether each position follows the one before it, whatever was begun and came to nothing."""
+
     @abstractmethod
     def append(
         self,

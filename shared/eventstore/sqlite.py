@@ -3,10 +3,9 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from uuid import UUID, SafeUUID
+from uuid import UUID
 
 from eventsourcing.sqlite import SQLiteCursor, SQLiteDatastore, SQLiteTransaction
 
@@ -24,6 +23,7 @@ from shared.eventstore.recorder import (
     StreamConflict,
     StreamRow,
 )
+from shared.eventstore.sqlite_ids import uuid_as_written, uuid_in
 
 TABLES = (
     """CREATE TABLE IF NOT EXISTS stored_events (
@@ -58,6 +58,8 @@ STREAM = (
 
 class SQLiteLogRecorder(LogRecorder):
     """A house's log in a file of its own, over the library's connections."""
+
+    leaves_no_gaps = True
 
     def __init__(self, file: Path | str) -> None:
         self.datastore = SQLiteDatastore(str(file), lock_timeout=LOCK_SECONDS)
@@ -121,7 +123,7 @@ class SQLiteLogRecorder(LogRecorder):
     def page(self, first: int, last: int, limit: int) -> Sequence[LogRow]:
         """Up to `limit` rows with first ≤ position ≤ last, in order."""
         found = self.bare_page(first, last, limit)
-        return [(p, _uuid(s), version, topic, state) for p, s, version, topic, state in found]
+        return [(p, uuid_in(s), version, topic, state) for p, s, version, topic, state in found]
 
     def bare_page(self, first: int, last: int, limit: int) -> Sequence[BareRow]:
         """`page`, without an id made of the text of each stream: that is a third of it."""
@@ -133,7 +135,7 @@ class SQLiteLogRecorder(LogRecorder):
 
     def stream_id(self, bare: Any) -> UUID:
         """The id of a stream that a bare row has."""
-        return _uuid(bare)
+        return uuid_in(bare)
 
     def chained(self, first: int, limit: int) -> Sequence[tuple[*LogRow, bytes | None]]:
         """Up to `limit` rows from a position on, each with its link of the hash chain."""
@@ -168,7 +170,7 @@ class SQLiteLogRecorder(LogRecorder):
     def tagged(self, low: str, below: str) -> list[tuple[str, UUID]]:
         """(tag, stream) for every tag with low ≤ tag < below, in order."""
         statement = "SELECT * FROM tags WHERE tag >= ? AND tag < ? ORDER BY tag, originator_id"
-        return [(tag, _uuid(stream)) for tag, stream in self._rows(statement, (low, below))]
+        return [(tag, uuid_in(stream)) for tag, stream in self._rows(statement, (low, below))]
 
     def close(self) -> None:
         """Close every connection."""
@@ -200,24 +202,17 @@ def _last_link(cursor: SQLiteCursor) -> bytes:
 def _page(
     cursor: SQLiteCursor, after: int, limit: int = PAGE
 ) -> list[tuple[*LogRow, bytes | None]]:
+    """Rows as they stand, whatever a hand wrote there: to be held against their links."""
     cursor.execute(
-        "SELECT position, originator_id, originator_version, topic, CAST(state AS BLOB), chain "
+        "SELECT position, CAST(originator_id AS BLOB), originator_version, CAST(topic AS BLOB), "
+        "CAST(state AS BLOB), chain "
         "FROM stored_events WHERE position > ? ORDER BY position LIMIT ?",
         (after, limit),
     )
-    return [(p, _uuid(stream), *row) for p, stream, *row in cursor.fetchall()]
-
-
-UNKNOWN = SafeUUID.unknown
-
-
-@lru_cache(maxsize=10_000)
-def _uuid(stream: str) -> UUID:
-    """The id of a stream: they come again and again, and UUID's own parser takes twice as long."""
-    found = object.__new__(UUID)
-    object.__setattr__(found, "int", int(stream, 16))
-    object.__setattr__(found, "is_safe", UNKNOWN)
-    return found
+    return [
+        (position, uuid_as_written(stream), version, topic.decode(errors="replace"), *row)
+        for position, stream, version, topic, *row in cursor.fetchall()
+    ]
 
 
 def _move(cursor: SQLiteCursor, step: Step) -> None:

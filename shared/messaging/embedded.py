@@ -66,6 +66,10 @@ class EmbeddedSource:
             end, step = begin, step * 2
         return None
 
+    def stream_of(self, message: Message) -> str:
+        """There is one a speaker."""
+        return message.stream
+
     def close(self) -> None:
         """Nothing is held."""
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError
+from kafka.partitioner.default import murmur2
 from kafka.record import util
 
 from shared.facts.envelope import Message
@@ -69,6 +70,11 @@ class Broker:
     def topic_of(self, house: str) -> str:
         """The topic on which a house tells."""
         return f"{self.prefix}.{house}.facts.v1"
+
+
+def partition_of(key: str) -> int:
+    """Where the client puts what is told under a key."""
+    return int(murmur2(key.encode()) & 0x7FFFFFFF) % PARTITIONS
 
 
 def check_client() -> None:

@@ -7,6 +7,7 @@ truth, and nothing is committed to the broker.
 import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
@@ -19,6 +20,7 @@ from shared.messaging.kafka import (
     RECONNECT_MS,
     Broker,
     check_client,
+    partition_of,
 )
 from shared.messaging.source import BATCH, BrokerAway
 
@@ -140,6 +142,10 @@ class KafkaSource:
                 return self._tails(consumer)
             finally:
                 consumer.close(autocommit=False, timeout_ms=1_000)
+
+    def stream_of(self, message: Message) -> str:
+        """The stream of the partition that its key leads to."""
+        return replace(message, partition=partition_of(message.key)).stream
 
     def _tails(self, consumer: KafkaConsumer) -> dict[str, int]:
         """Where the end is the mark of a transaction, the last record stands further back."""

@@ -51,6 +51,9 @@ class FactSource(Protocol):
         Who has heard it has heard the other streams of the partition too, for it is read in order.
         """
 
+    def stream_of(self, message: Message) -> str:
+        """The stream by which a message that a neighbour tells is heard here."""
+
     def close(self) -> None:
         """Let go of what it holds."""
 

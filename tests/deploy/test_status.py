@@ -5,19 +5,24 @@ import signal
 import sqlite3
 import subprocess
 import time
+from collections import Counter, deque
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
+
+import pytest
 
 from deploy.cli.clock import now
-from deploy.cli.status import status_of, wrong
+from deploy.cli.status import LATE_SECONDS, status_of, wrong
 from services.gateway.api.imports import import_lines
 from shared.eventstore.rebuilding import Rebuild
 from shared.eventstore.recorder import SCHEMA_VERSION
 from shared.eventstore.views import VERSIONS, Views
 from shared.facts.envelope import Message
+from shared.messaging.kafka import partition_of
 from tests.support import notices
 from tests.support.commands import PROGRAM, environment, refused, run
-from tests.support.world import World
+from tests.support.world import World, world
 
 
 def test_what_was_told_and_not_heard_shows_as_a_lag_in_events_and_in_seconds(
@@ -55,8 +60,21 @@ def test_a_parked_fact_or_a_lost_broker_is_wrong_and_ends_in_exit_code_1(cagette
     assert wrong(status_of(cagette.home)) == ["billing has parked facts: see `cagette parked list`"]
     done = run(cagette.home.folder, "status")
     assert (done.returncode, b"parked list" in done.stdout) == (1, True)
-    away = status_of(cagette.home) | {"training": {"lag": None, "unreadable": None, "parked": {}}}
+    stood = status_of(cagette.home)
+    away = stood | {"training": stood["training"] | {"lag": None, "lag_seconds": None}}
     assert "training cannot reach Kafka" in wrong(away)
+
+
+@pytest.mark.parametrize(("what", "does"), [("lag", "heard"), ("unpublished", "published")])
+def test_what_has_waited_for_long_is_wrong_and_the_worker_is_named(
+    cagette: World, what: str, does: str
+) -> None:
+    stood = status_of(cagette.home)
+    for seconds, words in ((LATE_SECONDS, 0), (LATE_SECONDS + 1, 1)):
+        late = stood | {"billing": stood["billing"] | {f"{what}_seconds": seconds}}
+        found = [w for w in wrong(late) if f"billing has not {does} for {seconds} s" in w]
+        assert len(found) == words
+        assert all("`cagette work billing`" in w for w in found)
 
 
 def test_an_event_that_cannot_be_read_is_named_and_all_else_is_shown(cagette: World) -> None:
@@ -110,3 +128,21 @@ def test_a_home_from_before_views_had_versions_is_told_to_migrate(cagette: World
     refused(run(cagette.home.folder, "status"), "not-migrated", "cagette migrate")
     assert run(cagette.home.folder, "migrate").returncode == 0
     assert status_of(cagette.home)["billing"]["views"]["fees"]["version"] == 1
+
+
+def test_on_kafka_lag_is_what_was_told_and_not_heard_however_little_a_partition_is_told(
+    database_url: str, broker: dict[str, str], tmp_path: Path
+) -> None:
+    with world(tmp_path / "home", database_url=database_url, **broker) as cagette:
+        cagette.told(notices.market(), *(notices.producer(str(n)) for n in range(30)))
+        gateway = cagette.home.gateway
+        heard = gateway.head()
+        lines = [json.dumps(notices.producer(str(n))).encode() for n in range(100, 103)]
+        list(import_lines(cagette.home.gateway_desk, lines, by="test"))
+        deque(cagette.home.workers["gateway"].publish())
+        told, _ = gateway.told(heard, 1_000)
+        stood = status_of(cagette.home)["billing"]
+        by_stream = Counter(f"gateway/{partition_of(message.key)}" for message in told)
+        assert len(told) == 3
+        assert stood["lag"] == by_stream
+        assert stood["lag_seconds"] < 60

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy.cli.hearsay import hearsay
 from deploy.cli.home import opened
-from deploy.cli.verifying import _causes, _tags
+from deploy.cli.verifying import _tags
 from shared.settings import Settings
 from tests.billing.test_documents import on_site
 from tests.support.commands import answered, refused, run
@@ -102,10 +103,65 @@ def test_what_no_link_seals_is_compared_with_the_events(home: Path) -> None:
     by_hand(home, "gateway", "UPDATE stored_events SET position = position + 990")
     by_hand(home, "billing", "UPDATE tags SET tag = tag || 'x' WHERE tag LIKE 'month/%'")
     with opened(Settings(home=home)) as houses:
-        causes, tags = list(_causes(houses)), list(_tags(houses))
+        causes, tags = list(hearsay(houses)), list(_tags(houses))
     assert any("billing: it heard gateway/0:" in each for each in causes), causes
     assert len(tags) >= 2, tags
     by_hand(home, "gateway", "UPDATE stored_events SET position = position - 990")
     by_hand(home, "billing", "UPDATE tracking SET notification_id = 1 WHERE notification_id > 1")
     with opened(Settings(home=home)) as houses:
-        assert any("counts it as not heard yet" in each for each in _causes(houses))
+        assert any("counts it as not heard yet" in each for each in hearsay(houses))
+
+
+def test_a_row_that_was_cut_off_is_missed_though_the_log_goes_on(home: Path) -> None:
+    end = answered(home, "status")["billing"]["head"]
+    by_hand(home, "billing", f"DELETE FROM stored_events WHERE position = {end}")
+    again = "".join(json.dumps(n) + "\n" for n in (producer("7"), distribution("2", {"7": 5_000})))
+    assert answered(home, "import -", again.encode())["refused"] == 0
+    assert f"billing: positions {end} to {end} are missing" in "\n".join(violations(home))
+
+
+def test_what_a_house_counts_as_heard_and_never_heard_is_named(home: Path) -> None:
+    by_hand(home, "billing", "UPDATE tracking SET notification_id = notification_id + 1000")
+    again = "".join(json.dumps(n) + "\n" for n in (producer("7"), distribution("2", {"7": 5_000})))
+    assert answered(home, "import -", again.encode())["refused"] == 0
+    ahead = "".join(json.dumps(producer(str(n))) + "\n" for n in range(1_000, 1_600))
+    assert answered(home, "import -", ahead.encode())["refused"] == 0
+    said = "\n".join(violations(home))
+    for fact in ("ProducerEnrolled", "SalesValidated"):
+        assert f"cagette.gateway.{fact}.v1 of 7 led to nothing" in said
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "originator_id = 'g' || substr(originator_id, 2)",
+        "originator_id = upper(originator_id)",
+        "originator_id = originator_id || '0'",
+        "originator_version = -1",
+        "topic = CAST(x'ff' || CAST(topic AS BLOB) AS TEXT)",
+    ],
+)
+def test_what_is_no_row_any_more_is_named(home: Path, change: str) -> None:
+    by_hand(home, "billing", f"UPDATE stored_events SET {change} WHERE position = 6")
+    first, *_, last = violations(home)
+    assert first.startswith("violation: billing: position 6 (")
+    assert last == ("not looked at: whether all decode, causes, tags, amounts, views, persons")
+
+
+def test_two_rows_that_changed_places_are_both_named_and_no_other(home: Path) -> None:
+    for statement in (
+        "99999 WHERE position = 5",
+        "5 WHERE position = 6",
+        "6 WHERE position = 99999",
+    ):
+        by_hand(home, "billing", f"UPDATE stored_events SET position = {statement}")
+    first, second = violations(home)
+    assert first.startswith("violation: billing: position 5 (")
+    assert " and position 6 (" in first
+    assert first.endswith("changed places")
+    assert second.startswith("not looked at: ")
+
+
+def test_an_id_that_is_none_is_damage_to_whoever_reads_it(home: Path) -> None:
+    by_hand(home, "billing", "UPDATE stored_events SET originator_id = 'g' WHERE position = 6")
+    refused(run(home, "replay house billing"), "storage-damaged", "restore it from a backup")

@@ -77,7 +77,7 @@ class Bills:
             "fees_excl_vat_cents": _total(charged, "amount_cents"),
             "documents_incl_vat_cents": _total(issued, "gross_cents"),
             "withheld_at_source_cents": _total(settled, "withheld_cents"),
-            "net_to_producers_cents": _total(settled, "net_cents"),
+            "net_to_producers_cents": sum(map(_net, settled)),
         }
         self.by_producer = _by_producer(charged, settled)
 
@@ -100,7 +100,7 @@ def moves(live: Bills, branch: Bills) -> Iterator[Row]:
 def producers(live: Bills, branch: Bills) -> list[Row]:
     """What each producer was charged and would have been, who moves most first; cents excl. VAT.
 
-    `net_…` is what his Mondays sent him, or carried.
+    `net_…` is what his Mondays sent him, less what the last one left to be carried.
     """
     names = ("service", "payment", "net")
     found = []
@@ -124,8 +124,13 @@ def _by_producer(
     for fee in charged:
         found[fee["producer_id"]][fee["kind"].lower()] += fee["amount_cents"]
     for transfer in settled:
-        found[transfer["producer_id"]]["net"] += transfer["net_cents"]
+        found[transfer["producer_id"]]["net"] += _net(transfer)
     return found
+
+
+def _net(transfer: Row) -> int:
+    """What a Monday gives; what one left to be carried is in its own net and in the next."""
+    return int(transfer["net_cents"] - transfer["carried_cents"])
 
 
 def _added_up(rows: Iterable[Row], what: str, amount: str) -> dict[tuple[str, ...], Row]:

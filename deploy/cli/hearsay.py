@@ -1,0 +1,104 @@
+"""What houses say to have heard, held against what their neighbours have told."""
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+from deploy.cli.home import Home
+from deploy.cli.houses import HOUSES
+from shared.eventstore.copying import NEVER_TOLD
+from shared.facts.envelope import Message, Poison
+from shared.messaging.house import House
+from shared.messaging.parking import ParkedFacts
+from shared.messaging.source import FactSource
+
+CAUSE = re.compile(rb'"cause":"((?:%s)/\d+:\d+)"' % "|".join(HOUSES).encode())
+"""A neighbour's fact, as the logs hold what led to an event."""
+PAGE = 1_000
+
+
+def missing(home: Home) -> Iterator[str]:
+    """Positions that a log lacks, where its database lets none pass but behind a copy."""
+    for house in home.houses:
+        if not house.log.recorder.leaves_no_gaps:
+            continue
+        positions = (position for position, *_ in house.log.rows())
+        for before, position in pairwise((0, *positions)):
+            if position - before not in (1, NEVER_TOLD + 1):
+                yield f"{house.name}: positions {before + 1} to {position - 1} are missing"
+
+
+def hearsay(home: Home) -> Iterator[str]:
+    """What a house remembers and nobody told, or beyond what it counts; or counts, and did not do.
+
+    Houses go on meanwhile: what was told and what is counted is read after what was remembered.
+    """
+    causes = {house.name: _causes_in(house) for house in home.houses}
+    positions = {house.name: {row[0] for row in house.log.rows()} for house in home.houses}
+    for house in home.houses:
+        heard = house.heard()
+        for cause in sorted(causes[house.name]):
+            stream, _, number = cause.partition(":")
+            speaker, position = stream.partition("/")[0], int(number)
+            if position not in positions[speaker]:
+                yield f"{house.name}: it heard {cause}, but {speaker} has no such position"
+            elif position > heard.get(stream, 0):
+                yield f"{house.name}: it remembers {cause}, but counts it as not heard yet"
+    for house in home.houses:
+        yield from _undone(home, house)
+
+
+def _causes_in(house: House[Any], *, parked: bool = False) -> set[str]:
+    """What led to its events; what was set aside may be nobody's."""
+    return {
+        cause.decode()
+        for _, _, _, topic, state in house.log.rows()
+        if parked or not topic.startswith(ParkedFacts.TOPIC)
+        for cause in CAUSE.findall(state)
+    }
+
+
+def _undone(home: Home, house: House[Any]) -> Iterator[str]:
+    """Facts that a house counts as heard and that led to nothing, though they would if they came.
+
+    Each is followed in a transaction that is never written.
+    """
+    worker = home.workers.get(house.name)
+    if worker is None or worker.source is None:
+        return
+    heard = house.heard()
+    followed = {_place(cause) for cause in _causes_in(house, parked=True)}
+    for message in _told(home, worker.source, heard):
+        if _place(message.cause) not in followed and _leads_on(house, message):
+            yield (
+                f"{house.name}: it counts position {message.position} of {message.speaker} as "
+                f"heard, but {message.type} of {message.key} led to nothing"
+            )
+
+
+def _place(cause: str) -> tuple[str, str]:
+    """Speaker and position, whatever the partition was by which it came."""
+    stream, _, position = cause.partition(":")
+    return stream.partition("/")[0], position
+
+
+def _told(home: Home, source: FactSource, heard: dict[str, int]) -> Iterator[Message]:
+    """All that neighbours have told of what a house counts as heard."""
+    for speaker in home.houses:
+        end, position = -1, 0
+        while position > end:
+            end = position
+            messages, position = speaker.told(end, PAGE)
+            for message in messages:
+                if message.position <= heard.get(source.stream_of(message), 0):
+                    yield message
+
+
+def _leads_on(house: House[Any], message: Message) -> bool:
+    work = house.log.begin()
+    try:
+        house.follow(work, message)
+    except Poison:
+        return True
+    return work.kept > 0

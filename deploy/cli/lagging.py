@@ -1,0 +1,58 @@
+"""How far a house is behind its neighbours: facts that it has not heard, and how old they are."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from deploy.cli.home import Home
+from shared.facts.envelope import Message
+from shared.messaging.house import House
+from shared.messaging.source import FactSource
+
+PAGE = 1_000
+LOOK = 20_000
+"""Events at the end of a log that are looked through, where more were heard than not."""
+
+
+class Lag(NamedTuple):
+    """Facts told and not heard, by stream, and when the oldest of them was told."""
+
+    facts: dict[str, int]
+    since: datetime | None
+
+
+def lag_of(home: Home, house: str, heard: Mapping[str, int]) -> Lag:
+    """How far a house is behind; raises BrokerAway where Kafka does not say what was told."""
+    worker = home.workers.get(house)
+    source = worker.source if worker else None
+    tails = source.tails() if source else {}
+    behind = {s: heard.get(s, 0) for s, tail in tails.items() if tail > heard.get(s, 0)}
+    facts = Counter(dict.fromkeys(behind, 0))
+    since: datetime | None = None
+    for speaker in home.houses:
+        stood = {s: at for s, at in behind.items() if s.partition("/")[0] == speaker.name}
+        if not stood or source is None:
+            continue
+        for message in _unheard(speaker, source, heard, stood):
+            facts[source.stream_of(message)] += 1
+            since = min(since or message.time, message.time)
+    return Lag({stream: max(1, count) for stream, count in sorted(facts.items())}, since)
+
+
+def _unheard(
+    speaker: House[Any], source: FactSource, heard: Mapping[str, int], stood: Mapping[str, int]
+) -> Iterator[Message]:
+    """What a speaker has told on some streams behind where they stood.
+
+    One of them may stand far back, for little is told on it: what is not at the end of the log, nor
+    behind all that was heard of the speaker, was heard.
+    """
+    furthest = max(at for s, at in {**heard, **stood}.items() if s.startswith(f"{speaker.name}/"))
+    end, position = 0, max(min(stood.values()), min(furthest, speaker.head() - LOOK))
+    while position > end:
+        end = position
+        messages, position = speaker.told(end, PAGE)
+        for message in messages:
+            if message.position > stood.get(source.stream_of(message), message.position):
+                yield message

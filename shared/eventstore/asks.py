@@ -20,8 +20,8 @@ class Asked(Aggregate):
     class Made(Created):
         """Somebody asked something, and this was the answer.
 
-        `heard` is how far every topic-partition had been heard: with it, replaying asks and
-        facts in their stored order gives the same house again.
+        `heard` is how far every topic-partition had been heard by then, for who asks why: to live
+        it through again, asks and facts are taken in their stored order.
         """
 
         TOPIC = "ask.made"

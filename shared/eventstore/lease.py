@@ -1,7 +1,8 @@
 """Leases: the right to write, for one process at a time.
 
 A lease ends with the process or the connection that holds it, so a crash leaves nothing to clean
-up; and who lost it cannot write, for he writes on that very connection.
+up, and a machine that vanishes nothing after half a minute; and who lost it cannot write, for he
+writes on that very connection.
 """
 
 import fcntl

@@ -1,4 +1,4 @@
-"""The log on PostgreSQL: one schema a house, one round trip a transaction.
+"""The log on PostgreSQL: one schema a house, one round trip a transaction that is not large.
 
 The stock recorder of eventsourcing 9.5.6 locks the table, notifies and writes in a pipeline: a
 batch of some MB hangs for ever with the lock held, and its database functions drop tracking and

@@ -11,6 +11,8 @@ import pytest
 from deploy.cli.hearsay import hearsay
 from deploy.cli.home import opened
 from deploy.cli.verifying import _tags
+from services.billing.domain.statement import Statement
+from services.billing.views.audit import audited
 from shared.settings import Settings
 from tests.billing.test_documents import on_site
 from tests.support.commands import answered, refused, run
@@ -165,3 +167,13 @@ def test_two_rows_that_changed_places_are_both_named_and_no_other(home: Path) ->
 def test_an_id_that_is_none_is_damage_to_whoever_reads_it(home: Path) -> None:
     by_hand(home, "billing", "UPDATE stored_events SET originator_id = 'g' WHERE position = 6")
     refused(run(home, "replay house billing"), "storage-damaged", "restore it from a backup")
+
+
+def test_a_statement_that_does_not_know_its_document_is_named(home: Path) -> None:
+    with opened(Settings(home=home)) as houses:
+        history = list(houses.billing.log.history())
+    cut = [event for event in history if not isinstance(event, Statement.Documented)]
+    assert (len(cut), list(audited(history))) == (len(history) - 1, [])
+    assert list(audited(cut)) == [
+        "statement of 2045 for 2024-10, ON_SITE does not know its document F2024-000001"
+    ]

@@ -250,3 +250,10 @@ def test_who_writes_elsewhere_need_not_wait_for_the_whole_line(
     elsewhere.close()
     assert results(asked) == ["CREATED", *["UPDATED"] * 5]
     assert (done, transactions(crowd)) == ([1, 2, 3, 4, 5, 6], 6)
+
+
+def test_an_ask_is_the_same_again_whatever_python_its_arguments_were(crowd: Crowd) -> None:
+    arguments = {"producers": ("7", "8"), "days": {1: "monday"}}
+    asks = [Ask("tell", arguments, by="test", nonce=uuid4(), key="k") for _ in range(2)]
+    answers = [crowd.house.ask(ask, lambda _: Answer(Result.CREATED)) for ask in asks]
+    assert [is_replay for _, is_replay in answers] == [False, True]

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 from services.billing.domain.books import Books
 from services.billing.domain.contract import Contract
@@ -22,7 +23,16 @@ from shared.kernel.calendar import Month
 from shared.kernel.money import share
 from shared.kernel.spans import span_on
 
-StatementKey = tuple[str, Month, Channel]
+
+class StatementKey(NamedTuple):
+    """What names a statement, as people read it."""
+
+    party_id: str
+    month: Month
+    channel: Channel
+
+    def __str__(self) -> str:
+        return f"of {self.party_id} for {self.month}, {self.channel}"
 
 
 @dataclass
@@ -37,6 +47,7 @@ class Seen:
     withheld: dict[date, dict[str, int]] = field(default_factory=dict)
     withheld_of: dict[StatementKey, int] = field(default_factory=lambda: defaultdict(int))
     closed: dict[StatementKey, Totals] = field(default_factory=dict)
+    documented: dict[StatementKey, str] = field(default_factory=dict)
     documents: list[Issue] = field(default_factory=list)
     settled: list[Transfer.Settled] = field(default_factory=list)
     taken: dict[tuple[str, date], int] = field(default_factory=lambda: defaultdict(int))
@@ -66,7 +77,7 @@ def _see(seen: Seen, event: Remembered) -> None:
     elif isinstance(event, Sale.Rated):
         _see_rated(seen, event)
     elif isinstance(event, Statement.Opened):
-        key = (event.party_id, event.month, event.channel)
+        key = StatementKey(event.party_id, event.month, event.channel)
         seen.statements[event.originator_id.hex] = key
     elif isinstance(event, Statement.Event):
         _see_statement(seen, event)
@@ -77,7 +88,7 @@ def _see(seen: Seen, event: Remembered) -> None:
     elif isinstance(event, Books.MondaySettled):
         seen.settled_until = event.monday
     elif isinstance(event, Books.DocumentsHeld):
-        seen.held = {(key.party_id, key.month, key.channel) for key in event.held}
+        seen.held = {StatementKey(key.party_id, key.month, key.channel) for key in event.held}
     elif isinstance(event, Books.MonthClosed):
         seen.closed_until = event.month
 
@@ -109,6 +120,8 @@ def _see_statement(seen: Seen, event: Statement.Event) -> None:
             by_producer[producer_id] += cents
     elif isinstance(event, Statement.Closed):
         seen.closed[key] = event.totals
+    elif isinstance(event, Statement.Documented):
+        seen.documented[key] = event.number
 
 
 def _fees(seen: Seen) -> Iterator[str]:
@@ -145,7 +158,7 @@ def _sales(seen: Seen) -> Iterator[str]:
 
 def _statements(seen: Seen) -> Iterator[str]:
     """Σ lines = totals of the closed statement = its document."""
-    issued = {(i.party_id, i.month, i.channel): i for i in seen.documents}
+    issued = {StatementKey(i.party_id, i.month, i.channel): i for i in seen.documents}
     if len(issued) != len(seen.documents):
         yield "a statement has two documents"
     for key, totals in sorted(seen.closed.items()):
@@ -162,12 +175,14 @@ def _statements(seen: Seen) -> Iterator[str]:
             yield f"document {issue.number}: lines do not make its totals"
         if seen.closed.get(key) != issue.totals:
             yield f"document {issue.number} is not what statement {key} closed at"
+        if seen.documented.get(key) != issue.number:
+            yield f"statement {key} does not know its document {issue.number}"
 
 
 def _withholdings(seen: Seen) -> Iterator[str]:
     """What was withheld for a closed statement at source = its gross (§5.7)."""
     for key, totals in sorted(seen.closed.items()):
-        at_source = key[2] is Channel.ONLINE
+        at_source = key.channel is Channel.ONLINE
         if at_source and seen.withheld_of[key] != totals.gross_cents:
             yield (
                 f"statement {key}: {seen.withheld_of[key]} cents withheld, "

@@ -1,0 +1,59 @@
+"""A log put back from a copy: nobody writes to it meanwhile, whoever was not stopped."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+from services.gateway.domain.distribution import Distribution
+from shared.eventstore.copying import (
+    NEVER_TOLD,
+    EventRow,
+    all_or_nothing,
+    copied_events,
+    one_moment,
+    write_events,
+)
+from shared.eventstore.engines import postgres_engine
+from shared.eventstore.log import EventLog
+from shared.eventstore.postgres import PostgresLogRecorder
+
+MEANWHILE = 0.3
+"""Seconds in which a writer comes as far as he is let."""
+
+
+def fresh(url: str, name: str) -> EventLog:
+    log = EventLog(PostgresLogRecorder(url, name))
+    log.migrate()
+    return log
+
+
+def remember(log: EventLog, distribution_id: str) -> None:
+    work = log.begin()
+    work.keep([Distribution(distribution_id)], "test")
+    work.commit()
+
+
+def copied(url: str, name: str) -> list[EventRow]:
+    engine = postgres_engine(url, name)
+    with one_moment({name: engine}, ()) as at:
+        rows = list(copied_events(at(name)))
+    engine.dispose()
+    return rows
+
+
+def test_who_was_not_stopped_writes_behind_what_is_put_back(database_url: str) -> None:
+    name = "gateway"
+    with closing(fresh(database_url, "before")) as before:
+        for number in range(3):
+            remember(before, f"D{number}")
+        rows = copied(database_url, "before")
+    engine = postgres_engine(database_url, name)
+    with closing(fresh(database_url, name)) as log, ThreadPoolExecutor(1) as writer:
+        with all_or_nothing({name: engine}) as at:
+            write_events(at(name), rows)
+            late = writer.submit(remember, log, "late")
+            time.sleep(MEANWHILE)
+        late.result()
+        assert log.head() == len(rows) + NEVER_TOLD + 1
+        assert list(log.broken()) == []
+    engine.dispose()

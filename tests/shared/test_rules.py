@@ -19,6 +19,7 @@ POLICIES, PUBLISHING = Policies[Any](), Publishing()
         POLICIES.touching(SalesValidated),
         PUBLISHING.tell(Distribution.Opened),
     ],
+    ids=["policy", "foresight", "telling"],
 )
 def test_a_second_rule_does_not_silently_take_the_place_of_the_first(
     rule: Callable[[Any], Any],

@@ -115,13 +115,14 @@ def replay(
     why: options.Why = None,
     house: At = None,
     by: options.By = options.SYSTEM,
+    dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
     """Take in again, in order, what is parked of SPEAKER/KEY.
 
     Example: cagette parked replay gateway/2045 --why "mended by 1.4"
     """
-    _release(key, by, options.said(why), house, drop=False, as_json=as_json)
+    _release(key, by, options.said(why), house, drop=False, dry_run=dry_run, as_json=as_json)
 
 
 @parked.command()
@@ -130,23 +131,34 @@ def drop(
     why: options.Why = None,
     house: At = None,
     by: options.By = options.SYSTEM,
+    dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
     """Let go for ever of what is parked of SPEAKER/KEY.
 
     Example: cagette parked drop gateway/2045 --why "sent by mistake"
     """
-    _release(key, by, options.said(why), house, drop=True, as_json=as_json)
+    _release(key, by, options.said(why), house, drop=True, dry_run=dry_run, as_json=as_json)
 
 
 def _release(
-    key: str, by: str, why: str, house: HouseName | None, *, drop: bool, as_json: bool
+    key: str,
+    by: str,
+    why: str,
+    house: HouseName | None,
+    *,
+    drop: bool,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     with opened(Settings()) as home:
         at, facts = _parked(home, key, house)
-        answer = ParkedDesk(at).release(facts.speaker, facts.key, by=by, why=why, drop=drop)
+        answer = ParkedDesk(at).release(
+            facts.speaker, facts.key, by=by, why=why, drop=drop, dry_run=dry_run
+        )
         home.caught_up()
-    answered(answer, f"{key} {'dropped' if drop else 'taken in'}", as_json=as_json)
+    sentence = f"{key} {'dropped' if drop else 'taken in'}"
+    answered(answer, sentence, as_json=as_json, dry_run=dry_run)
 
 
 def _text(file: Path) -> str:

@@ -34,6 +34,7 @@ def add(
         typer.Option("--type", metavar="FACT", help="Only these, like InvoiceIssued; all if none."),
     ] = None,
     by: options.By = options.SYSTEM,
+    dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
     """Tell a URL, signed, what happens from now on. Its secret is shown this once.
@@ -48,7 +49,14 @@ def add(
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
     with opened(Settings()) as home:
         place = home.gateway.log.head()
-        id_ = home.endpoints.add(checked_url(url), wanted, secret, place, by=by, now=now())
+        id_ = home.endpoints.add(
+            checked_url(url), wanted, secret, place, by=by, now=now(), dry_run=dry_run
+        )
+    if dry_run:
+        answer = {"url": url, "types": wanted, "place": place}
+        sentence = f"{url} would be told what follows place {place} of the feed"
+        _done(answer, sentence, dry_run=True, as_json=as_json)
+        return
     if as_json:
         shown({"id": id_, "url": url, "types": wanted, "place": place, "secret": secret})
         return
@@ -78,6 +86,7 @@ def remove(
     id: Id,
     why: options.Why = None,
     by: options.By = options.SYSTEM,
+    dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
     """Tell an endpoint nothing more, and let go of what waits for it.
@@ -86,8 +95,10 @@ def remove(
     """
     reason = options.said(why)
     with opened(Settings()) as home:
-        home.endpoints.remove(id, by=by, why=reason, now=now())
-    _done({"id": id, "removed": True}, f"endpoint {id} removed", as_json=as_json)
+        home.endpoints.remove(id, by=by, why=reason, now=now(), dry_run=dry_run)
+    removed = "would be removed" if dry_run else "removed"
+    answer = {"id": id, "removed": not dry_run}
+    _done(answer, f"endpoint {id} {removed}", dry_run=dry_run, as_json=as_json)
 
 
 @webhooks.command()
@@ -95,6 +106,7 @@ def replay(
     id: Id,
     after: Annotated[int, typer.Option("--after", metavar="PLACE", help="0: from the beginning.")],
     by: options.By = options.SYSTEM,
+    dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
     """Go back in the feed: what follows PLACE is sent again, in order, under the same ids.
@@ -104,9 +116,10 @@ def replay(
     Example: cagette webhooks replay 1 --after 4711
     """
     with opened(Settings()) as home:
-        home.endpoints.replay(id, after, by=by, now=now())
-    sentence = f"endpoint {id} is told again what follows place {after}"
-    _done({"id": id, "place": after}, sentence, as_json=as_json)
+        home.endpoints.replay(id, after, by=by, now=now(), dry_run=dry_run)
+    told = "would be told" if dry_run else "is told"
+    sentence = f"endpoint {id} {told} again what follows place {after}"
+    _done({"id": id, "place": after}, sentence, dry_run=dry_run, as_json=as_json)
 
 
 def webhooks_status(home: Home) -> dict[str, int]:
@@ -144,8 +157,8 @@ def _row(row: dict[str, Any]) -> tuple[object, ...]:
     )
 
 
-def _done(answer: dict[str, Any], sentence: str, *, as_json: bool) -> None:
+def _done(answer: dict[str, Any], sentence: str, *, dry_run: bool, as_json: bool) -> None:
     if as_json:
-        shown(answer)
+        shown({**answer, "dry_run": dry_run})
     else:
         out.print(sentence)

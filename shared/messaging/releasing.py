@@ -19,14 +19,16 @@ class ParkedDesk:
     def __init__(self, house: House[Any]) -> None:
         self._house = house
 
-    def release(self, speaker: str, key: str, *, by: str, why: str, drop: bool) -> Answer:
+    def release(
+        self, speaker: str, key: str, *, by: str, why: str, drop: bool, dry_run: bool = False
+    ) -> Answer:
         """Take what is parked of a speaker and key in again, in order, or `drop` it.
 
         Raises NotFound, and Poison if one still cannot be taken: then all of them stay parked.
         """
         arguments = {"speaker": speaker, "key": key, "why": why, "drop": drop}
         with self._house.still():
-            return self._release(self._asked("release", arguments, by))
+            return self._release(self._asked("release", arguments, by), dry_run=dry_run)
 
     def fix(
         self, speaker: str, key: str, value: str, *, by: str, why: str, dry_run: bool = False
@@ -55,7 +57,7 @@ class ParkedDesk:
         nonce = stable_id("parked/ask", speaker, key, str(parked.version))
         return Ask(use_case, arguments, by=by, nonce=nonce)
 
-    def _release(self, ask: Ask) -> Answer:
+    def _release(self, ask: Ask, *, dry_run: bool = False) -> Answer:
         given, work = ask.arguments, self._house.log.begin()
         parked = self._parked(work, given["speaker"], given["key"])
         messages = [message for message, _, _ in parked.waiting.values()]
@@ -65,7 +67,8 @@ class ParkedDesk:
             self._house.follow(work, message)
         answer = Answer(Result.UPDATED, figures={"facts": len(messages)})
         remember(ask, answer, work)
-        work.commit()
+        if not dry_run:
+            work.commit()
         return answer
 
     def _fix(self, ask: Ask, *, dry_run: bool = False) -> Answer:

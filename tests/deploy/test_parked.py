@@ -104,6 +104,18 @@ def test_what_other_houses_park_is_seen_to_as_well(cagette: World) -> None:
     assert [each["house"] for each in answered(home, "parked list")] == ["billing"]
 
 
+def test_a_dry_run_lets_nothing_go_and_a_reason_is_words(cagette: World) -> None:
+    stranger = Message("stranger-on-gateway", 1, "x", "2045", EPOCH, b"{}")
+    cagette.home.billing.hear([stranger])
+    home, key = cagette.home.folder, "stranger-on-gateway/2045"
+    refused(run(home, f"parked drop {key} --why '  '"), "not-valid", "--why")
+    dry = answered(home, f"parked drop {key} --why junk --dry-run")
+    assert (dry["dry_run"], dry["facts"]) == (True, 1)
+    assert [fact["key"] for fact in answered(home, "parked list")] == [key]
+    assert answered(home, f"parked drop {key} --why junk")["dry_run"] is False
+    assert answered(home, "parked list") == []
+
+
 def test_a_key_that_no_shell_can_pass_is_named_by_its_stream(cagette: World) -> None:
     strangers = [received("gateway", n, 7, b"a\0b", {}, b"%d" % n) for n in (0, 1)]
     cagette.home.billing.hear(strangers)

@@ -1,6 +1,7 @@
 """What people ask of the endpoints that receive webhooks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -29,7 +30,8 @@ class EndpointKnown(Refusal):
 class Endpoints:
     """The endpoints in the gateway's database, as people see and change them.
 
-    Each method is one transaction. The deliverer may be at work meanwhile: it notices.
+    Each method is one transaction, and with `dry_run` one that comes to nothing. The deliverer may
+    be at work meanwhile: it notices.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -41,8 +43,23 @@ class Endpoints:
         with migrating(self._engine) as connection:
             METADATA.create_all(connection)
 
+    @contextmanager
+    def _writing(self, *, dry_run: bool) -> Iterator[Connection]:
+        with self._engine.connect() as connection:
+            yield connection
+            if not dry_run:
+                connection.commit()
+
     def add(
-        self, url: str, types: Sequence[str], secret: str, place: int, *, by: str, now: datetime
+        self,
+        url: str,
+        types: Sequence[str],
+        secret: str,
+        place: int,
+        *,
+        by: str,
+        now: datetime,
+        dry_run: bool = False,
     ) -> int:
         """Tell a URL what follows a place in the feed; its id. Raises EndpointKnown.
 
@@ -57,7 +74,7 @@ class Endpoints:
             "place": place,
             **_asked("add", by, now),
         }
-        with self._engine.begin() as connection:
+        with self._writing(dry_run=dry_run) as connection:
             same = (ENDPOINTS.c.url == url, ENDPOINTS.c.state != State.REMOVED)
             known = connection.scalar(select(ENDPOINTS.c.id).where(*same))
             if known is not None:
@@ -65,20 +82,22 @@ class Endpoints:
             made = connection.execute(insert(ENDPOINTS).returning(ENDPOINTS.c.id), row)
             return int(made.scalar_one())
 
-    def remove(self, id_: int, *, by: str, why: str, now: datetime) -> None:
+    def remove(self, id_: int, *, by: str, why: str, now: datetime, dry_run: bool = False) -> None:
         """Tell it nothing more; forget its secret and what waits for it. Raises NotFound."""
-        with self._engine.begin() as connection:
+        with self._writing(dry_run=dry_run) as connection:
             change = {"state": State.REMOVED, "secret": "", **_asked(why, by, now)}
             _change(connection, id_, change)
             for table in (WAITING, GIVEN_UP):
                 connection.execute(delete(table).where(table.c.endpoint_id == id_))
 
-    def replay(self, id_: int, place: int, *, by: str, now: datetime) -> None:
+    def replay(
+        self, id_: int, place: int, *, by: str, now: datetime, dry_run: bool = False
+    ) -> None:
         """Go back in the feed: what follows a place is sent (again), in order.
 
         It also wakes an endpoint that was gone. Raises NotFound, NotValid.
         """
-        with self._engine.begin() as connection:
+        with self._writing(dry_run=dry_run) as connection:
             stood = connection.scalar(select(ENDPOINTS.c.place).where(ENDPOINTS.c.id == id_))
             if stood is not None and not 0 <= place <= stood:
                 raise NotValid(f"Endpoint {id_} stands at {stood}: go back to a place before it.")

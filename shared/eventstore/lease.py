@@ -44,10 +44,9 @@ class Lease(ABC):
 
     def busy(self) -> HomeBusy:
         """What is raised when the patience ends."""
-        return HomeBusy(
-            f"Somebody else has been writing to {self._what} for {self.patience} s: "
-            "wait until it is done, or stop it."
-        )
+        waited = f"has been writing to {self._what} for {self.patience} s"
+        is_at_work = waited if self.patience else f"is at work on {self._what}"
+        return HomeBusy(f"Somebody else {is_at_work}: wait until it is done, or stop it.")
 
     def _await(self, lock: Callable[[], bool], until: float) -> None:
         """Try a lock until it is had; raises HomeBusy when the patience ends."""

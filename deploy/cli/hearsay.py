@@ -1,7 +1,8 @@
 """What houses say to have heard, held against what their neighbours have told."""
 
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -67,32 +68,36 @@ def _undone(home: Home, house: House[Any]) -> Iterator[str]:
     worker = home.workers.get(house.name)
     if worker is None or worker.source is None:
         return
-    heard = house.heard()
-    followed = {_place(cause) for cause in _causes_in(house, parked=True)}
-    for message in _told(home, worker.source, heard):
-        if _place(message.cause) not in followed and _leads_on(house, message):
-            yield (
-                f"{house.name}: it counts position {message.position} of {message.speaker} as "
-                f"heard, but {message.type} of {message.key} led to nothing"
-            )
-
-
-def _place(cause: str) -> tuple[str, str]:
-    """Speaker and position, whatever the partition was by which it came."""
-    stream, _, position = cause.partition(":")
-    return stream.partition("/")[0], position
-
-
-def _told(home: Home, source: FactSource, heard: dict[str, int]) -> Iterator[Message]:
-    """All that neighbours have told of what a house counts as heard."""
+    heard, followed = house.heard(), _followed(house)
     for speaker in home.houses:
-        end, position = -1, 0
-        while position > end:
-            end = position
-            messages, position = speaker.told(end, PAGE)
-            for message in messages:
-                if message.position <= heard.get(source.stream_of(message), 0):
-                    yield message
+        for message in _told(speaker, worker.source, heard, followed[speaker.name]):
+            if _leads_on(house, message):
+                yield (
+                    f"{house.name}: it counts position {message.position} of {message.speaker} as "
+                    f"heard, but {message.type} of {message.key} led to nothing"
+                )
+
+
+def _followed(house: House[Any]) -> Mapping[str, set[int]]:
+    """By speaker, the positions of the facts that led to something, if only to be set aside."""
+    found: dict[str, set[int]] = defaultdict(set)
+    for cause in _causes_in(house, parked=True):
+        stream, _, position = cause.partition(":")
+        found[stream.partition("/")[0]].add(int(position))
+    return found
+
+
+def _told(
+    speaker: House[Any], source: FactSource, heard: Mapping[str, int], known: set[int]
+) -> Iterator[Message]:
+    """What a speaker has told of what a listener counts as heard, but what is known."""
+    end, position = -1, 0
+    while position > end:
+        end = position
+        messages, position = speaker.told(end, PAGE, known=known)
+        for message in messages:
+            if message.position <= heard.get(source.stream_of(message), 0):
+                yield message
 
 
 def _leads_on(house: House[Any], message: Message) -> bool:

@@ -4,7 +4,7 @@ Whatever it does is one transaction: the events, their cause, the tags of their 
 positions heard are written together or not at all.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Generic, NamedTuple
 from uuid import UUID
@@ -179,13 +179,18 @@ class House(Generic[App]):
         """The position of the last event, 0 for an empty log."""
         return self.log.head()
 
-    def told(self, after: int, limit: int) -> tuple[list[Message], int]:
-        """The facts among the next `limit` events of the log, and how far that reaches."""
+    def told(
+        self, after: int, limit: int, *, known: Collection[int] = ()
+    ) -> tuple[list[Message], int]:
+        """The facts among the next `limit` events of the log, and how far that reaches.
+
+        Not those at positions that are `known`: to make a fact costs more than to read its event.
+        """
         page = self.log.page(after, limit, self._publishing.told)
         messages = [
             enveloped(fact, position, event.timestamp)
             for position, event in page.events
-            if (fact := self._publishing.fact(event))
+            if position not in known and (fact := self._publishing.fact(event))
         ]
         return messages, page.reached
 

@@ -22,6 +22,9 @@ from shared.web.server import ProblemProtocol
 
 LISTEN_SECONDS = 0.05
 """How often to look for what nobody said was told."""
+REST_SECONDS = 75
+"""How long a connection may rest: longer than clients and proxies keep theirs, some 5 to 60 s, or
+their next request would meet a door that closes in that moment."""
 
 
 def run(home: Home, settings: Settings, *, training: bool = False, as_json: bool = False) -> None:
@@ -73,6 +76,7 @@ def configured(app: FastAPI, settings: Settings) -> uvicorn.Config:
         log_level="warning",
         loop="uvloop",
         http=ProblemProtocol,
+        timeout_keep_alive=REST_SECONDS,
     )
 
 

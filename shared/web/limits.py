@@ -97,6 +97,9 @@ class BodyLimit:
             if refusal is None:
                 await send(message)
             elif message["type"] == "http.response.start":
-                await problem(refusal)(scope, receive, send)
+                response = problem(refusal)
+                if refusal is self._too_slow:  # its rest may never come
+                    response.headers["Connection"] = "close"
+                await response(scope, receive, send)
 
         await self._app(scope, watched, answered)

@@ -1,12 +1,9 @@
 """The door over HTTP: what a marketplace developer sends, and what comes back."""
 
-import http.client
 import json
 import re
 import threading
-import time
 from collections.abc import Callable
-from contextlib import closing
 from typing import Any
 
 import httpx2 as httpx
@@ -359,25 +356,6 @@ def test_head_is_get_without_the_body(door: Door) -> None:
             get = httpx.get(f"{url}{path}", headers=headers)
             assert (head.status_code, head.content) == (get.status_code, b"")
             assert head.headers["Content-Length"] == str(len(get.content))
-
-
-AS_LONG_AS_CLIENTS_REST = 6
-"""Seconds: many clients let go of a connection after five, and meet the door before."""
-
-
-def test_a_door_closes_no_connection_before_those_who_use_it(door: Door) -> None:
-    with (
-        served(door.app) as port,
-        closing(http.client.HTTPConnection("127.0.0.1", port)) as connection,
-    ):
-        for rest in (AS_LONG_AS_CLIENTS_REST, 0):
-            connection.request("GET", "/livez")
-            with connection.getresponse() as response:
-                assert response.status == 200
-                response.read()
-            socket = connection.sock
-            time.sleep(rest)
-        assert connection.sock is socket
 
 
 @pytest.mark.parametrize("path", ["/", "/v1", "/v1/nowhere", "/v2/producers/2045"])

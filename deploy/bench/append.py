@@ -17,8 +17,7 @@ from deploy.bench.measure import Goal, Trial, Turn, Turns
 from deploy.bench.raw import Raw
 from shared.eventstore.asks import Ask
 from shared.eventstore.log import EventLog
-from shared.eventstore.work import Work
-from shared.kernel.aggregate import Aggregate
+from shared.eventstore.work import AtWork
 from shared.kernel.answers import Answer, Result
 from shared.messaging.house import House
 from shared.messaging.rules import Policies, Publishing
@@ -86,34 +85,22 @@ def _writers(_: Ground, log: EventLog, count: int) -> list[Write]:
     return [writer() for _ in range(count)]
 
 
-class _Charging:
-    """An application of a house, as small as can be."""
-
-    def __init__(self, work: Work, cause: str) -> None:
-        self._work = work
-        self._cause = cause
-
-    def keep(self, *aggregates: Aggregate) -> None:
-        """Remember what just happened to some aggregates."""
-        self._work.keep(aggregates, self._cause)
-
-
 def _askers(ground: Ground, log: EventLog, count: int) -> list[Write]:
     house = House(
         "bench",
         log,
         ground.lease(log),
-        application=_Charging,
-        policies=Policies[_Charging](),
+        application=AtWork,
+        policies=Policies[AtWork](),
         publishing=Publishing(),
     )
 
     def asker() -> Write:
         charged = ours.account()
 
-        def charge(charging: _Charging) -> Answer:
+        def charge(at_work: AtWork) -> Answer:
             ours.charge(charged)
-            charging.keep(charged)
+            at_work.keep(charged)
             return Answer(Result.UPDATED)
 
         return lambda: house.ask(Ask("charge", {}, by="bench", nonce=uuid4()), charge)

@@ -21,7 +21,7 @@ from services.billing.domain.words import Channel
 from services.billing.views.documents import DOCUMENTS
 from services.billing.views.fees import FEES
 from services.billing.views.producers import PARTIES, SALES
-from services.billing.views.transfers import TRANSFERS
+from services.billing.views.transfers import TRANSFERS, gives
 from shared.kernel.calendar import Month, first_day, next_month
 from shared.kernel.french import euros
 from shared.settings import Settings
@@ -150,8 +150,7 @@ def _figures(home: Home, told: Counter[str]) -> dict[str, int]:
         "documents_incl_vat_cents": _total(papers, "gross_cents"),
         "settlements": len(transfers),
         "withheld_at_source_cents": _total(transfers, "withheld_cents"),
-        "net_to_producers_cents": _total(transfers, "net_cents")
-        - _total(transfers, "carried_cents"),
+        "net_to_producers_cents": sum(map(gives, transfers)),
         "to_be_collected_cents": _total(papers, "gross_cents", channel=Channel.ON_SITE),
     }
 

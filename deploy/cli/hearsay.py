@@ -12,11 +12,9 @@ from shared.eventstore.copying import NEVER_TOLD
 from shared.facts.envelope import Message, Poison
 from shared.messaging.house import House
 from shared.messaging.parking import ParkedFacts
-from shared.messaging.source import FactSource
 
 CAUSE = re.compile(rb'"cause":"((?:%s)/\d+:\d+)"' % "|".join(HOUSES).encode())
 """A neighbour's fact, as the logs hold what led to an event."""
-PAGE = 1_000
 
 
 def missing(home: Home) -> Iterator[str]:
@@ -70,8 +68,9 @@ def _undone(home: Home, house: House[Any]) -> Iterator[str]:
         return
     heard, followed = house.heard(), _followed(house)
     for speaker in home.houses:
-        for message in _told(speaker, worker.source, heard, followed[speaker.name]):
-            if _leads_on(house, message):
+        for message in speaker.all_told(known=followed[speaker.name]):
+            is_heard = message.position <= heard.get(worker.source.stream_of(message), 0)
+            if is_heard and _leads_on(house, message):
                 yield (
                     f"{house.name}: it counts position {message.position} of {message.speaker} as "
                     f"heard, but {message.type} of {message.key} led to nothing"
@@ -85,19 +84,6 @@ def _followed(house: House[Any]) -> Mapping[str, set[int]]:
         stream, _, position = cause.partition(":")
         found[stream.partition("/")[0]].add(int(position))
     return found
-
-
-def _told(
-    speaker: House[Any], source: FactSource, heard: Mapping[str, int], known: set[int]
-) -> Iterator[Message]:
-    """What a speaker has told of what a listener counts as heard, but what is known."""
-    end, position = -1, 0
-    while position > end:
-        end = position
-        messages, position = speaker.told(end, PAGE, known=known)
-        for message in messages:
-            if message.position <= heard.get(source.stream_of(message), 0):
-                yield message
 
 
 def _leads_on(house: House[Any], message: Message) -> bool:

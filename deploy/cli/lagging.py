@@ -10,7 +10,6 @@ from shared.facts.envelope import Message
 from shared.messaging.house import House
 from shared.messaging.source import FactSource
 
-PAGE = 1_000
 LOOK = 20_000
 """Events at the end of a log that are looked through, where more were heard than not."""
 
@@ -49,10 +48,7 @@ def _unheard(
     behind all that was heard of the speaker, was heard.
     """
     furthest = max(at for s, at in {**heard, **stood}.items() if s.startswith(f"{speaker.name}/"))
-    end, position = 0, max(min(stood.values()), min(furthest, speaker.head() - LOOK))
-    while position > end:
-        end = position
-        messages, position = speaker.told(end, PAGE)
-        for message in messages:
-            if message.position > stood.get(source.stream_of(message), message.position):
-                yield message
+    begin = max(min(stood.values()), min(furthest, speaker.head() - LOOK))
+    for message in speaker.all_told(begin):
+        if message.position > stood.get(source.stream_of(message), message.position):
+            yield message

@@ -12,7 +12,7 @@ from services.billing.domain.statement import MONDAYS, MONTHS, Statement
 from services.billing.domain.tariff import TariffBook
 from services.billing.domain.transfer import PAYEES, Transfer
 from services.billing.domain.words import Channel
-from shared.eventstore.work import END_OF_TAGS, Work
+from shared.eventstore.work import END_OF_TAGS, AtWork
 from shared.kernel.aggregate import Aggregate
 from shared.kernel.calendar import Month
 from shared.kernel.errors import Refusal
@@ -26,16 +26,8 @@ class FactsParked(Refusal):
     name = "facts-parked"
 
 
-class Billing:
+class Billing(AtWork):
     """Billing within one transaction."""
-
-    def __init__(self, work: Work, cause: str) -> None:
-        self._work = work
-        self._cause = cause
-
-    def keep(self, *aggregates: Aggregate) -> None:
-        """Remember what just happened to some aggregates."""
-        self._work.keep(aggregates, self._cause)
 
     def books(self) -> Books:
         """The one set of books."""

@@ -11,20 +11,11 @@ from services.gateway.domain.distribution import (
 )
 from services.gateway.domain.market import Market, MarketNotice
 from services.gateway.domain.producer import NAMED, Producer, ProducerNotice, producer_stream
-from shared.eventstore.work import Work
-from shared.kernel.aggregate import Aggregate
+from shared.eventstore.work import AtWork
 
 
-class Gateway:
+class Gateway(AtWork):
     """The gateway within one transaction."""
-
-    def __init__(self, work: Work, cause: str) -> None:
-        self._work = work
-        self._cause = cause
-
-    def keep(self, *aggregates: Aggregate) -> None:
-        """Remember what just happened to some aggregates."""
-        self._work.keep(aggregates, self._cause)
 
     def fetch(self, distribution_id: str, market_id: str, producer_ids: Iterable[str]) -> None:
         """Load at once what a distribution is told of."""

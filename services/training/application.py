@@ -4,20 +4,11 @@ from datetime import date
 
 from services.training.domain.learner import Learner
 from services.training.domain.session import COMPLETED, Session
-from shared.eventstore.work import Work
-from shared.kernel.aggregate import Aggregate
+from shared.eventstore.work import AtWork
 
 
-class Training:
+class Training(AtWork):
     """Training within one transaction."""
-
-    def __init__(self, work: Work, cause: str) -> None:
-        self._work = work
-        self._cause = cause
-
-    def keep(self, *aggregates: Aggregate) -> None:
-        """Remember what just happened to some aggregates."""
-        self._work.keep(aggregates, self._cause)
 
     def session(self, session_id: str) -> Session:
         """A session, opened by whatever is told of it first."""

@@ -166,6 +166,18 @@ class Work:
         return self._heard
 
 
+class AtWork:
+    """The application of a house within one transaction: it finds and it keeps."""
+
+    def __init__(self, work: Work, cause: str) -> None:
+        self._work = work
+        self._cause = cause
+
+    def keep(self, *aggregates: Aggregate) -> None:
+        """Remember what just happened to some aggregates."""
+        self._work.keep(aggregates, self._cause)
+
+
 def heard_of(positions: Mapping[str, int]) -> dict[str, int]:
     """How far every topic-partition has been heard, of all positions that are tracked."""
     return {name: position for name, position in positions.items() if "/" in name}

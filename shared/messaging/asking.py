@@ -2,25 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from shared.eventstore.asks import Ask, Asked, remember
 from shared.eventstore.log import EventLog
-from shared.eventstore.work import Work
-from shared.kernel.aggregate import Aggregate
+from shared.eventstore.work import AtWork, Work
 from shared.kernel.answers import Answer
 from shared.kernel.errors import KeyReused
 from shared.messaging.line import Turn
-
-
-class AtWork(Protocol):
-    """The application of a house within one transaction: it finds and it keeps."""
-
-    def __init__(self, work: Work, cause: str) -> None: ...
-
-    def keep(self, *aggregates: Aggregate) -> None:
-        """Remember what just happened to some aggregates."""
-
 
 App = TypeVar("App", bound=AtWork)
 

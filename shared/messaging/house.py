@@ -26,6 +26,9 @@ from shared.messaging.rules import Policies, Publishing
 RELAY = "relay"
 """The tracked position of what was published; it has no slash, as what is heard has."""
 
+ALL_TOLD = 1_000
+"""Events read at a time where all is asked for."""
+
 
 class Tracked(NamedTuple):
     """How far a house has published its log, and heard every topic-partition."""
@@ -178,6 +181,14 @@ class House(Generic[App]):
     def head(self) -> int:
         """The position of the last event, 0 for an empty log."""
         return self.log.head()
+
+    def all_told(self, after: int = 0, known: Collection[int] = ()) -> Iterator[Message]:
+        """Every fact behind a position, but those at positions that are `known`."""
+        end = -1
+        while after > end:
+            end = after
+            messages, after = self.told(end, ALL_TOLD, known=known)
+            yield from messages
 
     def told(
         self, after: int, limit: int, *, known: Collection[int] = ()

@@ -19,6 +19,7 @@ from shared.messaging.kafka import (
     PARTITIONS,
     RECONNECT_MS,
     Broker,
+    GivesBack,
     check_client,
     partition_of,
 )
@@ -38,15 +39,8 @@ LONG_FETCH_MS = 250
 """Who does not ask where the end is need not ask so often for what comes."""
 
 
-class _Consumer(KafkaConsumer):  # type: ignore[misc]
-    """Gives back what it took when it cannot be made: the client leaves a thread and four files."""
-
-    def __init__(self, **config: Any) -> None:
-        try:
-            super().__init__(**config)
-        except KafkaError:
-            self._client.close()
-            raise
+class _Consumer(GivesBack, KafkaConsumer):  # type: ignore[misc]
+    """The client's consumer."""
 
 
 class _Given(NamedTuple):

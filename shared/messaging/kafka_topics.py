@@ -3,14 +3,13 @@
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from shared.kernel.errors import NotValid
-from shared.messaging.kafka import BOOTSTRAP_MS, PARTITIONS, RECONNECT_MS, Broker
+from shared.messaging.kafka import BOOTSTRAP_MS, PARTITIONS, RECONNECT_MS, Broker, GivesBack
 from shared.messaging.source import BrokerAway
 
 GONE_SECONDS = 30
@@ -26,15 +25,8 @@ OPTIONS = {
 }
 
 
-class _Admin(KafkaAdminClient):  # type: ignore[misc]
-    """Gives back what it took when it cannot be made: the client leaves a thread and four files."""
-
-    def __init__(self, **config: Any) -> None:
-        try:
-            super().__init__(**config)
-        except KafkaError:
-            self._client.close()
-            raise
+class _Admin(GivesBack, KafkaAdminClient):  # type: ignore[misc]
+    """The client's administrator."""
 
 
 def create_topics(broker: Broker, houses: Sequence[str]) -> None:

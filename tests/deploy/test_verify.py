@@ -164,8 +164,11 @@ def test_two_rows_that_changed_places_are_both_named_and_no_other(home: Path) ->
     assert second.startswith("not looked at: ")
 
 
-def test_an_id_that_is_none_is_damage_to_whoever_reads_it(home: Path) -> None:
-    by_hand(home, "billing", "UPDATE stored_events SET originator_id = 'g' WHERE position = 6")
+@pytest.mark.parametrize(
+    "change", ["originator_id = 'g'", "topic = CAST(x'ff' || CAST(topic AS BLOB) AS TEXT)"]
+)
+def test_what_is_no_row_is_damage_to_whoever_reads_it(home: Path, change: str) -> None:
+    by_hand(home, "billing", f"UPDATE stored_events SET {change} WHERE position = 6")
     refused(run(home, "replay house billing"), "storage-damaged", "restore it from a backup")
 
 

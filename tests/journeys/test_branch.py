@@ -76,6 +76,11 @@ def test_a_branch_is_what_an_independent_model_gives_at_those_rates(
         for row in found.producers
         if row["branch_fees_cents"]
     } == nonzero(by_producer)
+    given = [row["sales"] - row["withheld"] for row in recounted.transfers.values()]
+    (net,) = (row for row in found.totals if row["name"] == "net_to_producers")
+    assert any(row["carried"] for row in recounted.transfers.values())
+    assert net["branch_cents"] == sum(given)
+    assert sum(row["branch_net_cents"] for row in found.producers) == sum(given)
 
 
 def test_under_the_tariff_that_was_in_force_nothing_moves_and_nothing_is_ever_written(

@@ -1,8 +1,8 @@
-"""A listener whose broker is away tries again and again, and keeps nothing of each try."""
+"""Who finds the broker away tries again and again, and keeps nothing of each try."""
 
 import gc
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -22,15 +22,25 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning
 """The client leaves refused sockets to the garbage collector, unless a log holds them."""
 
 
-def test_a_try_that_fails_leaves_no_thread_behind(caplog: pytest.LogCaptureFixture) -> None:
-    """Stock kafka-python leaves a thread and four files for every consumer it cannot make."""
+def listening(broker: Broker) -> None:
+    with closing(KafkaSource(broker, ["gateway"])) as source:
+        source.poll({}, 1)
+
+
+def administering(broker: Broker) -> None:
+    create_topics(broker, ["gateway"])
+
+
+@pytest.mark.parametrize("trying", [listening, administering])
+def test_a_try_that_fails_leaves_no_thread_behind(
+    caplog: pytest.LogCaptureFixture, trying: Callable[[Broker], None]
+) -> None:
+    """Stock kafka-python leaves a thread and four files for every client it cannot make."""
     caplog.set_level("CRITICAL", "kafka")
-    source = KafkaSource(Broker(f"127.0.0.1:{free_port()}", "cagette"), ["gateway"])
     before = threading.active_count()
     with pytest.raises(BrokerAway):
-        source.poll({}, 1)
+        trying(Broker(f"127.0.0.1:{free_port()}", "cagette"))
     assert threading.active_count() == before
-    source.close()
     gc.collect()
 
 

@@ -1,6 +1,7 @@
 """Kafka and PostgreSQL killed under a running deployment: the doors say so, nothing is lost."""
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -14,7 +15,13 @@ from tests.support.processes import (
     tell,
     wait_until,
 )
-from tests.support.recount import recount
+from tests.support.recount import Step, recount
+
+
+def billed_once(deployment: Deployment, notices: Sequence[Step]) -> None:
+    """Wait until every notice is billed, each once."""
+    expected = recount(notices).fees
+    wait_until(lambda: bills_of(deployment).fees == expected, seconds=90)
 
 
 def test_a_broker_that_dies_stops_no_door_and_what_it_did_not_take_is_sent_again(
@@ -32,8 +39,7 @@ def test_a_broker_that_dies_stops_no_door_and_what_it_did_not_take_is_sent_again
     wait_until(lambda: all("waiting: Kafka" in deployment.said(worker) for worker in workers))
     kafka.start()
     tell(deployment, notices[2 * third :])
-    expected = recount(notices).fees
-    wait_until(lambda: bills_of(deployment).fees == expected, seconds=90)
+    billed_once(deployment, notices)
 
 
 def test_a_database_that_dies_is_503_and_nothing_is_lost_or_doubled(servers: Servers) -> None:
@@ -48,13 +54,12 @@ def test_a_database_that_dies_is_503_and_nothing_is_lost_or_doubled(servers: Ser
     assert away.json()["type"] == "urn:cagette:problem:storage-away"
     postgres.start()
     tell(deployment, notices)  # the sender repeats itself, as a cron job does
-    expected = recount(notices).fees
-    wait_until(lambda: bills_of(deployment).fees == expected, seconds=90)
+    billed_once(deployment, notices)
 
 
 TABLES = "gateway.stored_events, billing.stored_events, training.stored_events"
 LOCKED_SECONDS = 5
-"""Longer than any session of ours waits for a lock."""
+"""Longer than a writer waits for the lock of a log."""
 
 
 def test_tables_that_somebody_locks_are_503_and_nobody_keeps_the_right_to_write(
@@ -74,8 +79,7 @@ def test_tables_that_somebody_locks_are_503_and_nobody_keeps_the_right_to_write(
     assert {status for each in statuses for status in each} == {200, 201, 503}
     assert [each[-1] for each in statuses] == [200] * len(told)
     tell(deployment, notices)
-    expected = recount(notices).fees
-    wait_until(lambda: bills_of(deployment).fees == expected, seconds=90)
+    billed_once(deployment, notices)
 
 
 def told_until(deployment: Deployment, market_id: str, until: float) -> list[int]:

@@ -7,6 +7,7 @@ import pytest
 from kafka import KafkaProducer
 
 from shared.facts.envelope import EPOCH, Message
+from shared.messaging import kafka_source
 from shared.messaging.kafka import Broker
 from shared.messaging.kafka_source import KafkaSource
 from shared.messaging.kafka_topics import create_topics
@@ -115,3 +116,17 @@ def test_the_mark_of_a_transaction_hides_no_tail(
     assert source.tails() == {STRANGERS: last}
     assert given(source, {}) == [(OWN, 7), *((STRANGERS, n) for n in range(2, last + 1, 2))]
     assert given(source, {OWN: 7, STRANGERS: last}) == []
+
+
+def test_a_broker_that_gives_nothing_of_what_it_has_is_taken_for_away(
+    topic: Topic, source: KafkaSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_source, "GIVE_UP_SECONDS", 1)
+    assert source.poll({}, 500) == []
+    consumer = source._consumer
+    assert consumer is not None
+    consumer.pause(*consumer.assignment())
+    topic.write(own(7))
+    with pytest.raises(BrokerAway, match="nothing came in 1 s"):
+        source.poll({}, 500)
+    assert given(source, {}) == [(OWN, 7)]

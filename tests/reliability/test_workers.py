@@ -73,24 +73,30 @@ def told(cagette: World, distribution_id: str) -> None:
     deque(import_lines(cagette.home.gateway_desk, [line], by="test"))
 
 
-def test_what_was_heard_is_published_and_shown_before_a_worker_waits_for_more(
-    database_url: str, broker: dict[str, str], tmp_path: Path
-) -> None:
+@pytest.fixture
+def deployed(database_url: str, broker: dict[str, str], tmp_path: Path) -> Iterator[World]:
+    """A deployment that was told of a distribution, and in which nobody has heard of it yet."""
     with world(tmp_path / "home", database_url=database_url, **broker) as cagette:
         cagette.told(n.market(), n.producer())
         told(cagette, "48211")
-        worker = cagette.home.workers["gateway"]
-        assert worker.source is not None
-        source = Waiting(worker.source, cagette)
-        gateway = Worker(**{**vars(worker), "source": source})
-        deque(worker.publish())
-        deque(cagette.home.workers["billing"].steps())
-        told(cagette, "48212")
-        deque(gateway.steps())
-        heads = {head for head, _, _ in source.seen}
-        assert len(heads) > 1
-        assert all(head == shown and not untold for head, shown, untold in source.seen[1:])
-        assert cagette.home.gateway.relayed() == cagette.home.gateway.head()
+        yield cagette
+
+
+def test_what_was_heard_is_published_and_shown_before_a_worker_waits_for_more(
+    deployed: World,
+) -> None:
+    worker = deployed.home.workers["gateway"]
+    assert worker.source is not None
+    source = Waiting(worker.source, deployed)
+    gateway = Worker(**{**vars(worker), "source": source})
+    deque(worker.publish())
+    deque(deployed.home.workers["billing"].steps())
+    told(deployed, "48212")
+    deque(gateway.steps())
+    heads = {head for head, _, _ in source.seen}
+    assert len(heads) > 1
+    assert all(head == shown and not untold for head, shown, untold in source.seen[1:])
+    assert deployed.home.gateway.relayed() == deployed.home.gateway.head()
 
 
 class Noted:
@@ -124,32 +130,22 @@ class Noted:
         self._relay.close()
 
 
-def test_what_others_wait_for_comes_first(
-    database_url: str, broker: dict[str, str], tmp_path: Path
-) -> None:
-    with world(tmp_path / "home", database_url=database_url, **broker) as cagette:
-        cagette.told(n.market(), n.producer())
-        told(cagette, "48211")
-        deque(cagette.home.workers["gateway"].publish())
-        first = {}
-        for house in ("billing", "gateway"):
-            worker = cagette.home.workers[house]
-            noted = Noted(worker)
-            deque(noted.worker(worker).steps())
-            first[house] = noted.asked[0]
-        assert first == {"billing": "publish", "gateway": "show"}
-
-
-def test_what_is_written_while_a_worker_publishes_is_shown_before_it_waits(
-    database_url: str, broker: dict[str, str], tmp_path: Path
-) -> None:
-    with world(tmp_path / "home", database_url=database_url, **broker) as cagette:
-        cagette.told(n.market(), n.producer())
-        told(cagette, "48211")
-        worker = cagette.home.workers["gateway"]
-        assert worker.views is not None
-        deque(worker.views.catch_up())
-        noted = Noted(worker, lambda: told(cagette, "48212"))
+def test_what_others_wait_for_comes_first(deployed: World) -> None:
+    deque(deployed.home.workers["gateway"].publish())
+    first = {}
+    for house in ("billing", "gateway"):
+        worker = deployed.home.workers[house]
+        noted = Noted(worker)
         deque(noted.worker(worker).steps())
-        shown = min(cagette.home.views["gateway"].positions().values())
-        assert shown == cagette.home.gateway.head()
+        first[house] = noted.asked[0]
+    assert first == {"billing": "publish", "gateway": "show"}
+
+
+def test_what_is_written_while_a_worker_publishes_is_shown_before_it_waits(deployed: World) -> None:
+    worker = deployed.home.workers["gateway"]
+    assert worker.views is not None
+    deque(worker.views.catch_up())
+    noted = Noted(worker, lambda: told(deployed, "48212"))
+    deque(noted.worker(worker).steps())
+    shown = min(deployed.home.views["gateway"].positions().values())
+    assert shown == deployed.home.gateway.head()

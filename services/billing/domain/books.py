@@ -28,6 +28,9 @@ class StatementKey(Value, order=True):
     party_id: str
     channel: Channel
 
+    def __str__(self) -> str:
+        return f"of {self.party_id} for {self.month}, {self.channel}"
+
 
 class Books(Aggregate):
     """Settling a Monday settles all earlier ones, closing a month closes all earlier ones.

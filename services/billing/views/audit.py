@@ -7,9 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from typing import NamedTuple
 
-from services.billing.domain.books import Books
+from services.billing.domain.books import Books, StatementKey
 from services.billing.domain.contract import Contract
 from services.billing.domain.document import Document, Issue
 from services.billing.domain.sale import Sale
@@ -22,17 +21,6 @@ from shared.kernel.aggregate import Remembered
 from shared.kernel.calendar import Month
 from shared.kernel.money import share
 from shared.kernel.spans import span_on
-
-
-class StatementKey(NamedTuple):
-    """What names a statement, as people read it."""
-
-    party_id: str
-    month: Month
-    channel: Channel
-
-    def __str__(self) -> str:
-        return f"of {self.party_id} for {self.month}, {self.channel}"
 
 
 @dataclass
@@ -77,7 +65,7 @@ def _see(seen: Seen, event: Remembered) -> None:
     elif isinstance(event, Sale.Rated):
         _see_rated(seen, event)
     elif isinstance(event, Statement.Opened):
-        key = StatementKey(event.party_id, event.month, event.channel)
+        key = StatementKey(event.month, event.party_id, event.channel)
         seen.statements[event.originator_id.hex] = key
     elif isinstance(event, Statement.Event):
         _see_statement(seen, event)
@@ -88,7 +76,7 @@ def _see(seen: Seen, event: Remembered) -> None:
     elif isinstance(event, Books.MondaySettled):
         seen.settled_until = event.monday
     elif isinstance(event, Books.DocumentsHeld):
-        seen.held = {StatementKey(key.party_id, key.month, key.channel) for key in event.held}
+        seen.held = set(event.held)
     elif isinstance(event, Books.MonthClosed):
         seen.closed_until = event.month
 
@@ -158,7 +146,7 @@ def _sales(seen: Seen) -> Iterator[str]:
 
 def _statements(seen: Seen) -> Iterator[str]:
     """Σ lines = totals of the closed statement = its document."""
-    issued = {StatementKey(i.party_id, i.month, i.channel): i for i in seen.documents}
+    issued = {StatementKey(i.month, i.party_id, i.channel): i for i in seen.documents}
     if len(issued) != len(seen.documents):
         yield "a statement has two documents"
     for key, totals in sorted(seen.closed.items()):

@@ -10,7 +10,7 @@ from services.billing.domain.words import FeeKind
 from services.billing.views import documents, fees, transfers
 from services.billing.views.documents import DOCUMENTS
 from services.billing.views.fees import FEES
-from services.billing.views.transfers import TRANSFERS
+from services.billing.views.transfers import TRANSFERS, gives
 from shared.eventstore.folding import folded
 from shared.eventstore.log import EventLog
 from shared.eventstore.recorder import MAXIMUM
@@ -77,7 +77,7 @@ class Bills:
             "fees_excl_vat_cents": _total(charged, "amount_cents"),
             "documents_incl_vat_cents": _total(issued, "gross_cents"),
             "withheld_at_source_cents": _total(settled, "withheld_cents"),
-            "net_to_producers_cents": sum(map(_net, settled)),
+            "net_to_producers_cents": sum(map(gives, settled)),
         }
         self.by_producer = _by_producer(charged, settled)
 
@@ -124,13 +124,8 @@ def _by_producer(
     for fee in charged:
         found[fee["producer_id"]][fee["kind"].lower()] += fee["amount_cents"]
     for transfer in settled:
-        found[transfer["producer_id"]]["net"] += _net(transfer)
+        found[transfer["producer_id"]]["net"] += gives(transfer)
     return found
-
-
-def _net(transfer: Row) -> int:
-    """What a Monday gives; what one left to be carried is in its own net and in the next."""
-    return int(transfer["net_cents"] - transfer["carried_cents"])
 
 
 def _added_up(rows: Iterable[Row], what: str, amount: str) -> dict[tuple[str, ...], Row]:

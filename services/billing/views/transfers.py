@@ -1,6 +1,7 @@
 """Every settlement of a producer's Monday, a row each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from sqlalchemy import BigInteger, Column, Date, MetaData, String, Table
 
@@ -39,3 +40,8 @@ def _rows(event: Transfer.Settled) -> Iterator[Row]:
 
 
 VIEW = View("transfers", (TRANSFERS,), {Transfer.Settled: _rows})
+
+
+def gives(transfer: Mapping[str, Any]) -> int:
+    """What a Monday gives, of a row; what one left to be carried is in its own net and the next."""
+    return int(transfer["net_cents"] - transfer["carried_cents"])

@@ -24,8 +24,7 @@ SIZE = POOL["pool_size"]
 
 
 @pytest.fixture
-def engine(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    monkeypatch.setitem(POOL, "pool_timeout", 0.5)
+def engine(database_url: str) -> Iterator[Engine]:
     engine = postgres_engine(database_url, "public")
     yield engine
     engine.dispose()
@@ -43,7 +42,11 @@ def test_a_burst_of_readers_is_served_by_the_connections_that_there_are(engine: 
     assert len(backends) == 600
 
 
-def test_who_waits_too_long_for_a_connection_is_refused_with_a_name(engine: Engine) -> None:
+def test_who_waits_too_long_for_a_connection_is_refused_with_a_name(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(POOL, "pool_timeout", 0.1)
+    engine = postgres_engine(database_url, "public")
     with ExitStack() as stack:
         for _ in range(SIZE):
             stack.enter_context(engine.connect())
@@ -51,6 +54,7 @@ def test_who_waits_too_long_for_a_connection_is_refused_with_a_name(engine: Engi
             _backend(engine)
     assert isinstance(storage_refusal(failure.value), StorageAway)
     assert _backend(engine)
+    engine.dispose()
 
 
 PREPARED = 6

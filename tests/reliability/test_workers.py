@@ -149,3 +149,19 @@ def test_what_is_written_while_a_worker_publishes_is_shown_before_it_waits(deplo
     deque(noted.worker(worker).steps())
     shown = min(deployed.home.views["gateway"].positions().values())
     assert shown == deployed.home.gateway.head()
+
+
+def test_a_worker_is_done_when_it_has_published_shown_and_heard_all_that_there_is(
+    deployed: World,
+) -> None:
+    gateway, billing = (deployed.home.workers[name] for name in ("gateway", "billing"))
+    assert gateway.views is not None
+    deque(gateway.views.catch_up())
+    deque(billing.steps())
+    assert (gateway.is_done(), billing.is_done()) == (False, True)
+    deque(gateway.publish())
+    assert (gateway.is_done(), billing.is_done()) == (True, False)
+    deque(billing.steps())
+    told(deployed, "48212")
+    deque(gateway.publish())
+    assert (gateway.is_done(), billing.is_done()) == (False, False)

@@ -4,6 +4,7 @@ What makes a message the same message is its speaker and its position in the spe
 where it came to lie in a topic.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -146,7 +147,8 @@ def opened(message: Message) -> Fact:
     """The fact in a message; raises UnknownFact or MalformedFact.
 
     What a fact's type ignores has to be JSON as well, for who keeps facts keeps them whole: NaN and
-    1e999 are none, and pass through the parser that makes the fact.
+    1e999 are none, and pass through the parser that makes the fact. No text may hold a NUL, which
+    PostgreSQL keeps in none.
     """
     if message.is_spoilt:
         raise MalformedFact("What came is not what was sent: its digest is another.")
@@ -160,9 +162,15 @@ def opened(message: Message) -> Fact:
         raise MalformedFact(f"Not a {message.type}: {_named(reason)}.") from reason
     except msgspec.DecodeError as reason:
         raise MalformedFact(f"Not JSON, in a field that nobody reads: {reason}.") from reason
+    if rb"\u0000" in message.value and _NUL(message.value):
+        raise MalformedFact("A text in it holds a NUL.")
     if found.key != message.key:
         raise MalformedFact(f"It came under the key {message.key!r}, and is not of that key.")
     return found
+
+
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000").search
+"""Where it is written in JSON; behind an even number of backslashes it is a text about it."""
 
 
 def _named(reason: ValidationError) -> str:

@@ -1,7 +1,10 @@
 """A record that was spoilt on its way is refused by name, whichever of its bytes it is."""
 
+import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +14,7 @@ from shared.kernel.errors import Refusal
 from shared.messaging.parking import parked_facts
 from shared.messaging.releasing import ParkedDesk
 from tests.support.notices import distribution, market, producer
-from tests.support.world import World
+from tests.support.world import World, world
 
 SALES = "cagette.gateway.SalesValidated.v1"
 GONE_BY = ("ce_specversion", "ce_source", "ce_subject", "ce_dataschema", "content-type")
@@ -137,3 +140,28 @@ def test_what_nobody_reads_has_to_be_json_too_for_the_gateway_keeps_facts_whole(
     desk = ParkedDesk(cagette.home.gateway)
     desk.fix("billing", told.key, told.value.decode(), by="test", why="without it")
     assert parked_facts(cagette.home.gateway.log.begin()) == []
+
+
+def test_a_nul_in_a_text_is_parked_for_no_table_of_postgresql_takes_it(
+    tmp_path: Path, database_url: str, broker: dict[str, str]
+) -> None:
+    with world(tmp_path / "home", database_url=database_url, **broker) as cagette:
+        cagette.told(market(), producer())
+        told = next(m for m in cagette.home.gateway.told(0, 100)[0] if b'"name":"' in m.value)
+        heard = cagette.home.billing.heard()["gateway/0"]
+        named = replace(told, position=heard + 1, value=with_name(told, rb"x\u0000y"))
+        cagette.home.billing.hear([named])
+        (parked,) = parked_facts(cagette.home.billing.log.begin())
+        assert (parked.reason, parked.sentence) == ("malformed-fact", "A text in it holds a NUL.")
+        deque(cagette.home.workers["billing"].steps())
+        ParkedDesk(cagette.home.billing).release(
+            "gateway", told.key, by="test", why="no market is called that", drop=True
+        )
+    assert opened(replace(told, value=with_name(told, rb"about \\u0000")))
+    with pytest.raises(Poison, match="NUL"):
+        opened(replace(told, value=with_name(told, rb"about \\\u0000")))
+
+
+def with_name(told: Message, name: bytes) -> bytes:
+    """What tells of a market, which has another name."""
+    return re.sub(rb'"name":"[^"]*"', lambda _: b'"name":"%b"' % name, told.value)

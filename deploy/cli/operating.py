@@ -32,6 +32,9 @@ def migrate(
         shown({"from": before, "to": SCHEMA_VERSION, "dry_run": dry_run})
         return
     for name, version in before.items():
+        if version == SCHEMA_VERSION:
+            out.print(f"{name}: schema is at {version} already")
+            continue
         verb = "would go" if dry_run else "went"
         out.print(f"{name}: schema {verb} from {version} to {SCHEMA_VERSION}")
 

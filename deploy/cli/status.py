@@ -21,12 +21,12 @@ from shared.kernel.calendar import month_of
 from shared.messaging.house import House
 from shared.messaging.parking import parked_keys
 from shared.messaging.source import BrokerAway
-from shared.messaging.worker import SILENCE
 from shared.settings import Settings
 
 WATCH_SECONDS = 2
 LATE_SECONDS = 300
 """What has waited longer waits for somebody to see to it."""
+LAGS = ("lag", "lag_seconds", "unreadable", "unpublished", "unpublished_seconds")
 HEADER = ("house", "events", "unpublished", "heard up to", "lag", "parked", "schema")
 
 
@@ -41,10 +41,10 @@ def status(
 ) -> None:
     """Heads, positions heard, lag, what is parked, what is settled and closed; and webhooks.
 
-    A house's lag is how many facts it did not hear yet, and how old the oldest of them is. Exit
-    code 1 if anything is parked or unreadable, Kafka away, a fact unheard or unpublished for five
-    minutes, a view made by older code, or a webhook's endpoint gone or given up on; --watch never
-    ends by itself.
+    A house's lag is how many facts it did not hear yet, and how old the oldest of them is;
+    unpublished is how many it did not publish yet. Exit code 1 if anything is parked or unreadable,
+    Kafka away, a fact unheard or unpublished for five minutes, a view made by older code, or a
+    webhook's endpoint gone or given up on; --watch never ends by itself.
 
     With --json also the versions: of the program, of each schema and of each view, as they are made
     and as the code has them.
@@ -123,7 +123,6 @@ def _status(home: Home, house: House[Any]) -> dict[str, Any]:
         "head": head,
         "heard": heard,
         **_lag(home, house, heard, relayed),
-        "unpublished": head - relayed,
         "parked": parked_keys(house.log.begin()),
         "schema": house.log.recorder.schema_version(),
         "schema_of_code": SCHEMA_VERSION,
@@ -133,11 +132,11 @@ def _status(home: Home, house: House[Any]) -> dict[str, Any]:
 
 def _lag(home: Home, house: House[Any], heard: Mapping[str, int], relayed: int) -> dict[str, Any]:
     """How far a house is behind its neighbours, and they behind it; None where nobody can tell."""
-    found: dict[str, Any] = dict.fromkeys(("lag", "lag_seconds", "unpublished_seconds"))
-    found["unreadable"] = None
+    found: dict[str, Any] = dict.fromkeys(LAGS)
     try:
-        untold, _ = house.told(relayed, SILENCE)
-        found["unpublished_seconds"] = _age(untold[0].time if untold else None)
+        untold = [message.time for message in house.all_told(relayed)]
+        found["unpublished"] = len(untold)
+        found["unpublished_seconds"] = _age(min(untold, default=None))
         lag = lag_of(home, house.name, heard)
         found |= {"lag": lag.facts, "lag_seconds": _age(lag.since)}
     except BrokerAway:
@@ -176,7 +175,7 @@ def _show(found: Mapping[str, Mapping[str, Any]]) -> None:
         (
             name,
             s["head"],
-            s["unpublished"],
+            "unknown" if s["unpublished"] is None else s["unpublished"],
             "\n".join(f"{stream}: {position}" for stream, position in s["heard"].items()),
             _behind(s),
             sum(s["parked"].values()),

@@ -139,8 +139,11 @@ def test_on_kafka_lag_is_what_was_told_and_not_heard_however_little_a_partition_
         heard = gateway.head()
         lines = [json.dumps(notices.producer(str(n))).encode() for n in range(100, 103)]
         list(import_lines(cagette.home.gateway_desk, lines, by="test"))
+        told, reached = gateway.told(heard, 1_000)
+        assert len(told) < reached - gateway.relayed()
+        assert status_of(cagette.home)["gateway"]["unpublished"] == len(told)
         deque(cagette.home.workers["gateway"].publish())
-        told, _ = gateway.told(heard, 1_000)
+        assert status_of(cagette.home)["gateway"]["unpublished"] == 0
         stood = status_of(cagette.home)["billing"]
         by_stream = Counter(f"gateway/{partition_of(message.key)}" for message in told)
         assert len(told) == 3

@@ -4,6 +4,7 @@ All is proved before anything is written, and the houses are written all or none
 from the logs. The relays begin anew, on topics that nothing was told on.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from shared.eventstore.copying import (
     Head,
     all_or_nothing,
     head_of,
+    linked_anew,
     shape_of,
     write_copied,
     write_events,
@@ -56,6 +58,21 @@ def proved_backup(folder: Path, vault: Path | None) -> tuple[Manifest, Path | No
             f"version knows {SCHEMA_VERSION}): install that version or newer."
         )
     return manifest, own if is_own else vault
+
+
+def refuse_other_ends(folder: Path, manifest: Manifest) -> None:
+    """Refuse a backup of which a log does not end as its manifest says; raises BackupDamaged."""
+    for name in manifest.houses:
+        rows = rows_in(file_of(folder, f"{name}.{EVENTS}"), EventRow)
+        last = deque(linked_anew(rows), maxlen=1)
+        end = Head(last[0].position, (last[0].chain or b"").hex()) if last else Head()
+        _refuse_other_end(end, name, folder, manifest)
+
+
+def _refuse_other_end(end: Head, name: str, folder: Path, manifest: Manifest) -> None:
+    proof = manifest.houses[name]
+    if end != Head(proof.head, proof.seal):
+        raise BackupDamaged(f"The events of {name} do not end as {folder} says: take another one.")
 
 
 def refuse_elsewhere(home: Home, manifest: Manifest) -> None:
@@ -137,9 +154,7 @@ def _restore_house(at: At, name: str, folder: Path, manifest: Manifest, advance:
         raise NotEmpty(f"Somebody wrote to {name} meanwhile: stop it, and take an empty home.")
     rows = rows_in(file_of(folder, f"{name}.{EVENTS}"), EventRow)
     end = write_events(connection, counted(rows, advance))
-    proof = manifest.houses[name]
-    if end != Head(proof.head, proof.seal):
-        raise BackupDamaged(f"The events of {name} do not end as {folder} says: take another one.")
+    _refuse_other_end(end, name, folder, manifest)
     for table in tables_of(name, connection.dialect.name):
         kept = rows_in(file_of(folder, name_of(name, table)), shape_of(table))
         write_copied(connection, table, (row for row in kept if _is_taken(table.name, row)))

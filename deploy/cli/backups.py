@@ -9,6 +9,7 @@ from deploy.backup.archive import Manifest
 from deploy.backup.restoring import (
     proved_backup,
     refuse_elsewhere,
+    refuse_other_ends,
     refuse_remembering,
     refuse_told,
     restored,
@@ -22,9 +23,7 @@ from deploy.cli.output import out, progress, shown
 from shared.settings import Settings
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of the backup.")]
-Check = Annotated[
-    bool, typer.Option("--check", help="Copy nothing: every file of DIR is as it was written.")
-]
+Check = Annotated[bool, typer.Option("--check", help="Copy nothing: prove DIR.")]
 VaultFile = Annotated[
     Path | None,
     typer.Option("--vault", help="The newest vault.keys.ndjson.gz, where it is kept apart."),
@@ -49,6 +48,7 @@ def backup(folder: Folder, check: Check = False, as_json: options.Json = False) 
     if check:
         with progress("proving the files"):
             manifest, _ = proved_backup(folder, None)
+            refuse_other_ends(folder, manifest)
     else:
         manifest = _taken(folder)
     if as_json:

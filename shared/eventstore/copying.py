@@ -206,20 +206,22 @@ def write_copied(connection: Connection, table: Table, rows: Iterable[tuple[Any,
         _count_on(connection, table, connection.scalar(select(func.max(counter))) or 0)
 
 
+def linked_anew(rows: Iterable[EventRow]) -> Iterator[ChainedRow]:
+    """Copied events with their links."""
+    before = START
+    for position, stream, version, topic, state in rows:
+        row = Row(stream, version, topic, state.encode())
+        before = link(before, row)
+        yield ChainedRow(position, *row, before)
+
+
 def write_events(connection: Connection, rows: Iterable[EventRow]) -> Head:
     """Write copied events to an empty log and link them anew; its end."""
     events, _, _ = log_tables(connection.dialect.name)
-    names = events.columns.keys()
-    position, before = 0, START
-    for page in _pages(rows):
-        linked = []
-        for position, stream, version, topic, state in page:
-            row = Row(stream, version, topic, state.encode())
-            before = link(before, row)
-            linked.append(dict(zip(names, (position, *row, before), strict=True)))
-        connection.execute(insert(events), linked)
-    _count_on(connection, events, position + NEVER_TOLD)
-    return Head(position, before.hex() if position else "")
+    write_copied(connection, events, linked_anew(rows))
+    end = head_of(connection)
+    _count_on(connection, events, end.position + NEVER_TOLD)
+    return end
 
 
 def _count_on(connection: Connection, table: Table, last: int) -> None:

@@ -117,6 +117,15 @@ def test_a_damaged_backup_is_refused_by_the_name_of_what_is_damaged_and_nothing_
     put_back(tmp_path / "backup", tmp_path / "again")
 
 
+def test_a_check_proves_that_the_logs_end_as_the_manifest_says(home: Path, tmp_path: Path) -> None:
+    backup = tmp_path / "backup"
+    assert run(home, f"backup {backup} --check").returncode == 0
+    manifest = (backup / "manifest.json").read_text()
+    seal = json.loads(manifest)["houses"]["billing"]["seal"]
+    (backup / "manifest.json").write_text(manifest.replace(seal, seal[::-1]))
+    refused(run(home, f"backup {backup} --check"), "backup-damaged", "billing do not end")
+
+
 def test_a_backup_of_a_newer_version_is_refused(home: Path, tmp_path: Path) -> None:
     file = tmp_path / "backup" / "manifest.json"
     file.write_text(file.read_text().replace(f'"schema": {SCHEMA_VERSION}', '"schema": 99'))

@@ -112,12 +112,17 @@ def missing(reason: NotToBeHad) -> None:
 
 @contextmanager
 def a_database(admin_url: str) -> Iterator[str]:
-    """A fresh database, dropped at the end."""
+    """A fresh database, dropped at the end.
+
+    The first who connects to it waits longest; on a busy machine longer than the product does.
+    """
     name = f"t{uuid.uuid4().hex[:12]}"
+    url = make_url(admin_url, name)
     with psycopg.connect(admin_url, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name}".encode())
         try:
-            yield make_url(admin_url, name)
+            psycopg.connect(url).close()
+            yield url
         finally:
             admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 

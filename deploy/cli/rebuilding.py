@@ -74,14 +74,11 @@ def chosen(which: str | None) -> Iterator[tuple[str, View]]:
 def _made_again(home: Home, house: str, view: View, *, diff: bool) -> dict[str, Any]:
     began = time.monotonic()
     rebuild = Rebuild(home.views[house], view)
-    try:
-        goal = rebuild.goal()
-        with progress(f"making {house}.{view.name} again", goal, unit="events") as bar:
-            for reached in rebuild.catch_up(goal):
-                bar.reach(reached)
-        changes = rebuild.changes() if diff else rebuild.switch()
-    finally:
-        rebuild.close()
+    goal = rebuild.goal()
+    with progress(f"making {house}.{view.name} again", goal, unit="events") as bar:
+        for reached in rebuild.catch_up(goal):
+            bar.reach(reached)
+    changes = rebuild.changes() if diff else rebuild.switch()
     seconds = time.monotonic() - began
     return {
         "view": f"{house}.{view.name}",

@@ -15,7 +15,7 @@ from deploy.cli.output import out, progress, shown
 from services.billing.views.audit import audited
 from shared.eventstore.chain import START
 from shared.eventstore.copying import head_of
-from shared.eventstore.views import rebuilt
+from shared.eventstore.rebuilt import rebuilt
 from shared.eventstore.work import END_OF_TAGS
 from shared.kernel.errors import NotValid
 from shared.messaging.house import House
@@ -190,4 +190,3 @@ def _views(home: Home) -> Iterator[str]:
                     f"{house.name}: view table {t.name} differs from what the log says: "
                     f"see `cagette replay views {house.name} --diff`"
                 )
-        fresh.engine.dispose()

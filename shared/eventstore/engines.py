@@ -69,11 +69,6 @@ def sqlite_engine(file: Path) -> Engine:
     return create_engine(f"sqlite:///{file}", connect_args={"timeout": LOCK_SECONDS}, **HOW, **POOL)
 
 
-def memory_engine() -> Engine:
-    """An engine for tables that are gone with it."""
-    return create_engine("sqlite://", **HOW)
-
-
 def postgres_engine(url: str, schema: str) -> Engine:
     """An engine for tables in one schema; `url` as PostgreSQL's own clients take it."""
 

@@ -37,10 +37,10 @@ class View:
 
 
 class Folded(NamedTuple):
-    """A part of the log: how many events it has, the last one's position, and the rows made."""
+    """A part of the log: how many events it has, how far each view has read, and the rows made."""
 
     size: int
-    reached: int
+    positions: dict[str, int]
     rows: list[Row]
 
 
@@ -66,10 +66,9 @@ def folded(
 
     Each reads on from where it `stood`, or from the beginning; as far as `until`, or to the end.
     """
-    spans = [
-        (view, (stood or {}).get(view.name, 0) + 1, (until or {}).get(view.name, MAXIMUM))
-        for view in views
-    ]
+    positions = {view.name: (stood or {}).get(view.name, 0) for view in views}
+    ends = {view.name: (until or {}).get(view.name, MAXIMUM) for view in views}
+    spans = [(view, positions[view.name] + 1, ends[view.name]) for view in views]
     behind = [(view, first, last) for view, first, last in spans if first <= last]
     makers = cache(partial(_makers, log, behind))
     first = min((first for _, first, _ in behind), default=1)
@@ -81,7 +80,10 @@ def folded(
                 if since <= position <= last:
                     rows += make(read(stream, version, state))
         reached = stored[-1][0]
-        yield Folded(len(stored), reached, rows)
+        positions = {
+            name: max(position, min(reached, ends[name])) for name, position in positions.items()
+        }
+        yield Folded(len(stored), positions, rows)
         first = reached + 1
 
 

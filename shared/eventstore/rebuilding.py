@@ -12,18 +12,16 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, select
 
 from shared.eventstore.folding import View
+from shared.eventstore.rebuilt import Rebuilt, Values
 from shared.eventstore.upsert import write_rows
 from shared.eventstore.views import (
     ONE_MOMENT,
     POSITIONS,
     VERSIONS,
     Views,
-    fresh,
     rows_of,
     take_turns_to_write,
 )
-
-Values = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -55,9 +53,12 @@ class Rebuild:
     def __init__(self, live: Views, view: View) -> None:
         self._live = live
         self._view = view
-        self._fresh = fresh(live.log, (view,))
-        self.reached = 0
+        self._rebuilt = Rebuilt(live.log, (view,))
+
+    @property
+    def reached(self) -> int:
         """How far it has read the log."""
+        return self._rebuilt.positions[self._view.name]
 
     def goal(self) -> int:
         """How far the live view has read by now."""
@@ -65,9 +66,7 @@ class Rebuild:
 
     def catch_up(self, goal: int) -> Iterator[int]:
         """Read the log as far as a position; how far that is, page by page."""
-        name = self._view.name
-        for _ in self._fresh.catch_up({name: goal}):
-            self.reached = self._fresh.positions()[name]
+        for _ in self._rebuilt.catch_up({self._view.name: goal}):
             yield self.reached
 
     def changes(self) -> list[Change]:
@@ -93,10 +92,6 @@ class Rebuild:
             connection.commit()
             return changes
 
-    def close(self) -> None:
-        """Let go of what was made."""
-        self._fresh.engine.dispose()
-
     def _changes(self, connection: Connection) -> list[Change]:
         name = self._view.name
         goal = connection.scalar(select(POSITIONS.c.position).where(POSITIONS.c.view == name))
@@ -105,7 +100,7 @@ class Rebuild:
         return [
             change
             for table in self._view.tables
-            for change in _differing(table, rows_of(connection, table), self._fresh.rows(table))
+            for change in _differing(table, rows_of(connection, table), self._rebuilt.rows(table))
         ]
 
 

@@ -73,13 +73,20 @@ def _upsert(table: Table, dialect: Dialect) -> _Upsert:
     )
     return _Upsert(
         " ".join(statement),
-        itemgetter(*table.primary_key.columns.keys()),
-        _values(table.columns.keys()),
+        key_of(table),
+        values_of(table),
         given,
     )
 
 
-def _values(names: Sequence[str]) -> Callable[[Values], tuple[Any, ...]]:
+def key_of(table: Table) -> Callable[[Values], Any]:
+    """What takes its primary key of a row."""
+    return itemgetter(*table.primary_key.columns.keys())
+
+
+def values_of(table: Table) -> Callable[[Values], tuple[Any, ...]]:
+    """What takes its values, by column, of a row."""
+    names = table.columns.keys()
     return itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
 
 

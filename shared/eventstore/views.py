@@ -23,14 +23,13 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.schema import CreateTable
 
-from shared.eventstore.engines import ALONE, memory_engine, migrating, reader
+from shared.eventstore.engines import ALONE, migrating, reader
 from shared.eventstore.failures import NotMigrated
 from shared.eventstore.folding import View, folded
 from shared.eventstore.log import EventLog
 from shared.eventstore.reading import Query, Reading
-from shared.eventstore.recorder import MAXIMUM, PositionConflict
+from shared.eventstore.recorder import PositionConflict
 from shared.eventstore.upsert import write_rows
 
 CODE_POINTS = String().with_variant(String(collation="C"), "postgresql")
@@ -138,17 +137,12 @@ class Views:
     def _catch_up(
         self, positions: dict[str, int], until: Mapping[str, int] | None
     ) -> Iterator[int]:
-        ends = {**dict.fromkeys(positions, MAXIMUM), **(until or {})}
         for page in folded(self._log, self._views, positions, until):
-            reached = {
-                name: max(position, min(page.reached, ends[name]))
-                for name, position in positions.items()
-            }
             with self.engine.begin() as connection:
                 take_turns_to_write(connection)
                 write_rows(connection, page.rows)
-                _move(connection, positions, reached)
-            positions = reached
+                _move(connection, positions, page.positions)
+            positions = page.positions
             yield page.size
         self._stood = positions
 
@@ -199,24 +193,6 @@ def rows_of(connection: Connection, table: Table) -> list[tuple[Any, ...]]:
     found = [tuple(row) for row in connection.execute(select(table))]
     keys = [i for i, column in enumerate(table.columns) if column.primary_key]
     return sorted(found, key=lambda row: tuple(row[i] for i in keys))
-
-
-def fresh(log: EventLog, views: Sequence[View]) -> Views:
-    """The same views, of nothing yet, in memory; without indexes, for all is read of them."""
-    made = Views(log, views, memory_engine())
-    with made.engine.begin() as connection:
-        for table in made.tables:
-            connection.execute(CreateTable(table))
-    made.migrate()
-    return made
-
-
-def rebuilt(log: EventLog, views: Sequence[View], until: Mapping[str, int] | None = None) -> Views:
-    """The same views, made anew from the log (each as far as `until`), in memory."""
-    made = fresh(log, views)
-    for _ in made.catch_up(until):
-        pass
-    return made
 
 
 MOVE = (

@@ -116,9 +116,7 @@ def test_a_view_made_by_older_code_is_named_until_it_is_made_again(cagette: Worl
     (said,) = wrong(status_of(home))
     assert said.startswith("view billing.fees was made by version 1 of its code, this is 2: ")
     assert "`cagette replay views billing.fees`" in said
-    rebuild = Rebuild(with_newer, newer)
-    rebuild.switch()
-    rebuild.close()
+    Rebuild(with_newer, newer).switch()
     assert wrong(status_of(home)) == []
 
 

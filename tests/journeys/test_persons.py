@@ -20,8 +20,8 @@ from services.billing.adapters.html import page
 from services.billing.views.documents import DOCUMENTS
 from services.billing.views.fees import FEES
 from shared.eventstore.log import EventLog
+from shared.eventstore.rebuilt import rebuilt
 from shared.eventstore.sqlite import SQLiteLogRecorder
-from shared.eventstore.views import rebuilt
 from shared.messaging.parking import parked_facts
 from tests.support.notices import producer
 from tests.support.world import World, world
@@ -193,7 +193,6 @@ def test_after_a_forgetting_everything_replays_and_is_shown_as_before(
             live = cagette.home.views[house.name]
             fresh = rebuilt(house.log, live._views)
             assert [t.name for t in live.tables if live.rows(t) != fresh.rows(t)] == []
-            fresh.engine.dispose()
 
 
 def test_a_backup_of_the_logs_from_before_the_forgetting_does_not_bring_anybody_back(

@@ -11,11 +11,10 @@ from services.billing import main as billing
 from services.billing.api.desk import BillingDesk
 from services.billing.domain.tariff import Tariff
 from shared.eventstore.asks import Asked
-from shared.eventstore.engines import memory_engine
 from shared.eventstore.lease import FileLease
 from shared.eventstore.log import EventLog
+from shared.eventstore.rebuilt import rebuilt
 from shared.eventstore.sqlite import SQLiteLogRecorder
-from shared.eventstore.views import Views
 from shared.facts.envelope import Message
 from shared.messaging.source import FactSource
 from tests.support.hard_season import hard_season
@@ -72,12 +71,8 @@ def test_causes_in_their_stored_order_give_the_same_house_again(
             asked(desk, asks[cause])
         else:
             again.hear([messages[cause]])
-    views = Views(log, billing.VIEWS, memory_engine())
-    views.migrate()
-    for _ in views.catch_up():
-        pass
-    for table in views.tables:
-        assert views.rows(table) == lived.home.views["billing"].rows(table)
+    live, made = lived.home.views["billing"], rebuilt(log, billing.VIEWS)
+    for table in live.tables:
+        assert made.rows(table) == live.rows(table)
     assert asdict(lived.bills())["documents"]
-    views.engine.dispose()
     log.close()

@@ -13,7 +13,7 @@ from deploy.cli.rebuilding import chosen
 from services.billing.views.fees import FEES
 from services.billing.views.fees import VIEW as FEE_VIEW
 from shared.eventstore.rebuilding import Rebuild
-from shared.eventstore.views import rebuilt
+from shared.eventstore.rebuilt import rebuilt
 from shared.kernel.errors import NotFound
 from tests.support import commands, notices
 from tests.support.world import World, world
@@ -52,9 +52,7 @@ def as_the_log_says(cagette: World, house: str) -> bool:
     live = cagette.home.views[house]
     stood = live.snapshot()
     fresh = rebuilt(live.log, VIEWS[house], stood.positions)
-    same = all(rows == fresh.rows(table) for table, rows in stood.rows.items())
-    fresh.engine.dispose()
-    return same
+    return all(rows == fresh.rows(table) for table, rows in stood.rows.items())
 
 
 def test_a_view_is_made_again_as_far_as_it_is_asked_and_no_further(sold: World) -> None:
@@ -62,15 +60,13 @@ def test_a_view_is_made_again_as_far_as_it_is_asked_and_no_further(sold: World) 
     early, late = log.head() // 2, log.head()
     until = {view.name: early for view in views}
     both = rebuilt(log, views, until)
-    assert both.positions() == until
+    assert both.positions == until
     one = {**until, FEE_VIEW.name: late}
     assert sum(both.catch_up(one)) == late - early
-    assert both.positions() == one
+    assert both.positions == one
     assert list(both.catch_up(one)) == []
     whole = rebuilt(log, views)
     assert both.rows(FEES) == whole.rows(FEES)
-    both.engine.dispose()
-    whole.engine.dispose()
 
 
 def test_a_spoilt_view_is_told_row_by_row_and_only_a_switch_mends_it(sold: World) -> None:
@@ -91,7 +87,6 @@ def test_a_spoilt_view_is_told_row_by_row_and_only_a_switch_mends_it(sold: World
     assert as_the_log_says(sold, "billing")
     assert rebuild.switch() == []
     assert live.positions() == positions
-    rebuild.close()
 
 
 def test_while_a_worker_goes_on_views_are_switched_and_nothing_of_his_is_lost(
@@ -115,9 +110,7 @@ def test_while_a_worker_goes_on_views_are_switched_and_nothing_of_his_is_lost(
     while not stop.is_set():
         spoil(sold)
         for house, view in chosen(None):
-            rebuild = Rebuild(sold.home.views[house], view)
-            switched += len(rebuild.switch())
-            rebuild.close()
+            switched += len(Rebuild(sold.home.views[house], view).switch())
     worker.join()
     assert (broken, switched >= 4) == ([], True)
     sold.home.caught_up()

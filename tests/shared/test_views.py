@@ -26,7 +26,7 @@ from sqlalchemy import (
 from deploy.cli.houses import VIEWS as BY_HOUSE
 from services.gateway.domain.distribution import Distribution
 from services.gateway.main import VIEWS
-from shared.eventstore.engines import memory_engine, postgres_engine, sqlite_engine
+from shared.eventstore.engines import postgres_engine, sqlite_engine
 from shared.eventstore.folding import PAGE
 from shared.eventstore.log import EventLog
 from shared.eventstore.recorder import PositionConflict
@@ -111,7 +111,7 @@ MUCH = {
 @pytest.fixture(params=["sqlite", "postgres"])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     if request.param == "sqlite":
-        made = memory_engine()
+        made = sqlite_engine(request.getfixturevalue("tmp_path") / "views.sqlite")
     else:
         made = postgres_engine(request.getfixturevalue("database_url"), "public")
     yield made

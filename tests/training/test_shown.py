@@ -12,7 +12,7 @@ from services.training.api.desk import TrainingDesk
 from shared.asks import training_figures, training_shown
 from shared.asks.training import BODIES
 from shared.asks.training_shown import EnrolmentShown
-from shared.eventstore.views import rebuilt
+from shared.eventstore.rebuilt import rebuilt
 from shared.kernel.errors import NotFound
 from tests.support.notices import Notice, cancellation, completion, enrolment, session
 from tests.support.world import World
@@ -268,11 +268,8 @@ def test_the_views_are_made_again_from_the_log_row_by_row(cagette: World) -> Non
     cagette.told(cancellation("2024-12-14", "S2"), session(seq=2, title="Autre"))
     live = cagette.home.views["training"]
     fresh = rebuilt(cagette.home.training.log, VIEWS["training"])
-    assert all(fresh.rows(table) for table in fresh.tables)
-    assert {t.name: live.rows(t) for t in live.tables} == {
-        t.name: fresh.rows(t) for t in fresh.tables
-    }
-    fresh.engine.dispose()
+    for table in live.tables:
+        assert live.rows(table) == fresh.rows(table) != []
 
 
 def test_the_examples_of_the_documentation_are_in_shape() -> None:

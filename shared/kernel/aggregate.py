@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from copy import copy
 from functools import cache, partial
 from operator import attrgetter
-from typing import Any, ClassVar, Self, TypeVar, cast
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar, cast
 from uuid import UUID
 
 from eventsourcing.domain import (
@@ -97,18 +97,17 @@ class Aggregate(BaseAggregate[UUID]):
 
     def trigger_event(self, event_class: Any, *given: Any, **fields: Any) -> None:
         """Let something happen; what is given without a name is named as its method names it."""
-        names = _parameters(decorated_funcs[event_class])[1 : len(given) + 1]
-        happened = _made(
-            event_class,
-            {
-                "originator_id": self._id,
-                "originator_version": self._version + 1,
-                "timestamp": event_class.create_timestamp(),
-                **fields,
-                **dict(zip(names, given, strict=True)),
-            },
-        )
-        happening(event_class)(self, happened)
+        how = _triggered(event_class)
+        said = {
+            "originator_id": self._id,
+            "originator_version": self._version + 1,
+            "timestamp": event_class.create_timestamp(),
+            **fields,
+        }
+        if given:
+            said.update(zip(how.names[: len(given)], given, strict=True))
+        happened = _made(event_class, said)
+        how.happen(self, happened)
         self._pending_events.append(happened)
 
 
@@ -129,6 +128,19 @@ def happening(event_class: type[Remembered]) -> Happening:
         aggregate._modified_on = said.timestamp
 
     return happen
+
+
+class _Triggered(NamedTuple):
+    """How events of a class are let happen: the names of what is given, and what they do."""
+
+    names: tuple[str, ...]
+    happen: Happening
+
+
+@cache
+def _triggered(event_class: type[Remembered]) -> _Triggered:
+    names = _parameters(decorated_funcs[event_class])[1:]
+    return _Triggered(names, happening(event_class))
 
 
 Arguments = Callable[[Any], tuple[Any, ...]]

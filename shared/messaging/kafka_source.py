@@ -28,15 +28,19 @@ from shared.messaging.source import BATCH, BrokerAway
 POLL_MS = 10
 """What comes is taken at once; how long a poll waits for it, or before it asks for the end."""
 ASKING = 500
-"""One poll of so many asks where the end is, whoever polls: only so an outage is noticed."""
+"""One poll of so many that gave nothing asks where the end is: only so an outage is noticed."""
 ANSWER_MS = 5_000
 """A broker that has not said by then where its topics end, and with what, is taken for away."""
 GIVE_UP_SECONDS = 60
 """A broker that has more, and has given nothing of it for so long, is taken for away."""
 SHORT_FETCH_MS = 25
 """A fetch that waits holds up every other request of its connection: where the end is."""
-LONG_FETCH_MS = 250
-"""Who does not ask where the end is need not ask so often for what comes."""
+LONG_FETCH_MS = 100
+"""Who does not ask where the end is need not ask so often for what comes.
+
+For so long may wait what comes to a partition while what came before it was about to be taken: the
+client's next fetch leaves that partition out (`_fetchable_partitions`).
+"""
 
 
 class _Consumer(GivesBack, KafkaConsumer):  # type: ignore[misc]
@@ -64,19 +68,22 @@ class KafkaSource:
         self._broker = broker
         self._speakers = {broker.topic_of(speaker): speaker for speaker in speakers}
         self._consumer: KafkaConsumer | None = None
-        self._polls = 0
+        self._quiet = 0
+        """How many polls gave nothing since one that gave something."""
         self._given: dict[TopicPartition, _Given] = {}
 
     def poll(self, heard: Mapping[str, int], limit: int, *, surely: bool = True) -> list[Message]:
         """Up to `limit` messages beyond what is heard; raises BrokerAway when none can be had."""
-        self._polls += 1
-        surely = surely or self._polls % ASKING == 0
+        self._quiet += 1
+        surely = surely or self._quiet % ASKING == 0
         try:
             with self._answering():
-                return self._polled(heard, limit, surely=surely)
+                found = self._polled(heard, limit, surely=surely)
         except BrokerAway:
             self.close()
             raise
+        self._quiet = 0 if found else self._quiet
+        return found
 
     @contextlib.contextmanager
     def _answering(self) -> Iterator[None]:

@@ -45,7 +45,7 @@ class Gateway:
     def kill(self) -> None:
         if self._process:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(30)
 
 
 @pytest.fixture

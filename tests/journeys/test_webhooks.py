@@ -68,7 +68,7 @@ def at_work(home: Path) -> Iterator[Started]:
         yield process
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(30)
 
 
 def by_key(received: list[Received]) -> dict[str, list[int]]:
@@ -151,7 +151,7 @@ def test_a_deliverer_killed_between_sending_and_storing_sends_again_and_loses_no
             if len(receiver.received) == 7:
                 seventh.append(received.id)
                 process.kill()
-                process.wait(10)
+                process.wait(30)
             return 200
 
         receiver.answer = kill
@@ -160,7 +160,7 @@ def test_a_deliverer_killed_between_sending_and_storing_sends_again_and_loses_no
     with at_work(home) as process:
         wait_until(lambda: len(set(receiver.ids)) == len(expected))
         process.ask_to_end()
-        assert process.wait(10) == 0
+        assert process.wait(30) == 0
     assert [id_ for id_ in receiver.ids if receiver.ids.count(id_) > 1] == seventh * 2
     assert set(receiver.ids) == {event["id"] for event in expected}
     assert all(places == sorted(places) for places in by_key(receiver.received).values())
@@ -181,7 +181,7 @@ def test_a_worker_stops_in_time_and_billing_goes_on_while_a_receiver_hangs(
             web_client(World(houses)).put("/producers/8", json=notices.producer("8")["body"])
             wait_until(lambda: houses.billing.heard() != before)
         process.ask_to_end()
-        assert process.wait(10) == 0
+        assert process.wait(30) == 0
     released.set()
 
 
@@ -196,7 +196,7 @@ def test_a_deliverer_that_breaks_ends_what_it_works_beside_and_says_why() -> Non
         pytest.raises(SystemError, match="of our own"),
         beside("deliverer", broken, ended.set),
     ):
-        assert ended.wait(10)
+        assert ended.wait(30)
 
 
 def test_only_one_delivers_at_a_time(cagette: World, receiver: Receiver) -> None:

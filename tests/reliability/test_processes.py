@@ -61,7 +61,7 @@ def test_a_second_worker_waits_until_the_first_one_ends(deployment: Deployment) 
     deployment.start("work billing")
     wait_until(lambda: "waiting" in deployment.said("work billing"))
     first.ask_to_end()
-    assert first.wait(10) == 0
+    assert first.wait(30) == 0
     wait_until(lambda: deployment.said("work billing").count("at work: billing") == 2)
 
 

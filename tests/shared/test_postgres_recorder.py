@@ -190,7 +190,7 @@ def test_a_lock_of_somebody_else_is_waited_for_two_seconds_and_then_refused_with
         began = time.monotonic()
         with pytest.raises(OperationalError) as failure:
             recorder.insert_events(batch, steps=[step])
-        assert 2 <= time.monotonic() - began < 5
+        assert 2 <= time.monotonic() - began < 15
         refusal = storage_refusal(failure.value)
         assert isinstance(refusal, StorageAway)
         assert STATUS[refusal.name] == 503
@@ -220,7 +220,7 @@ def test_a_migration_that_a_lock_stands_in_the_way_of_is_refused_like_a_writer(
         began = time.monotonic()
         with pytest.raises(OperationalError, match="lock timeout"):
             recorder.create_table()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
     recorder.create_table()
 
 
@@ -245,11 +245,11 @@ def test_a_database_that_is_away_is_refused_in_seconds_and_found_again_in_second
             with pytest.raises(OperationalError) as failure:
                 recorder.insert_events(events(1, 10))
             assert isinstance(storage_refusal(failure.value), StorageAway)
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 15
         admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
     began = time.monotonic()
     assert recorder.insert_events(events(1, 10)) == [1]
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize(

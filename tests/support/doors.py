@@ -102,4 +102,4 @@ class TrainingProcess:
     def kill(self) -> None:
         """End it as a crash does."""
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(30)

@@ -80,18 +80,18 @@ class Deployment:
     def kill(self, name: str) -> None:
         """End a process as a crash does."""
         self.running[name].kill()
-        self.running[name].wait(10)
+        self.running[name].wait(30)
 
     def stop(self, name: str) -> int:
         """Ask a process to end; its exit code."""
         self.running[name].ask_to_end()
-        return self.running[name].wait(10)
+        return self.running[name].wait(30)
 
     def close(self) -> None:
         """End all of them."""
         for process in self.running.values():
             process.kill()
-            process.wait(10)
+            process.wait(30)
 
     def said(self, name: str) -> str:
         """What a process printed."""

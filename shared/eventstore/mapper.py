@@ -5,7 +5,7 @@ The stored state is one JSON object: the fields of the event, `timestamp` (UTC),
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, NamedTuple, NotRequired, TypedDict, TypeVar, cast, get_type_hints
 from uuid import UUID
@@ -15,7 +15,7 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, MapperDeserialisationError, StoredEvent
 from eventsourcing.utils import TopicError, get_topic, resolve_topic
 
-from shared.eventstore.recorder import Row
+from shared.eventstore.recorder import Row, StreamRow
 from shared.kernel.aggregate import Aggregate, Happening, Remembered, happening
 
 Unreadable = MapperDeserialisationError
@@ -104,21 +104,29 @@ class TypedMapper(Mapper[UUID]):
 
         return excerpt
 
-    def replay(self, aggregate: Aggregate, version: int, topic: str, state: bytes) -> bool:
-        """Let a stored event happen to its aggregate again; to make the event would cost as much.
+    def replayed(self, stream: UUID, rows: Iterable[StreamRow]) -> Any:
+        """The aggregate of a stream, as all that happened to it left it; None where nothing did.
 
-        False, and nothing happened, where it takes the event: to begin an aggregate, to raise an
-        older version, or to say what is wrong.
+        To make an event costs as much as to let it happen. It is made only to begin the aggregate,
+        to be raised from an older version, or to say what is wrong.
         """
-        try:
-            again = _again(topic)
-            said = again.said(state)
-        except (TopicError, ValueError):
-            return False
-        if said.class_version != again.class_version or version != aggregate.version + 1:
-            return False
-        again.happen(aggregate, said)
-        return True
+        remaining = iter(rows)
+        first = next(remaining, None)
+        found: Any = first and self.event(stream, *first).mutate(None)
+        for version, topic, state in remaining:
+            try:
+                again = _again(topic)
+                said = again.said(state)
+            except (TopicError, ValueError):
+                is_next = False
+            else:
+                is_now = said.class_version == again.class_version
+                is_next = is_now and version == found.version + 1
+            if is_next:
+                again.happen(found, said)
+            else:
+                found = self.event(stream, version, topic, state).mutate(found)
+        return found
 
     def cls(self, topic: str) -> type[Remembered]:
         """The class of event that a topic names; raises Unreadable."""

@@ -1,11 +1,11 @@
 """One transaction on the log of a house."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import cast
 from uuid import UUID
 
 from shared.eventstore.mapper import TypedMapper
-from shared.eventstore.recorder import MAXIMUM, LogRecorder, Step, StreamRow
+from shared.eventstore.recorder import MAXIMUM, LogRecorder, Step
 from shared.kernel.aggregate import Aggregate, AnyAggregate, Remembered
 
 END_OF_TAGS = "\U0010ffff"
@@ -69,7 +69,7 @@ class Work:
         if not wanted:
             return
         for stream, rows in zip(wanted, self._recorder.streams(wanted), strict=True):
-            self._in_hand[stream] = self._replayed(stream, rows)
+            self._in_hand[stream] = self._mapper.replayed(stream, rows)
 
     def first_events(self, streams: Sequence[UUID]) -> list[Remembered]:
         """What each of many streams began with, as it was written; nothing is replayed.
@@ -86,14 +86,8 @@ class Work:
         return [begun[stream] for stream in streams if stream in begun]
 
     def _load(self, stream: UUID) -> Aggregate | None:
-        return self._replayed(stream, self._recorder.stream(stream, 0, MAXIMUM))
-
-    def _replayed(self, stream: UUID, rows: Iterable[StreamRow]) -> Aggregate | None:
-        found: Any = None
-        for row in rows:
-            if found is None or not self._mapper.replay(found, *row):
-                found = self._mapper.event(stream, *row).mutate(found)
-        return cast("Aggregate | None", found)
+        rows = self._recorder.stream(stream, 0, MAXIMUM)
+        return cast("Aggregate | None", self._mapper.replayed(stream, rows))
 
     def tagged(self, prefix: str, below: str | None = None) -> list[tuple[str, UUID]]:
         """(tag, stream) in order, for tags that begin with `prefix`, or lie in [prefix, below).

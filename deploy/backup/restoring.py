@@ -22,6 +22,7 @@ from deploy.backup.archive import (
 )
 from deploy.backup.taking import EVENTS, Advance, counted, name_of, tables_of
 from deploy.cli.home import Home
+from deploy.cli.houses import HOUSES
 from deploy.cli.own_key import HOLDER
 from shared.eventstore.copying import (
     At,
@@ -52,6 +53,9 @@ def proved_backup(folder: Path, vault: Path | None) -> tuple[Manifest, Path | No
     own = file_of(folder, VAULT)
     is_own = vault is None and own.exists()
     manifest = proved(folder, without=() if is_own else (VAULT,))
+    for name in HOUSES:
+        if name not in manifest.houses or f"{name}.{EVENTS}" not in manifest.files:
+            raise BackupDamaged(f"{folder} does not say what {name} remembers: take another one.")
     if manifest.schema > SCHEMA_VERSION:
         raise WrittenByNewer(
             f"{folder} was written by version {manifest.version} (schema {manifest.schema}, this "

@@ -33,7 +33,8 @@ def migrate(
         return
     for name, version in before.items():
         if version == SCHEMA_VERSION:
-            out.print(f"{name}: schema is at {version} already")
+            verb = "would change" if dry_run else "changed"
+            out.print(f"{name}: schema is at {version} already, nothing {verb}")
             continue
         verb = "would go" if dry_run else "went"
         out.print(f"{name}: schema {verb} from {version} to {SCHEMA_VERSION}")

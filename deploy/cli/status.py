@@ -1,9 +1,10 @@
 """`cagette status`: how the houses stand, once or again and again."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from importlib.metadata import version
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
@@ -11,12 +12,13 @@ import typer
 from deploy.cli import options
 from deploy.cli.clock import now
 from deploy.cli.home import Home, opened
-from deploy.cli.lagging import lag_of
+from deploy.cli.lagging import LOOK, lag_of
 from deploy.cli.output import out, shown, table
 from deploy.cli.webhooks import webhooks_status
 from services.billing.application import Billing
 from shared.eventstore.mapper import Unreadable
 from shared.eventstore.recorder import SCHEMA_VERSION
+from shared.facts.envelope import Message
 from shared.kernel.calendar import month_of
 from shared.messaging.house import House
 from shared.messaging.parking import parked_keys
@@ -116,13 +118,11 @@ def wrong(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _status(home: Home, house: House[Any]) -> dict[str, Any]:
-    heard, head = house.heard(), house.head()
-    worker = home.workers.get(house.name)
-    relayed = house.relayed() if worker and worker.relay else head
+    heard = house.heard()
     return {
-        "head": head,
+        "head": house.head(),
         "heard": heard,
-        **_lag(home, house, heard, relayed),
+        **_lag(home, house, heard),
         "parked": parked_keys(house.log.begin()),
         "schema": house.log.recorder.schema_version(),
         "schema_of_code": SCHEMA_VERSION,
@@ -130,11 +130,11 @@ def _status(home: Home, house: House[Any]) -> dict[str, Any]:
     }
 
 
-def _lag(home: Home, house: House[Any], heard: Mapping[str, int], relayed: int) -> dict[str, Any]:
+def _lag(home: Home, house: House[Any], heard: Mapping[str, int]) -> dict[str, Any]:
     """How far a house is behind its neighbours, and they behind it; None where nobody can tell."""
     found: dict[str, Any] = dict.fromkeys(LAGS)
     try:
-        untold = [message.time for message in house.all_told(relayed)]
+        untold = [message.time for message in islice(_unpublished(home, house), LOOK)]
         found["unpublished"] = len(untold)
         found["unpublished_seconds"] = _age(min(untold, default=None))
         lag = lag_of(home, house.name, heard)
@@ -144,6 +144,11 @@ def _lag(home: Home, house: House[Any], heard: Mapping[str, int], relayed: int) 
     except Unreadable as reason:
         found["unreadable"] = str(reason)
     return found
+
+
+def _unpublished(home: Home, house: House[Any]) -> Iterable[Message]:
+    worker = home.workers.get(house.name)
+    return house.all_told(house.relayed()) if worker and worker.relay else ()
 
 
 def _views(home: Home, house: str) -> dict[str, dict[str, int]]:

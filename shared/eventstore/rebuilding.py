@@ -7,6 +7,7 @@ the view has read stays as it is, so its worker goes on as if nothing had been.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, select
@@ -40,11 +41,11 @@ class Change:
 
     @property
     def fields(self) -> dict[str, tuple[Any, Any]]:
-        """By column, what stands and what should, where that differs."""
+        """By column, what stands and what should, where that differs; words as plain text."""
         none = (None,) * len(self.table.columns)
         pairs = zip(self.stands or none, self.should or none, strict=True)
         named = zip(self.table.columns.keys(), pairs, strict=True)
-        return {name: (one, other) for name, (one, other) in named if one != other}
+        return {name: (one, _plain(other)) for name, (one, other) in named if one != other}
 
 
 class Rebuild:
@@ -113,6 +114,10 @@ def _differing(
     for key in sorted(here.keys() | there.keys()):
         if here.get(key) != there.get(key):
             yield Change(table, here.get(key), there.get(key))
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else value
 
 
 def _named(table: Table, row: Values) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Views made again from the log: in memory, row by row as a database would give them back."""
+"""Views made again from the log: in memory, rows that equal what a database would give back."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence

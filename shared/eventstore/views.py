@@ -122,22 +122,20 @@ class Views:
         """Whether a log that ends there is shown, as far as is known here."""
         return head == min(self._stood.values(), default=-1)
 
-    def catch_up(self, until: Mapping[str, int] | None = None) -> Iterator[int]:
-        """Read the log to its end, or each view as far as `until`; how many events, by page."""
-        if until is None and self.shows(self._log.head()):
+    def catch_up(self) -> Iterator[int]:
+        """Read the log to its end; how many events, by page."""
+        if self.shows(self._log.head()):
             return
         stood, self._stood = self._stood, {}
         try:
-            yield from self._catch_up(stood or self.positions(), until)
+            yield from self._catch_up(stood or self.positions())
         except PositionConflict:
             if not stood:
                 raise
-            yield from self._catch_up(self.positions(), until)
+            yield from self._catch_up(self.positions())
 
-    def _catch_up(
-        self, positions: dict[str, int], until: Mapping[str, int] | None
-    ) -> Iterator[int]:
-        for page in folded(self._log, self._views, positions, until):
+    def _catch_up(self, positions: dict[str, int]) -> Iterator[int]:
+        for page in folded(self._log, self._views, positions):
             with self.engine.begin() as connection:
                 take_turns_to_write(connection)
                 write_rows(connection, page.rows)

@@ -161,7 +161,7 @@ class Work:
 
 
 class AtWork:
-    """The application of a house within one transaction: it finds and it keeps."""
+    """The application of a house within one transaction, which keeps what it is told to."""
 
     def __init__(self, work: Work, cause: str) -> None:
         self._work = work

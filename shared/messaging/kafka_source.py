@@ -28,7 +28,10 @@ from shared.messaging.source import BATCH, BrokerAway
 POLL_MS = 10
 """What comes is taken at once; how long a poll waits for it, or before it asks for the end."""
 ASKING = 500
-"""One poll of so many that gave nothing asks where the end is: only so an outage is noticed."""
+"""One poll of so many that gave nothing asks where the end is: only so an outage is noticed.
+
+Of several brokers one that is away goes unnoticed while the others give news; `status` notices.
+"""
 ANSWER_MS = 5_000
 """A broker that has not said by then where its topics end, and with what, is taken for away."""
 GIVE_UP_SECONDS = 60

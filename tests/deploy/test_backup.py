@@ -124,6 +124,24 @@ def test_a_check_proves_that_the_logs_end_as_the_manifest_says(home: Path, tmp_p
     seal = json.loads(manifest)["houses"]["billing"]["seal"]
     (backup / "manifest.json").write_text(manifest.replace(seal, seal[::-1]))
     refused(run(home, f"backup {backup} --check"), "backup-damaged", "billing do not end")
+    spoilt = json.loads(manifest)
+    spoilt["houses"]["training"]["head"] += 1
+    (backup / "manifest.json").write_text(json.dumps(spoilt))
+    refused(run(home, f"backup {backup} --check"), "backup-damaged", "training do not end")
+
+
+@pytest.mark.parametrize(
+    ("part", "name"), [("houses", "training"), ("files", "training.stored_events")]
+)
+def test_a_manifest_that_leaves_a_house_out_is_refused(
+    home: Path, tmp_path: Path, part: str, name: str
+) -> None:
+    file = tmp_path / "backup" / "manifest.json"
+    manifest = json.loads(file.read_text())
+    del manifest[part][name]
+    file.write_text(json.dumps(manifest))
+    with pytest.raises(BackupDamaged, match="what training remembers"):
+        proved_backup(tmp_path / "backup", None)
 
 
 def test_a_backup_of_a_newer_version_is_refused(home: Path, tmp_path: Path) -> None:

@@ -159,6 +159,11 @@ def test_a_dry_run_says_what_would_happen_and_changes_nothing(
     assert b"dry run" in shown.stdout or b"would" in shown.stdout
 
 
+def test_a_second_migration_says_that_nothing_changed(at: Stage) -> None:
+    said = run(at("migrated"), "migrate").stdout.decode().splitlines()
+    assert said[-1] == f"billing: schema is at {SCHEMA_VERSION} already, nothing changed"
+
+
 def test_a_dry_migration_leaves_a_new_home_as_it_is(tmp_path: Path) -> None:
     assert answered(tmp_path, "migrate --dry-run")["dry_run"] is True
     refused(run(tmp_path, "status"), "not-migrated")

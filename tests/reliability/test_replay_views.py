@@ -65,6 +65,8 @@ def test_a_view_is_made_again_as_far_as_it_is_asked_and_no_further(sold: World) 
     assert sum(both.catch_up(one)) == late - early
     assert both.positions == one
     assert list(both.catch_up(one)) == []
+    list(both.catch_up({**until, "producers": late}))
+    assert both.positions == {**one, "producers": late}
     whole = rebuilt(log, views)
     assert both.rows(FEES) == whole.rows(FEES)
 

@@ -13,12 +13,11 @@ from services.billing.views.audit import audited
 from services.billing.views.documents import DOCUMENTS
 from services.billing.views.fees import FEES
 from services.billing.views.transfers import TRANSFERS
-from shared.eventstore.views import Views
+from shared.eventstore.rebuilt import rebuilt
 from shared.messaging.chronicle import HeardFact
 from shared.messaging.house import House
 from tests.reliability.chaos import differences, flaws_of_numbers
 from tests.simulation.broker import ANYWHERE, SimulatedBroker
-from tests.simulation.stores import scratch
 from tests.support.recount import Bills
 from tests.support.world import billed
 
@@ -38,9 +37,7 @@ def inspected(home: Home, broker: SimulatedBroker | None) -> Iterator[str]:
 
 def _stale_views(home: Home, house: House[Any]) -> Iterator[str]:
     views = home.views[house.name]
-    fresh = Views(house.log, VIEWS[house.name], scratch(house.name))
-    for _ in fresh.catch_up():
-        pass
+    fresh = rebuilt(house.log, VIEWS[house.name])
     for table in views.tables:
         if views.rows(table) != fresh.rows(table):
             yield f"{house.name}: view table {table.name} differs from its rebuild"

@@ -158,11 +158,6 @@ class Stores:
         self.engines = {name: _emptied(name, name, fate) for name in (*HOUSES, "vault")}
 
 
-def scratch(house: str) -> Engine:
-    """Empty views of a house beside its own, to make them again in; no fate strikes there."""
-    return _emptied(house, f"{house}, made again", None)
-
-
 def _emptied(kind: str, name: str, fate: Fate | None) -> Engine:
     """An engine with the empty tables of a house's views, or of the vault.
 

@@ -23,10 +23,7 @@ from deploy.cli.output import out, progress, shown
 from shared.settings import Settings
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of the backup.")]
-Check = Annotated[
-    bool,
-    typer.Option("--check", help="Copy nothing: prove DIR, its logs too."),
-]
+Check = Annotated[bool, typer.Option("--check", help="Copy nothing: prove DIR, its logs too.")]
 VaultFile = Annotated[
     Path | None,
     typer.Option("--vault", help="The newest vault.keys.ndjson.gz, where it is kept apart."),

@@ -12,7 +12,7 @@ import typer
 from deploy.cli import options
 from deploy.cli.clock import now
 from deploy.cli.home import Home, opened
-from deploy.cli.lagging import LOOK, lag_of
+from deploy.cli.lagging import lag_of
 from deploy.cli.output import out, shown, table
 from deploy.cli.webhooks import webhooks_status
 from services.billing.application import Billing
@@ -28,6 +28,8 @@ from shared.settings import Settings
 WATCH_SECONDS = 2
 LATE_SECONDS = 300
 """What has waited longer waits for somebody to see to it."""
+COUNTED = 20_000
+"""Unpublished facts are counted as far as that, for to make them takes some seconds."""
 LAGS = ("lag", "lag_seconds", "unreadable", "unpublished", "unpublished_seconds")
 HEADER = ("house", "events", "unpublished", "heard up to", "lag", "parked", "schema")
 
@@ -134,7 +136,7 @@ def _lag(home: Home, house: House[Any], heard: Mapping[str, int]) -> dict[str, A
     """How far a house is behind its neighbours, and they behind it; None where nobody can tell."""
     found: dict[str, Any] = dict.fromkeys(LAGS)
     try:
-        untold = [message.time for message in islice(_unpublished(home, house), LOOK)]
+        untold = [message.time for message in islice(_unpublished(home, house), COUNTED)]
         found["unpublished"] = len(untold)
         found["unpublished_seconds"] = _age(min(untold, default=None))
         lag = lag_of(home, house.name, heard)

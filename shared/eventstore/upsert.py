@@ -71,12 +71,7 @@ def _upsert(table: Table, dialect: Dialect) -> _Upsert:
         f"ON CONFLICT ({keys})",
         f"DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in names)}",
     )
-    return _Upsert(
-        " ".join(statement),
-        key_of(table),
-        values_of(table),
-        given,
-    )
+    return _Upsert(" ".join(statement), key_of(table), values_of(table), given)
 
 
 def key_of(table: Table) -> Callable[[Values], Any]:

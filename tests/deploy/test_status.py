@@ -39,6 +39,7 @@ def test_what_was_told_and_not_heard_shows_as_a_lag_in_events_and_in_seconds(
     time.sleep(1.1)
     stood = status_of(cagette.home)["billing"]
     assert list(stood["lag"]) == ["gateway/0"]
+    assert status_of(cagette.home)["gateway"]["unpublished"] == 0  # it publishes nothing
     assert 1 <= stood["lag_seconds"] < 60
     cagette.home.caught_up()
     assert status_of(cagette.home)["billing"]["lag_seconds"] == 0

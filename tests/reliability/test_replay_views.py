@@ -12,6 +12,8 @@ from deploy.cli.houses import VIEWS
 from deploy.cli.rebuilding import chosen
 from services.billing.views.fees import FEES
 from services.billing.views.fees import VIEW as FEE_VIEW
+from services.gateway.views.producers import PRODUCERS
+from services.gateway.views.producers import VIEW as PRODUCER_VIEW
 from shared.eventstore.rebuilding import Rebuild
 from shared.eventstore.rebuilt import rebuilt
 from shared.kernel.errors import NotFound
@@ -89,6 +91,14 @@ def test_a_spoilt_view_is_told_row_by_row_and_only_a_switch_mends_it(sold: World
     assert as_the_log_says(sold, "billing")
     assert rebuild.switch() == []
     assert live.positions() == positions
+
+
+def test_words_that_differ_are_told_as_plain_text(sold: World) -> None:
+    live = sold.home.views["gateway"]
+    with live.engine.begin() as connection:
+        connection.execute(update(PRODUCERS).values(vat_regime="NONSENSE"))
+    fields = [change.fields["vat_regime"] for change in Rebuild(live, PRODUCER_VIEW).changes()]
+    assert repr(fields) == repr([("NONSENSE", "NORMAL")] * 2)
 
 
 def test_while_a_worker_goes_on_views_are_switched_and_nothing_of_his_is_lost(

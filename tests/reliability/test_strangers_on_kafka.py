@@ -118,6 +118,23 @@ def test_the_mark_of_a_transaction_hides_no_tail(
     assert given(source, {OWN: 7, STRANGERS: last}) == []
 
 
+def test_who_is_given_news_need_not_ask_where_the_end_is(
+    topic: Topic, source: KafkaSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(kafka_source, "ASKING", 3)
+    monkeypatch.setattr(kafka_source, "_is_before_end", asked.append)
+    assert source.poll({}, 500) == []
+    assert len(asked) == 1  # who must know asks at once
+    topic.write(own(7))
+    while not source.poll({}, 500, surely=False):
+        asked.clear()
+    for expected in (0, 0, 1):
+        asked.clear()
+        assert source.poll({OWN: 7}, 500, surely=False) == []
+        assert len(asked) == expected
+
+
 def test_a_broker_that_gives_nothing_of_what_it_has_is_taken_for_away(
     topic: Topic, source: KafkaSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:

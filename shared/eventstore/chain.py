@@ -7,6 +7,7 @@ each of a known length. Not of its position: a log that is copied to other posit
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 from itertools import chain as joined
+from struct import Struct
 from typing import NamedTuple
 from uuid import UUID
 
@@ -20,6 +21,10 @@ PAGE = 1_000
 
 START = bytes(32)
 """What stands before the first row."""
+
+
+_numbers = Struct(">qi").pack
+"""A version, and the length of a topic."""
 
 
 class ChainedRow(NamedTuple):
@@ -46,9 +51,9 @@ class ChainedRow(NamedTuple):
 
 def link(before: bytes, row: Row) -> bytes:
     """The link of a row behind another."""
-    topic = row.topic.encode()
-    lengths = row.version.to_bytes(8, "big", signed=True) + len(topic).to_bytes(4, "big")
-    return sha256(before + row.stream.bytes + lengths + topic + row.state).digest()
+    stream, version, topic, state = row
+    name = topic.encode()
+    return sha256(before + stream.bytes + _numbers(version, len(name)) + name + state).digest()
 
 
 def linked(before: bytes, rows: Iterable[Row]) -> Iterator[bytes]:

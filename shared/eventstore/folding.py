@@ -7,13 +7,14 @@ view reads is not decoded; of what one takes an excerpt of, no more than that.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import pairwise
 from typing import Any, NamedTuple, get_type_hints
 
 from sqlalchemy import Table
 
 from shared.eventstore.log import EventLog
 from shared.eventstore.mapper import Excerpt
-from shared.eventstore.recorder import MAXIMUM
+from shared.eventstore.recorder import MAXIMUM, BareRow
 from shared.kernel.aggregate import Remembered
 
 PAGE = 1_000
@@ -45,13 +46,11 @@ class Folded(NamedTuple):
 
 
 class _Maker(NamedTuple):
-    """What makes rows of the events of one topic, from one position to another.
+    """What makes rows of the events of one topic.
 
     `read` is given a stream, as a bare row has it, the version in it, and the state.
     """
 
-    first: int
-    last: int
     read: Callable[[Any, int, bytes], Remembered | Excerpt]
     rows: Callable[[Any], Iterable[Row]]
 
@@ -69,36 +68,52 @@ def folded(
     positions = {view.name: (stood or {}).get(view.name, 0) for view in views}
     ends = {view.name: (until or {}).get(view.name, MAXIMUM) for view in views}
     spans = [(view, positions[view.name] + 1, ends[view.name]) for view in views]
-    behind = [(view, first, last) for view, first, last in spans if first <= last]
-    makers = cache(partial(_makers, log, behind))
-    first = min((first for _, first, _ in behind), default=1)
-    end = max((last for *_, last in behind), default=0)
-    while stored := log.recorder.bare_page(first, end, PAGE):
-        rows: list[Row] = []
-        for position, stream, version, topic, state in stored:
-            for since, last, read, make in makers(topic):
-                if since <= position <= last:
+    for first, last, reading in _stretches(spans):
+        makers = cache(partial(_makers, log, reading))
+        for stored in _pages(log, first, last):
+            rows: list[Row] = []
+            for _, stream, version, topic, state in stored:
+                for read, make in makers(topic):
                     rows += make(read(stream, version, state))
-        reached = stored[-1][0]
-        positions = {
-            name: max(position, min(reached, ends[name])) for name, position in positions.items()
-        }
-        yield Folded(len(stored), positions, rows)
-        first = reached + 1
+            reached = stored[-1][0]
+            positions = {
+                name: max(position, min(reached, ends[name]))
+                for name, position in positions.items()
+            }
+            yield Folded(len(stored), positions, rows)
 
 
-def _makers(log: EventLog, spans: Sequence[tuple[View, int, int]], topic: str) -> list[_Maker]:
+def _pages(log: EventLog, first: int, last: int) -> Iterator[Sequence[BareRow]]:
+    while page := log.recorder.bare_page(first, last, PAGE):
+        yield page
+        first = page[-1][0] + 1
+
+
+def _stretches(
+    spans: Iterable[tuple[View, int, int]],
+) -> Iterator[tuple[int, int, list[View]]]:
+    """Every stretch of the log that the same views read: its first and last position, and them.
+
+    Of each view, the first and the last position that it reads are given.
+    """
+    spans = [span for span in spans if span[1] <= span[2]]
+    edges = sorted({edge for _, first, last in spans for edge in (first, last + 1)})
+    for edge, following in pairwise(edges):
+        if reading := [view for view, first, last in spans if first <= edge <= last]:
+            yield edge, following - 1, reading
+
+
+def _makers(log: EventLog, views: Iterable[View], topic: str) -> list[_Maker]:
     mapper, stream_id, cls = log.mapper, log.recorder.stream_id, log.mapper.cls(topic)
 
     def event(stream: Any, version: int, state: bytes) -> Remembered:
         return mapper.event(stream_id(stream), version, topic, state)
 
     found = []
-    for view, first, last in spans:
+    for view in views:
         if make := view.rows_by_event.get(cls):
             shape = taken(make)
-            read = mapper.excerpts(topic, shape) if shape else event
-            found.append(_Maker(first, last, read, make))
+            found.append(_Maker(mapper.excerpts(topic, shape) if shape else event, make))
     return found
 
 

@@ -93,11 +93,13 @@ class TypedMapper(Mapper[UUID]):
         They say what the class of today would have written.
         """
         kind, decode = _read(topic), msgspec.json.Decoder(shape).decode
+        newest = kind.version
 
         def excerpt(stream: UUID | str, version: int, state: bytes) -> AnyExcerpt:
             try:
-                taken = decode(state if kind.version == 1 else _raised(kind, state))
-                _refuse_newer(kind, taken.class_version)
+                taken = decode(state if newest == 1 else _raised(kind, state))
+                if taken.class_version > newest:
+                    _refuse_newer(kind, taken.class_version)
             except Exception as reason:
                 raise _unreadable(stream, version, topic, reason) from reason
             return taken
@@ -121,7 +123,7 @@ class TypedMapper(Mapper[UUID]):
                 is_next = False
             else:
                 is_now = said.class_version == again.class_version
-                is_next = is_now and version == found.version + 1
+                is_next = is_now and version == found._version + 1
             if is_next:
                 again.happen(found, said)
             else:

@@ -24,11 +24,10 @@ from deploy.backup.taking import EVENTS, Advance, counted, name_of, tables_of
 from deploy.cli.home import Home
 from deploy.cli.houses import HOUSES
 from deploy.cli.own_key import HOLDER
+from shared.eventstore.all_houses import At, all_or_nothing
 from shared.eventstore.copying import (
-    At,
     EventRow,
     Head,
-    all_or_nothing,
     head_of,
     linked_anew,
     shape_of,

@@ -25,12 +25,12 @@ from deploy.backup.archive import (
 from deploy.cli.clock import now
 from deploy.cli.home import Home
 from services.gateway.adapters.webhook_tables import METADATA as WEBHOOKS
+from shared.eventstore.all_houses import one_moment
 from shared.eventstore.copying import (
     copied_events,
     copied_rows,
     head_of,
     log_tables,
-    one_moment,
 )
 from shared.eventstore.recorder import SCHEMA_VERSION
 from shared.web.keys import KEYS

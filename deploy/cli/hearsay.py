@@ -3,29 +3,16 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
 from typing import Any
 
 from deploy.cli.home import Home
 from deploy.cli.houses import HOUSES
-from shared.eventstore.copying import NEVER_TOLD
 from shared.facts.envelope import Message, Poison
 from shared.messaging.house import House
 from shared.messaging.parking import ParkedFacts
 
 CAUSE = re.compile(rb'"cause":"((?:%s)/\d+:\d+)"' % "|".join(HOUSES).encode())
 """A neighbour's fact, as the logs hold what led to an event."""
-
-
-def missing(home: Home) -> Iterator[str]:
-    """Positions that a log lacks, where its database lets none pass but behind a copy."""
-    for house in home.houses:
-        if not house.log.recorder.leaves_no_gaps:
-            continue
-        positions = (position for position, *_ in house.log.rows())
-        for before, position in pairwise((0, *positions)):
-            if position - before not in (1, NEVER_TOLD + 1):
-                yield f"{house.name}: positions {before + 1} to {position - 1} are missing"
 
 
 def hearsay(home: Home) -> Iterator[str]:

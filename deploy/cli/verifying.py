@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from deploy.cli import options
 from deploy.cli.forgetting import unsound_keys
-from deploy.cli.hearsay import hearsay, missing
+from deploy.cli.hearsay import hearsay
 from deploy.cli.home import Home, opened
 from deploy.cli.houses import HOUSES, VIEWS
 from deploy.cli.output import out, progress, shown
@@ -81,7 +81,7 @@ def verify(start: From = None, as_json: options.Json = False) -> None:
         violations += _undecodable(home, begins) if can_be_read else ()
         is_whole = not (given or violations)
         if is_whole:
-            violations = [*missing(home), *hearsay(home), *_tags(home), *_audit(home)]
+            violations = [*hearsay(home), *_tags(home), *_audit(home)]
             violations += [*_views(home), *unsound_keys(home)]
     unseen = [f"{name} up to {at.position}" for name, at in begins.items() if at.position]
     unseen += () if can_be_read else ("whether all decode",)

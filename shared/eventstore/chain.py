@@ -16,6 +16,10 @@ from shared.eventstore.recorder import LogRow, Row
 CHAINED_SINCE = 2
 """The schema from which on every row is linked as it is written: no migration mends its chain."""
 
+ENDS_SINCE = 4
+"""The schema from which on the end of a log is kept beside it: no migration takes it from the rows.
+"""
+
 PAGE = 1_000
 """Rows linked, or looked at, at a time."""
 
@@ -78,17 +82,23 @@ def unlinked(
         before, position = links[-1], found[-1][0]
 
 
-def broken(rows: Iterable[ChainedRow], before: bytes = START, position: int = 0) -> Iterator[str]:
+def broken(
+    rows: Iterable[ChainedRow],
+    before: bytes = START,
+    position: int = 0,
+    end: bytes | None = None,
+) -> Iterator[str]:
     """A sentence for every row at which the chain breaks behind a link, in order.
 
-    The rows are all that follow a position, at which the row with that link stands.
-
-    What is cut off at the end breaks no chain: `verify` compares the end with what was read of it.
+    The rows are all that follow a position, at which the row with that link stands. `end` is a link
+    that one of them has, or else rows were cut off; asked for before the rows.
     """
     following: Iterator[ChainedRow | None] = iter(joined(rows, (None,)))
     row = next(following)
+    is_whole = end in (None, before)
     while row is not None:
         after = next(following)
+        is_whole |= row.chain == end or (after is None and row.behind(before) == end)
         if row.follows(before):
             before = row.chain or before
         elif after is not None and after.follows(before) and row.follows(after.chain):
@@ -105,6 +115,8 @@ def broken(rows: Iterable[ChainedRow], before: bytes = START, position: int = 0)
             yield f"{row} {_reason(row, after, position)}"
             before = row.chain or before
         position, row = row.position, after
+    if not is_whole:
+        yield f"position {position} is the last one, but the log was written further"
 
 
 def _reason(row: ChainedRow, after: ChainedRow | None, position: int) -> str:

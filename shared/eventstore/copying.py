@@ -4,8 +4,7 @@ What is copied says nothing of the kind of database it came from. Links of the h
 looked at on the way out and made again on the way in: the last one proves the whole.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
@@ -15,25 +14,23 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
-    Engine,
     LargeBinary,
     MetaData,
     String,
     Table,
     Uuid,
     cast,
+    column,
     func,
     insert,
     select,
-    text,
+    table,
+    update,
 )
 
 from shared.eventstore.chain import START, ChainedRow, link
-from shared.eventstore.engines import ALONE
 from shared.eventstore.failures import StorageDamaged
-from shared.eventstore.postgres_schema import log_lock
 from shared.eventstore.recorder import MAXIMUM, Row
-from shared.eventstore.views import ONE_MOMENT
 
 PAGE = 1_000
 
@@ -43,13 +40,9 @@ NEVER_TOLD = 1_000_000
 What followed the copy was told under the first of them; nobody may take something else for that.
 """
 
-TAKE_THE_LOG = text("SELECT pg_advisory_xact_lock(hashtextextended(:lock, 0))")
-"""What who writes to a log on PostgreSQL has until his transaction ends."""
+LOG_END = table("log_end", column("position", BigInteger), column("link", LargeBinary))
 
 T = TypeVar("T")
-
-At = Callable[[str], Connection]
-"""The connection to the database of a house, by the house's name; good until the next call."""
 
 
 class EventRow(NamedTuple):
@@ -76,7 +69,7 @@ def log_tables(dialect: str) -> tuple[Table, Table, Table]:
     events = Table(
         "stored_events",
         metadata,
-        Column("position", BigInteger, primary_key=True),
+        Column("position", BigInteger, primary_key=True, autoincrement=False),
         Column("originator_id", Uuid),
         Column("originator_version", BigInteger),
         Column("topic", String),
@@ -99,69 +92,6 @@ def log_tables(dialect: str) -> tuple[Table, Table, Table]:
     return events, tracking, tags
 
 
-@contextmanager
-def one_moment(
-    engines: Mapping[str, Engine], still: Iterable[AbstractContextManager[None]]
-) -> Iterator[At]:
-    """Every house as it stands at one moment, read for as long as it takes while all go on.
-
-    PostgreSQL has one snapshot for all schemas. Of files each has its own: so writers are held
-    `still` while they are taken, some milliseconds.
-    """
-    with ExitStack() as stack:
-        if _is_one_database(engines):
-            connection = stack.enter_context(next(iter(engines.values())).connect())
-            connection.exec_driver_sql(ONE_MOMENT["postgresql"])
-            connection.exec_driver_sql("SELECT 1")  # it begins now
-            yield _at(connection)
-            return
-        connections = _one_each(engines, stack)
-        with ExitStack() as held:
-            for lease in still:
-                held.enter_context(lease)
-            for connection in connections.values():
-                connection.exec_driver_sql(ONE_MOMENT["sqlite"])
-                connection.exec_driver_sql("SELECT count(*) FROM sqlite_schema")  # it begins now
-        yield connections.__getitem__
-
-
-@contextmanager
-def all_or_nothing(engines: Mapping[str, Engine]) -> Iterator[At]:
-    """One transaction to write to every house. Files are committed one behind the other."""
-    with ExitStack() as stack:
-        if _is_one_database(engines):
-            connection = stack.enter_context(next(iter(engines.values())).connect())
-            for house in engines:  # or who appends meanwhile links behind an empty log
-                connection.execute(TAKE_THE_LOG, {"lock": log_lock(house)})
-            yield _at(connection)
-            connection.commit()
-            return
-        connections = _one_each(engines, stack)
-        for connection in connections.values():
-            connection.exec_driver_sql(ALONE)
-        yield connections.__getitem__
-        for connection in connections.values():
-            connection.commit()
-
-
-def _is_one_database(engines: Mapping[str, Engine]) -> bool:
-    return all(engine.dialect.name == "postgresql" for engine in engines.values())
-
-
-def _one_each(engines: Mapping[str, Engine], stack: ExitStack) -> dict[str, Connection]:
-    return {name: stack.enter_context(engine.connect()) for name, engine in engines.items()}
-
-
-def _at(connection: Connection) -> At:
-    """Every house on one connection."""
-
-    def at(schema: str) -> Connection:
-        connection.exec_driver_sql(f'SET LOCAL search_path TO "{schema}"')
-        return connection
-
-    return at
-
-
 def head_of(connection: Connection, until: int = MAXIMUM) -> Head:
     """The end of the log of a house, or where it ended at a position."""
     events, _, _ = log_tables(connection.dialect.name)
@@ -173,8 +103,8 @@ def head_of(connection: Connection, until: int = MAXIMUM) -> Head:
 def copied_rows(connection: Connection, table: Table) -> Iterator[tuple[Any, ...]]:
     """Every row of a table, by its primary key; none is held longer than its reader holds it."""
     as_they_are = [
-        cast(column, LargeBinary) if isinstance(column.type, LargeBinary) else column
-        for column in table.columns  # of SQLite, where a hand may have written text instead
+        cast(each, LargeBinary) if isinstance(each.type, LargeBinary) else each
+        for each in table.columns  # of SQLite, where a hand may have written text instead
     ]
     query = select(*as_they_are).order_by(*table.primary_key).execution_options(yield_per=PAGE)
     for row in connection.execute(query):
@@ -194,6 +124,11 @@ def copied_events(connection: Connection) -> Iterator[EventRow]:
             )
         before = chain
         yield EventRow(position, stream, version, topic, state.decode())
+    if connection.scalar(select(LOG_END.c.link)) != before:
+        raise StorageDamaged(
+            "The log was written further than it goes now: a copy would be worth nothing. "
+            "See `cagette verify`, and restore the last good backup."
+        )
 
 
 def write_copied(connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
@@ -203,7 +138,9 @@ def write_copied(connection: Connection, table: Table, rows: Iterable[tuple[Any,
         connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in page])
     counter = table.autoincrement_column
     if counter is not None and connection.dialect.name == "postgresql":
-        _count_on(connection, table, connection.scalar(select(func.max(counter))) or 0)
+        last = connection.scalar(select(func.max(counter))) or 0
+        sequence = func.pg_get_serial_sequence(table.name, counter.name)
+        connection.execute(select(func.setval(sequence, max(last, 1), last > 0)))
 
 
 def linked_anew(rows: Iterable[EventRow]) -> Iterator[ChainedRow]:
@@ -220,19 +157,9 @@ def write_events(connection: Connection, rows: Iterable[EventRow]) -> Head:
     events, _, _ = log_tables(connection.dialect.name)
     write_copied(connection, events, linked_anew(rows))
     end = head_of(connection)
-    _count_on(connection, events, end.position + NEVER_TOLD)
+    link = bytes.fromhex(end.seal) or START
+    connection.execute(update(LOG_END).values(position=end.position + NEVER_TOLD, link=link))
     return end
-
-
-def _count_on(connection: Connection, table: Table, last: int) -> None:
-    """What the database gives a number from now on comes behind `last`."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("DELETE FROM sqlite_sequence WHERE name = ?", (table.name,))
-        counted = "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)"
-        connection.exec_driver_sql(counted, (table.name, last))
-    else:
-        counter = func.pg_get_serial_sequence(table.name, next(iter(table.primary_key)).name)
-        connection.execute(select(func.setval(counter, max(last, 1), last > 0)))
 
 
 def _pages(rows: Iterable[T]) -> Iterator[list[T]]:
@@ -244,7 +171,7 @@ def _pages(rows: Iterable[T]) -> Iterator[list[T]]:
 def shape_of(table: Table) -> Any:
     """The shape of a copied row: a tuple of what its columns hold."""
     kinds = []
-    for column in table.columns:
-        kind: Any = Any if isinstance(column.type, JSON) else column.type.python_type
-        kinds.append(kind | None if column.nullable and kind is not Any else kind)
+    for each in table.columns:
+        kind: Any = Any if isinstance(each.type, JSON) else each.type.python_type
+        kinds.append(kind | None if each.nullable and kind is not Any else kind)
     return tuple[tuple(kinds)]  # type: ignore[misc]

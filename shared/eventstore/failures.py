@@ -45,6 +45,14 @@ class StorageDamaged(Refusal):
     name = "storage-damaged"
 
 
+def never_written() -> StorageDamaged:
+    """The refusal to write over a row that no house wrote."""
+    return StorageDamaged(
+        "Behind the end of the log stands a row that was never written by this house: `cagette "
+        "verify` names it; take it out, or restore the last good backup."
+    )
+
+
 OURS = (
     sqlite3.IntegrityError,
     eventsourcing.persistence.IntegrityError,

@@ -121,8 +121,12 @@ class EventLog(Application[UUID]):
                 yield f"event {position}: {reason}"
 
     def broken(self, after: int = 0, link: bytes = START) -> Iterator[str]:
-        """A sentence for every row after a position, and its link, at which the chain breaks."""
-        return broken(self._chained(after), link, after)
+        """A sentence for every row after a position, and its link, at which the chain breaks.
+
+        And one if the log does not go as far as it was written.
+        """
+        end = self.recorder.end()
+        return broken(self._chained(after), link, after, end.link)
 
     def seal(self) -> str:
         """The last link, in hexadecimal: it stands for the whole log. Empty for an empty one."""

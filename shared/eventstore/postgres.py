@@ -13,25 +13,24 @@ from typing import Any, LiteralString, cast
 from uuid import UUID
 
 import psycopg
-from eventsourcing.persistence import IntegrityError, OperationalError, ProgrammingError
 from psycopg import sql
 from psycopg.rows import tuple_row
 from psycopg_pool import ConnectionPool
 
-from shared.eventstore.chain import CHAINED_SINCE, PAGE, unlinked
+from shared.eventstore.chain import CHAINED_SINCE, ENDS_SINCE, PAGE, unlinked
 from shared.eventstore.engines import CONNECT_SECONDS, CONNECTING, OPTIONS, is_in_doubt
 from shared.eventstore.postgres_arrays import uuids
 from shared.eventstore.postgres_calls import APPEND, STREAMS, given, portions
-from shared.eventstore.postgres_schema import POSITION_CONFLICT, SCHEMA, TAKE_TURNS, log_lock
+from shared.eventstore.postgres_errors import translated
+from shared.eventstore.postgres_schema import BEGIN_END, SCHEMA, TAKE_TURNS, log_lock
 from shared.eventstore.recorder import (
     MAXIMUM,
     SCHEMA_VERSION,
+    End,
     LogRecorder,
     LogRow,
-    PositionConflict,
     Row,
     Step,
-    StreamConflict,
     StreamRow,
 )
 
@@ -79,16 +78,8 @@ class PostgresLogRecorder(LogRecorder):
             self._pool.open(wait=False)
             with self._pool.connection() as connection:
                 yield connection
-        except (psycopg.OperationalError, psycopg.InterfaceError) as reason:
-            raise OperationalError(str(reason)) from reason
-        except psycopg.errors.UniqueViolation as reason:
-            raise StreamConflict(str(reason)) from reason
-        except psycopg.IntegrityError as reason:
-            raise IntegrityError(str(reason)) from reason
-        except psycopg.DatabaseError as reason:
-            if reason.sqlstate == POSITION_CONFLICT:
-                raise PositionConflict(str(reason)) from reason
-            raise ProgrammingError(str(reason)) from reason
+        except (psycopg.DatabaseError, psycopg.InterfaceError) as reason:
+            raise translated(reason) from reason
 
     @contextmanager
     def held(self) -> Iterator[Connection]:
@@ -106,8 +97,11 @@ class PostgresLogRecorder(LogRecorder):
         with self.held() as connection, connection.transaction():
             connection.execute(TAKE_TURNS)
             connection.execute(self._sql(SCHEMA, lock=sql.Literal(log_lock(self.schema))))
-            if self.schema_version() < CHAINED_SINCE:
+            version = self.schema_version()
+            if version < CHAINED_SINCE:
                 self._link(connection)
+            if version < ENDS_SINCE:
+                connection.execute(self._sql(BEGIN_END, name=sql.Literal(self.schema)))
             connection.execute(self._sql("DELETE FROM {s}.schema_version"))
             insert = self._sql("INSERT INTO {s}.schema_version VALUES (%s)")
             connection.execute(insert, (SCHEMA_VERSION,))
@@ -197,6 +191,10 @@ class PostgresLogRecorder(LogRecorder):
         """What a query finds, asked for in PostgreSQL's binary format."""
         with self.connection() as connection, connection.cursor(binary=True) as cursor:
             return cursor.execute(self._sql(statement), parameters).fetchall()
+
+    def end(self) -> End:
+        """How far the log was ever written, whatever rows it has now."""
+        return End(*self._rows("SELECT position, link FROM {s}.log_end", ())[0])
 
     def max_notification_id(self) -> int | None:
         """The position of the last event."""

@@ -6,6 +6,9 @@ a reader that polls by position never misses one. Migrations take turns by a loc
 which they wait longer than a writer waits: what holds it ends by itself. A migration also takes
 the lock of the log, for it links what has no link yet.
 
+The end of the log is kept beside it, in `log_end`, and rows are numbered and linked behind that: so
+positions leave no gaps, and the row behind one that was deleted has no link to what is left.
+
 Who appends may give the links of his rows, made behind the row that he believes to be the last. If
 it is not, the loop in `append` makes them: `chain.py` in PostgreSQL's words.
 """
@@ -31,7 +34,7 @@ CREATE SCHEMA IF NOT EXISTS {s};
 SELECT pg_advisory_xact_lock(hashtextextended({lock}, 0));
 CREATE TABLE IF NOT EXISTS {s}.schema_version (version int NOT NULL);
 CREATE TABLE IF NOT EXISTS {s}.stored_events (
-    position bigserial PRIMARY KEY,
+    position bigint PRIMARY KEY,
     originator_id uuid NOT NULL,
     originator_version bigint NOT NULL,
     topic text NOT NULL,
@@ -41,6 +44,7 @@ CREATE TABLE IF NOT EXISTS {s}.stored_events (
 CREATE TABLE IF NOT EXISTS {s}.tracking (name text PRIMARY KEY, position bigint NOT NULL);
 CREATE TABLE IF NOT EXISTS {s}.tags (
     tag text COLLATE "C" NOT NULL, originator_id uuid NOT NULL, PRIMARY KEY (tag, originator_id));
+CREATE TABLE IF NOT EXISTS {s}.log_end (position bigint NOT NULL, link bytea NOT NULL);
 
 DROP FUNCTION IF EXISTS {s}.append(
     uuid[], bigint[], text[], bytea[], text[], bigint[], bigint[], text[], uuid[]);
@@ -51,6 +55,7 @@ CREATE OR REPLACE FUNCTION {s}.append(
     tag_names text[], tag_streams uuid[],
     OUT first_position bigint, OUT link bytea) LANGUAGE plpgsql AS $$
 DECLARE
+    last bigint;
     words bytea;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended({lock}, 0));
@@ -66,9 +71,10 @@ BEGIN
         END IF;
     END LOOP;
     INSERT INTO {s}.tags SELECT * FROM unnest(tag_names, tag_streams) ON CONFLICT DO NOTHING;
-    link := coalesce(
-        (SELECT chain FROM {s}.stored_events ORDER BY position DESC LIMIT 1),
-        decode(repeat('00', 32), 'hex'));
+    SELECT e.position, e.link INTO STRICT last, link FROM {s}.log_end AS e;
+    IF cardinality(streams) = 0 THEN
+        RETURN;
+    END IF;
     IF link IS DISTINCT FROM before OR cardinality(links) <> cardinality(streams) THEN
         links := '{{}}';
         FOR words IN
@@ -81,12 +87,27 @@ BEGIN
             links := links || link;
         END LOOP;
     END IF;
-    WITH written AS (
-        INSERT INTO {s}.stored_events (originator_id, originator_version, topic, state, chain)
-        SELECT a, b, c, d, e FROM unnest(streams, versions, topics, states, links)
-            WITH ORDINALITY AS t (a, b, c, d, e, n) ORDER BY n
-        RETURNING position)
-    SELECT min(position), coalesce(links[cardinality(links)], link)
-    FROM written INTO first_position, link;
+    INSERT INTO {s}.stored_events
+        (position, originator_id, originator_version, topic, state, chain)
+        SELECT last + n, a, b, c, d, e FROM unnest(streams, versions, topics, states, links)
+            WITH ORDINALITY AS t (a, b, c, d, e, n);
+    first_position := last + 1;
+    link := links[cardinality(links)];
+    UPDATE {s}.log_end
+        SET position = last + cardinality(streams), link = links[cardinality(links)];
 END $$;
 """
+
+BEGIN_END = """
+DELETE FROM {s}.log_end;
+INSERT INTO {s}.log_end
+    SELECT greatest(coalesce(max(position), 0), coalesce(
+        (SELECT last_value FROM pg_sequences
+            WHERE schemaname = {name} AND sequencename = 'stored_events_position_seq'), 0)),
+        coalesce((SELECT chain FROM {s}.stored_events ORDER BY position DESC LIMIT 1),
+            decode(repeat('00', 32), 'hex'))
+    FROM {s}.stored_events;
+ALTER TABLE {s}.stored_events ALTER COLUMN position DROP DEFAULT;
+DROP SEQUENCE IF EXISTS {s}.stored_events_position_seq;
+"""
+"""Where a log of a schema before `ENDS_SINCE` ends; a sequence numbered its rows."""

@@ -19,10 +19,10 @@ from eventsourcing.persistence import (
     StoredEvent,
 )
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Stands in every house's database; a higher one was written by newer code.
 
-Since 2: the chain. Since 3: PostgreSQL takes links that the writer made.
+Since 2: the chain. Since 3: PostgreSQL takes links that the writer made. Since 4: `log_end`.
 """
 
 MAXIMUM = 2**63 - 1
@@ -48,6 +48,13 @@ BareRow = tuple[int, Any, int, str, bytes]
 """The same; its stream as the database gives it."""
 
 
+class End(NamedTuple):
+    """How far a log was ever written: the last position given to a row, and the last link."""
+
+    position: int
+    link: bytes
+
+
 class Step(NamedTuple):
     """A tracked position moving on: from `previous` (None: never heard of) to `position`."""
 
@@ -66,9 +73,6 @@ class StreamConflict(IntegrityError):
 
 class LogRecorder(ApplicationRecorder):
     """Keeps a house's log."""
-
-    leaves_no_gaps = False
-    """Whether each position follows the one before it, whatever was begun and came to nothing."""
 
     @abstractmethod
     def append(
@@ -107,6 +111,10 @@ class LogRecorder(ApplicationRecorder):
     @abstractmethod
     def chained(self, first: int, limit: int) -> Sequence[tuple[*LogRow, bytes | None]]:
         """Up to `limit` rows from a position on, each with its link of the hash chain."""
+
+    @abstractmethod
+    def end(self) -> End:
+        """How far the log was ever written, whatever rows it has now."""
 
     @abstractmethod
     def create_table(self) -> None:

@@ -9,25 +9,25 @@ from uuid import UUID
 
 from eventsourcing.sqlite import SQLiteCursor, SQLiteDatastore, SQLiteTransaction
 
-from shared.eventstore.chain import CHAINED_SINCE, PAGE, START, linked, unlinked
+from shared.eventstore.chain import CHAINED_SINCE, ENDS_SINCE, unlinked
 from shared.eventstore.engines import LOCK_SECONDS
 from shared.eventstore.recorder import (
     MAXIMUM,
     SCHEMA_VERSION,
     BareRow,
+    End,
     LogRecorder,
     LogRow,
-    PositionConflict,
     Row,
     Step,
-    StreamConflict,
     StreamRow,
 )
-from shared.eventstore.sqlite_ids import uuid_as_written, uuid_in
+from shared.eventstore.sqlite_calls import begin_end, chained_rows, end_of, insert_rows, move
+from shared.eventstore.sqlite_ids import uuid_in
 
 TABLES = (
     """CREATE TABLE IF NOT EXISTS stored_events (
-        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        position INTEGER PRIMARY KEY,
         originator_id TEXT NOT NULL,
         originator_version INTEGER NOT NULL,
         topic TEXT NOT NULL,
@@ -41,13 +41,9 @@ TABLES = (
         tag TEXT NOT NULL,
         originator_id TEXT NOT NULL,
         PRIMARY KEY (tag, originator_id)) WITHOUT ROWID""",
+    "CREATE TABLE IF NOT EXISTS log_end (position INTEGER NOT NULL, link BLOB NOT NULL)",
 )
-"""A position is never used again (AUTOINCREMENT)."""
-
-INSERT = (
-    "INSERT INTO stored_events (originator_id, originator_version, topic, state, chain) "
-    "VALUES (?,?,?,?,?)"
-)
+"""A log of a schema before `ENDS_SINCE` goes on to count its positions in `sqlite_sequence` too."""
 
 STREAM = (
     "SELECT originator_version, topic, state FROM stored_events "
@@ -59,8 +55,6 @@ STREAM = (
 class SQLiteLogRecorder(LogRecorder):
     """A house's log in a file of its own, over the library's connections."""
 
-    leaves_no_gaps = True
-
     def __init__(self, file: Path | str) -> None:
         self.datastore = SQLiteDatastore(str(file), lock_timeout=LOCK_SECONDS)
 
@@ -70,10 +64,13 @@ class SQLiteLogRecorder(LogRecorder):
             for statement in TABLES:
                 cursor.execute(statement)
             cursor.execute("PRAGMA user_version")
-            if cursor.fetchone()[0] < CHAINED_SINCE:
-                for page in unlinked(lambda after: _page(cursor, after)):
+            version = cursor.fetchone()[0]
+            if version < CHAINED_SINCE:
+                for page in unlinked(lambda after: chained_rows(cursor, after)):
                     update = "UPDATE stored_events SET chain = ? WHERE position = ?"
                     cursor.executemany(update, page)
+            if version < ENDS_SINCE:
+                begin_end(cursor)
             cursor.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def append(
@@ -85,19 +82,10 @@ class SQLiteLogRecorder(LogRecorder):
         """Write events, positions and tags in one transaction; the positions of the events."""
         with self._writing() as cursor:
             for step in steps:
-                _move(cursor, step)
-            before = _head(cursor)
-            links = linked(_last_link(cursor), rows)
-            try:
-                cursor.executemany(
-                    INSERT,
-                    [(s.hex, *row, link) for (s, *row), link in zip(rows, links, strict=True)],
-                )
-            except sqlite3.IntegrityError as conflict:
-                raise StreamConflict(str(conflict)) from conflict
+                move(cursor, step)
             named = [(tag, stream.hex) for tag, stream in tags]
             cursor.executemany("INSERT OR IGNORE INTO tags VALUES (?,?)", named)
-        return list(range(before + 1, before + 1 + len(rows)))
+            return insert_rows(cursor, rows) if rows else []
 
     @contextmanager
     def _writing(self) -> Iterator[SQLiteCursor]:
@@ -140,7 +128,12 @@ class SQLiteLogRecorder(LogRecorder):
     def chained(self, first: int, limit: int) -> Sequence[tuple[*LogRow, bytes | None]]:
         """Up to `limit` rows from a position on, each with its link of the hash chain."""
         with self.datastore.transaction(commit=False) as cursor:
-            return _page(cursor, first - 1, limit)
+            return chained_rows(cursor, first - 1, limit)
+
+    def end(self) -> End:
+        """How far the log was ever written, whatever rows it has now."""
+        with self.datastore.transaction(commit=False) as cursor:
+            return end_of(cursor)
 
     def max_notification_id(self) -> int | None:
         """The position of the last event."""
@@ -184,48 +177,3 @@ class _Alone(SQLiteTransaction):
         cursor = self.connection.cursor()
         cursor.execute("BEGIN IMMEDIATE")
         return cursor
-
-
-def _head(cursor: SQLiteCursor) -> int:
-    """The last position ever given away."""
-    cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = 'stored_events'")
-    row = cursor.fetchone()
-    return row[0] if row else 0
-
-
-def _last_link(cursor: SQLiteCursor) -> bytes:
-    cursor.execute("SELECT chain FROM stored_events ORDER BY position DESC LIMIT 1")
-    row = cursor.fetchone()
-    return (row and row[0]) or START
-
-
-def _page(
-    cursor: SQLiteCursor, after: int, limit: int = PAGE
-) -> list[tuple[*LogRow, bytes | None]]:
-    """Rows as they stand, whatever a hand wrote there: to be held against their links."""
-    cursor.execute(
-        "SELECT position, CAST(originator_id AS BLOB), originator_version, CAST(topic AS BLOB), "
-        "CAST(state AS BLOB), chain "
-        "FROM stored_events WHERE position > ? ORDER BY position LIMIT ?",
-        (after, limit),
-    )
-    return [
-        (position, uuid_as_written(stream), version, topic.decode(errors="replace"), *row)
-        for position, stream, version, topic, *row in cursor.fetchall()
-    ]
-
-
-def _move(cursor: SQLiteCursor, step: Step) -> None:
-    if step.previous is None:
-        cursor.execute(
-            "INSERT INTO tracking VALUES (?,?) ON CONFLICT DO NOTHING RETURNING 1",
-            (step.name, step.position),
-        )
-    else:
-        cursor.execute(
-            "UPDATE tracking SET notification_id = ? "
-            "WHERE application_name = ? AND notification_id = ? RETURNING 1",
-            (step.position, step.name, step.previous),
-        )
-    if cursor.fetchone() is None:
-        raise PositionConflict(f"{step.name} does not stand at {step.previous}")

@@ -151,10 +151,22 @@ def test_a_backup_of_a_newer_version_is_refused(home: Path, tmp_path: Path) -> N
         proved_backup(tmp_path / "backup", None)
 
 
-def test_a_log_that_is_not_what_was_written_is_not_backed_up(home: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            "UPDATE stored_events SET state = replace(state, '2', '3') WHERE position = 2",
+            "position 2 ",
+        ),
+        ("DELETE FROM stored_events WHERE position > 2", "written further than it goes now"),
+    ],
+)
+def test_a_log_that_is_not_what_was_written_is_not_backed_up(
+    home: Path, tmp_path: Path, change: str, said: str
+) -> None:
     with closing(sqlite3.connect(home / "gateway.sqlite")) as log, log:
-        log.execute("UPDATE stored_events SET state = replace(state, '2', '3') WHERE position = 2")
-    with opened(Settings(home=home)) as houses, pytest.raises(StorageDamaged, match="position 2 "):
+        log.execute(change)
+    with opened(Settings(home=home)) as houses, pytest.raises(StorageDamaged, match=said):
         back_up(houses, tmp_path / "second")
     assert not list(tmp_path.glob("second*"))
     with opened(Settings(home=home)) as houses, pytest.raises(NotEmpty, match="already"):

@@ -173,7 +173,7 @@ DEPLOYED: dict[str, Callable[[World, Path, dict[str, Any]], Scene]] = {
 
 SHOWN_ELSEWHERE = (
     f"gateway: schema went from 0 to {SCHEMA_VERSION}",  # in the log of the container `migrate`
-    f"gateway: schema would go from 2 to {SCHEMA_VERSION}",  # from a home of an older schema
+    f"gateway: schema would go from 3 to {SCHEMA_VERSION}",  # from a home of an older schema
     '{"status":"alive"}',
     "HTTP/1.1 401",
     "still-unfinished",  # of whom something is open; the page's other answer is of him who is done

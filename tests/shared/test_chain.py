@@ -123,12 +123,6 @@ def test_another_position_alone_breaks_nothing(log: EventLog) -> None:
     assert list(log.broken()) == []
 
 
-def test_what_is_cut_off_at_the_end_breaks_no_chain(log: EventLog) -> None:
-    """So `verify` compares the end with what was read of it."""
-    by_hand(log, "DELETE FROM stored_events WHERE position > 4")
-    assert list(log.broken()) == []
-
-
 def be_of_schema_1(log: EventLog) -> None:
     is_sqlite = isinstance(log.recorder, SQLiteLogRecorder)
     by_hand(

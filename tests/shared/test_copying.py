@@ -5,12 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 from services.gateway.domain.distribution import Distribution
+from shared.eventstore.all_houses import all_or_nothing, one_moment
 from shared.eventstore.copying import (
     NEVER_TOLD,
     EventRow,
-    all_or_nothing,
     copied_events,
-    one_moment,
     write_events,
 )
 from shared.eventstore.engines import postgres_engine

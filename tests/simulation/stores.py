@@ -18,6 +18,7 @@ from shared.eventstore.lease import Lease
 from shared.eventstore.log import EventLog
 from shared.eventstore.recorder import (
     SCHEMA_VERSION,
+    End,
     LogRecorder,
     LogRow,
     PositionConflict,
@@ -107,6 +108,10 @@ class FallibleRecorder(LogRecorder):
     def seal(self) -> str:
         """The last link, which stands for the whole log."""
         return (self._log[-1][-1] or b"").hex() if self._log else ""
+
+    def end(self) -> End:
+        """How far the log was ever written."""
+        return End(len(self._log), (self._log and self._log[-1][-1]) or START)
 
     def create_table(self) -> None:
         """There is nothing to create."""

@@ -1,0 +1,97 @@
+"""What is asked of a log on SQLite in many words, within a transaction that somebody began."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from eventsourcing.sqlite import SQLiteCursor
+
+from shared.eventstore.chain import PAGE, START, linked
+from shared.eventstore.failures import never_written
+from shared.eventstore.recorder import (
+    End,
+    LogRow,
+    PositionConflict,
+    Row,
+    Step,
+    StreamConflict,
+)
+from shared.eventstore.sqlite_ids import uuid_as_written
+
+INSERT = (
+    "INSERT INTO stored_events "
+    "(position, originator_id, originator_version, topic, state, chain) VALUES (?,?,?,?,?,?)"
+)
+
+
+def end_of(cursor: SQLiteCursor) -> End:
+    """How far the log was ever written."""
+    cursor.execute("SELECT position, link FROM log_end")
+    return End(*cursor.fetchone())
+
+
+def insert_rows(cursor: SQLiteCursor, rows: Sequence[Row]) -> list[int]:
+    """Write rows behind the end of the log, and move the end; the positions of the rows.
+
+    Raises StreamConflict when somebody else was first, StorageDamaged for a row behind the end.
+    """
+    end = end_of(cursor)
+    positions = list(range(end.position + 1, end.position + 1 + len(rows)))
+    links = list(linked(end.link, rows))
+    numbered = zip(positions, rows, links, strict=True)
+    try:
+        cursor.executemany(INSERT, [(p, s.hex, *row, link) for p, (s, *row), link in numbered])
+    except sqlite3.IntegrityError as conflict:
+        if "stored_events.position" in str(conflict):
+            raise never_written() from conflict
+        raise StreamConflict(str(conflict)) from conflict
+    cursor.execute("UPDATE log_end SET position = ?, link = ?", (positions[-1], links[-1]))
+    return positions
+
+
+def begin_end(cursor: SQLiteCursor) -> None:
+    """Keep the end of a log of a schema before `ENDS_SINCE`, whose positions SQLite counted."""
+    cursor.execute("DELETE FROM log_end")
+    cursor.execute(
+        "INSERT INTO log_end SELECT coalesce(max(position), 0), coalesce("
+        "(SELECT chain FROM stored_events ORDER BY position DESC LIMIT 1), ?) FROM stored_events",
+        (START,),
+    )
+    cursor.execute("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'")
+    if cursor.fetchone():
+        cursor.execute(
+            "UPDATE log_end SET position = seq FROM sqlite_sequence "
+            "WHERE name = 'stored_events' AND seq > position"
+        )
+
+
+def chained_rows(
+    cursor: SQLiteCursor, after: int, limit: int = PAGE
+) -> list[tuple[*LogRow, bytes | None]]:
+    """Rows as they stand, whatever was written there by hand, to be compared with their links."""
+    cursor.execute(
+        "SELECT position, CAST(originator_id AS BLOB), originator_version, CAST(topic AS BLOB), "
+        "CAST(state AS BLOB), chain "
+        "FROM stored_events WHERE position > ? ORDER BY position LIMIT ?",
+        (after, limit),
+    )
+    return [
+        (position, uuid_as_written(stream), version, topic.decode(errors="replace"), *row)
+        for position, stream, version, topic, *row in cursor.fetchall()
+    ]
+
+
+def move(cursor: SQLiteCursor, step: Step) -> None:
+    """Move a tracked position; raises PositionConflict where it does not stand as believed."""
+    if step.previous is None:
+        cursor.execute(
+            "INSERT INTO tracking VALUES (?,?) ON CONFLICT DO NOTHING RETURNING 1",
+            (step.name, step.position),
+        )
+    else:
+        cursor.execute(
+            "UPDATE tracking SET notification_id = ? "
+            "WHERE application_name = ? AND notification_id = ? RETURNING 1",
+            (step.position, step.name, step.previous),
+        )
+    if cursor.fetchone() is None:
+        raise PositionConflict(f"{step.name} does not stand at {step.previous}")

@@ -1,0 +1,144 @@
+"""The end of a log is kept beside it: what is cut off, or put behind it by hand, is noticed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from services.gateway.domain.distribution import Distribution
+from shared.eventstore.chain import START, linked
+from shared.eventstore.failures import NotMigrated, StorageDamaged
+from shared.eventstore.log import EventLog
+from shared.eventstore.postgres import PostgresLogRecorder
+from shared.eventstore.recorder import LogRecorder, Row, StreamConflict
+from shared.eventstore.sqlite import SQLiteLogRecorder
+from tests.architecture.test_schema import golden_file
+from tests.support.recorders import by_hand
+
+BURNT = 9
+"""The last position that a log of schema 3 gave: to rows that were rolled back."""
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def recorder(request: pytest.FixtureRequest, tmp_path: Path) -> LogRecorder:
+    """On each database in turn, without tables."""
+    if request.param == "sqlite":
+        return SQLiteLogRecorder(tmp_path / "log.sqlite")
+    return PostgresLogRecorder(request.getfixturevalue("database_url"), "house")
+
+
+@pytest.fixture
+def log(recorder: LogRecorder) -> Iterator[EventLog]:
+    """Four events."""
+    fresh = EventLog(recorder)
+    fresh.migrate()
+    remember(fresh, "D1", "D2", "D3", "D4")
+    yield fresh
+    fresh.close()
+
+
+def remember(log: EventLog, *distributions: str) -> None:
+    work = log.begin()
+    work.keep([Distribution(each) for each in distributions], "test")
+    work.commit()
+
+
+def test_it_is_where_the_last_row_stands(log: EventLog) -> None:
+    ((position, *_, link),) = log.recorder.chained(4, 10)
+    assert log.recorder.end() == (position, link)
+    remember(log, "D5")
+    assert log.recorder.end().position == log.head() == 5
+
+
+def test_what_came_to_nothing_moves_no_end(log: EventLog) -> None:
+    end = log.recorder.end()
+    with pytest.raises(StreamConflict):
+        remember(log, "D5", "D1")
+    assert log.recorder.end() == end
+    remember(log, "D5")
+    assert log.head() == 5
+
+
+def test_what_is_cut_off_is_noticed(log: EventLog) -> None:
+    by_hand(log, "DELETE FROM stored_events WHERE position > 2")
+    said = ["position 2 is the last one, but the log was written further"]
+    assert list(log.broken()) == said
+    log.migrate()
+    assert list(log.broken()) == said
+
+
+def test_a_log_whose_every_row_is_gone_is_noticed(log: EventLog) -> None:
+    by_hand(log, "DELETE FROM stored_events")
+    assert list(log.broken()) == ["position 0 is the last one, but the log was written further"]
+
+
+def test_what_was_cut_off_is_missed_by_the_next_row(log: EventLog) -> None:
+    by_hand(log, "DELETE FROM stored_events WHERE position = 4")
+    remember(log, "D5")
+    (said,) = log.broken()
+    assert said.startswith("position 5 (")
+    assert "does not follow position 3: what stood between is missing" in said
+
+
+def test_no_row_is_written_over_one_that_a_hand_put_behind_the_end(log: EventLog) -> None:
+    by_hand(
+        log,
+        "INSERT INTO stored_events "
+        "SELECT 5, originator_id, 2, topic, state, chain FROM stored_events WHERE position = 4",
+    )
+    with pytest.raises(StorageDamaged, match="cagette verify"):
+        remember(log, "D5")
+    (said,) = log.broken()
+    assert said.startswith("position 5 (")
+    by_hand(log, "DELETE FROM stored_events WHERE position = 5")
+    remember(log, "D5")
+    assert list(log.broken()) == []
+
+
+def test_a_log_of_schema_3_goes_on_behind_the_last_position_that_it_gave(
+    recorder: LogRecorder, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    rows = [Row(UUID(int=n), 1, "it", b"{}") for n in range(2)]
+    if isinstance(recorder, SQLiteLogRecorder):
+        _as_of_schema_3(recorder, rows)
+    else:
+        _as_of_schema_3_on_postgres(request.getfixturevalue("database_url"), rows)
+    log = EventLog(recorder)
+    with pytest.raises(NotMigrated):
+        log.check()
+    log.migrate()
+    log.check()
+    remember(log, "D1")
+    assert [position for position, *_ in log.rows()] == [1, 2, BURNT + 1]
+    assert list(log.broken()) == []
+    log.close()
+
+
+def _as_of_schema_3(recorder: SQLiteLogRecorder, rows: list[Row]) -> None:
+    _, statements = golden_file(3).read_text().split("-- SQLite\n")
+    with recorder.datastore.transaction(commit=True) as cursor:
+        for statement in statements.split("\n\n"):
+            cursor.execute(statement)
+        for (stream, *row), link in zip(rows, linked(START, rows), strict=True):
+            insert = "INSERT INTO stored_events VALUES (NULL,?,?,?,?,?)"
+            cursor.execute(insert, (stream.hex, *row, link))
+        cursor.execute("UPDATE sqlite_sequence SET seq = ?", (BURNT,))
+        cursor.execute("PRAGMA user_version = 3")
+
+
+def _as_of_schema_3_on_postgres(url: str, rows: list[Row]) -> None:
+    script, _ = golden_file(3).read_text().split("-- SQLite\n")
+    with psycopg.connect(url) as database:
+        names = {"s": sql.Identifier("house"), "lock": sql.Literal("log house")}
+        database.execute(sql.SQL(script).format(**names))
+        for row, link in zip(rows, linked(START, rows), strict=True):
+            insert = (
+                "INSERT INTO house.stored_events "
+                "(originator_id, originator_version, topic, state, chain) VALUES (%s,%s,%s,%s,%s)"
+            )
+            database.execute(insert, (*row, link))
+        database.execute("SELECT setval('house.stored_events_position_seq', %s)", (BURNT,))
+        database.execute("INSERT INTO house.schema_version VALUES (3)")

@@ -1,1 +1,1 @@
-"""The treaty: what the three houses share. It knows no business."""
+"""The treaty: what the three houses share. It contains no business rules."""

@@ -1,4 +1,4 @@
-"""The ground of every body that comes in: strict types, no unknown fields, a content digest."""
+"""The base of every body that comes in: strict types, no unknown fields, a content digest."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ DAY_SHAPE = (
     r"|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
     rf"|{LEAP_YEAR}-02-29)"
 )
-"""A day as the documentation has it."""
+"""The pattern of a day in the documentation."""
 INSTANT_SHAPE = (
     rf"{DAY_SHAPE}[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{{1,9}})?"
     r"([Zz]|[+-](0[0-9]|1[0-3]):[0-5][0-9])"
@@ -37,7 +37,7 @@ DECIMAL_PATTERN = r"^[0-9]{1,9}(\.[0-9]{1,6})?$"
 
 
 def json_integer(value: Any) -> Any:
-    """JSON Schema's integer: 28 and 28.0 are, "28" and true are not."""
+    """What JSON Schema calls an integer: 28 and 28.0, but neither "28" nor true."""
     if type(value) is int:
         return value
     if isinstance(value, float) and value.is_integer():
@@ -77,7 +77,7 @@ def _written(pattern: str, example: str) -> Callable[[Any], Any]:
 
 
 def _in_utc(instant: datetime) -> str:
-    """An instant by what it is, not by the offset that it was written with."""
+    """An instant in UTC, whatever offset it was written with."""
     return instant.astimezone(UTC).isoformat()
 
 
@@ -97,10 +97,10 @@ Id = Annotated[
 """The marketplace's own id: an integer or a string, kept and compared as a string."""
 
 Actor = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,40}$")]
-"""Somebody, by a pseudonym of the marketplace's, like `u:991`."""
+"""A person, by the marketplace's pseudonym, like `u:991`."""
 
 Number = Annotated[int, Field(ge=1, le=2**53), BeforeValidator(json_integer)]
-"""A number that rises."""
+"""The number of a notice; a later one has a higher number."""
 
 Cents = Annotated[int, Field(ge=0, le=10**12), BeforeValidator(json_integer)]
 SignedCents = Annotated[int, Field(ge=-(10**12), le=10**12), BeforeValidator(json_integer)]
@@ -120,11 +120,11 @@ Instant = Annotated[
 ]
 WORDS = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=WORDS)]
-"""Words of people: no control character but line ends and tabs."""
+"""Text written by people: no control characters except line ends and tabs."""
 
 
 def plain(value: Decimal) -> str:
-    """A decimal by its value: 12.50 and 12.5 are one."""
+    """A decimal by its value: 12.50 and 12.5 are written the same."""
     return format(value.normalize(), "f")
 
 
@@ -146,7 +146,7 @@ DecimalString = Annotated[
 
 
 class Body(BaseModel):
-    """A body, or a part of one. Unknown fields are refused, so that a typo is never money."""
+    """A body, or a part of one. Unknown fields are refused, so that a typo never costs money."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -157,7 +157,7 @@ class Body(BaseModel):
     def digest(self) -> str:
         """Tells one content from another; equal for contents that mean the same.
 
-        Defaults are left out, so that a field added one day changes no digest of before.
+        Defaults are left out, so that adding a field changes no earlier digest.
         """
         content = self.model_dump(mode="json", exclude_defaults=True)
         canonical = json.dumps(content, sort_keys=True, ensure_ascii=False)

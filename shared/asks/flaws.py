@@ -1,4 +1,4 @@
-"""From pydantic's errors to flaws: one JSON pointer and sentence a field."""
+"""Turns pydantic's errors into flaws: one JSON pointer and one sentence per field."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,16 +8,16 @@ from pydantic import ValidationError
 from shared.kernel.errors import Flaw
 
 MAXIMUM_FLAWS = 50
-"""More than a person reads, less than a broken sender can make us send back."""
+"""More than a person reads, and a cap on what a broken sender can make us send back."""
 
 
 def flaws_of(reason: ValidationError, under: Sequence[str] = ()) -> list[Flaw]:
-    """The flaws in a body; `under` is where the body stands in what was sent."""
+    """The flaws in a body; `under` is where the body is in what was sent."""
     return flaws_in(reason.errors(include_url=False, include_context=False), under)
 
 
 def flaws_in(errors: Sequence[Mapping[str, Any]], under: Sequence[str] = ()) -> list[Flaw]:
-    """The flaws in a list of pydantic's errors; a whole is not at fault for a flaw in a part."""
+    """The flaws in a list of pydantic's errors; a whole is not blamed for a flaw in a part."""
     flaws = [Flaw(pointer([*under, *error["loc"]]), error["msg"]) for error in errors]
     pointers = [flaw.pointer for flaw in flaws]
     return [

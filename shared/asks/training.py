@@ -71,11 +71,11 @@ BODIES: dict[str, type[Body]] = {
     "completion": Completion,
     "cancellation": Cancellation,
 }
-"""By the kind of an import line."""
+"""The bodies by the `kind` of an import line."""
 
 
 class NeighbourAway(Refusal):
-    """A neighbour does not answer: nothing was half done, asking again will do."""
+    """A neighbour does not answer: nothing was left half done, so asking again is safe."""
 
     name = "neighbour-away"
 
@@ -83,20 +83,20 @@ class NeighbourAway(Refusal):
 class TrainingReads(Protocol):
     """What training shows its neighbours. Reads wait for nobody, and nobody waits for them.
 
-    They raise NotFound for an unknown id, and NeighbourAway where training is another process.
+    They raise NotFound for an unknown id, and NeighbourAway if training's process does not answer.
     """
 
     def sessions(self, limit: int, after: str | None) -> SessionPage:
-        """Up to `limit` sessions that follow an id, by id."""
+        """Up to `limit` sessions after an id, in order of id."""
 
     def session(self, session_id: str) -> SessionShown:
         """A session and everyone in it."""
 
     def trainings_of(self, producer_id: str) -> ProducerTrainings:
-        """All that a producer is in, and how he stands with his updates today."""
+        """Every session a producer is in, and how the producer's updates stand today."""
 
     def due(self, on: date | None, limit: int, after: str | None) -> DueList:
-        """Whose update is due or lapsed by a day (today in Paris, where none is given)."""
+        """Producers whose update is due or lapsed by a day (default: today in Paris)."""
 
     def fundings(self, year: int) -> TrainingFundings:
         """Who pays for the sessions that end in a year, by fund."""
@@ -109,7 +109,7 @@ class TrainingReads(Protocol):
 
 
 class TrainingHouse(TrainingReads, Protocol):
-    """Training, as its neighbours ask it."""
+    """Training, as its neighbours use it."""
 
     def tell(
         self,
@@ -121,7 +121,7 @@ class TrainingHouse(TrainingReads, Protocol):
         key: str | None,
         dry_run: bool = False,
     ) -> tuple[Answer, bool]:
-        """Tell a session (no producer), or something of a producer in it; and if it is a replay.
+        """Tell a session (no producer), or something about a producer in it.
 
-        Raises the refusals of training.
+        Returns the answer, and whether it is a replay. Raises training's refusals.
         """

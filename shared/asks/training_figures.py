@@ -29,9 +29,9 @@ class FundSum(EnrolmentSum):
 
 
 class TrainingFundings(BaseModel):
-    """Who pays for the sessions that end in a year, by fund; what was abandoned stands apart.
+    """Who pays for the sessions that end in a year, by fund; abandoned enrolments are apart.
 
-    `total` counts each enrolment once. What is held is not in it: see `GET /v1/held`.
+    `total` counts each enrolment once. Held notices are not included: see `GET /v1/held`.
     """
 
     model_config = example(
@@ -67,7 +67,7 @@ class BpfProduct(BaseModel):
 
 
 class BpfUnplaced(BaseModel):
-    """What a fund pays of which nobody said on which line it stands."""
+    """What a fund pays that has no line on the form yet."""
 
     model_config = example(fund="FONDS DU VILLAGE", amount_cents=20000)
     fund: str
@@ -75,7 +75,7 @@ class BpfUnplaced(BaseModel):
 
 
 class BpfTrainees(BaseModel):
-    """A line of frame F-1: trainees of one type, and their hours taken together."""
+    """A line of frame F-1: trainees of one type, and their total hours."""
 
     model_config = example(line="e", label="Autres stagiaires", trainees=2, hours="27.5")
     line: str
@@ -105,9 +105,9 @@ FIGURES: dict[str, Any] = {
 
 
 class BpfFigures(BaseModel):
-    """Trainings completed. A trainee counts once a training, a person once.
+    """Completed trainings. A trainee counts once per training, a person once.
 
-    `planned_hours_of`: trainees of whom attended hours were not told; the planned ones count.
+    `planned_hours_of`: trainees whose attended hours were not told; their planned hours count.
     """
 
     model_config = example(**FIGURES)
@@ -139,10 +139,10 @@ class BpfNotFilled(BaseModel):
 
 
 class Bpf(BaseModel):
-    """The *bilan pédagogique et financier* (cerfa 10443), as far as what was told goes.
+    """The *bilan pédagogique et financier* (cerfa 10443), as far as what was told can fill it.
 
     It counts trainings completed in the sessions that end in the year. Abandoned ones, and those
-    of which it was not told how they ended (`undecided`), stand apart.
+    whose outcome was not told (`undecided`), are counted apart.
     """
 
     model_config = example(

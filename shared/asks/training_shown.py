@@ -1,7 +1,7 @@
 """What training shows, through the gateway: sessions, who is in them, who pays, what is due.
 
-Money is in cents, hours are decimal strings, days ISO. `as_of_event` is the position in training's
-log up to which an answer takes everything into account, at the least.
+Money is in cents, hours are decimal strings, days ISO. An answer takes into account training's log
+at least up to the position `as_of_event`.
 """
 
 from datetime import date
@@ -16,12 +16,12 @@ Status = Literal["UP_TO_DATE", "DUE", "LAPSED"]
 
 
 def example(**fields: Any) -> ConfigDict:
-    """The settings of a model that is shown, with an example for its documentation."""
+    """The configuration of a model that is shown, with an example for its documentation."""
     return ConfigDict(frozen=True, json_schema_extra={"examples": [fields]})
 
 
 class TrainingPlan(BaseModel):
-    """A session as planned: what counts of all that was told."""
+    """A session as planned: of all plans told, the one that counts."""
 
     model_config = example(
         seq=1,
@@ -44,7 +44,7 @@ class TrainingPlan(BaseModel):
 
 
 class SessionLine(BaseModel):
-    """A session in a list; `plan` is null while only others referred to it."""
+    """A session in a list; `plan` is null as long as only other notices refer to the session."""
 
     model_config = example(session_id="UPD-2024-11", plan=None)
     session_id: str
@@ -93,7 +93,8 @@ ENROLMENT = {
 class EnrolmentShown(BaseModel):
     """A producer in a session. What was not told is null; the price is the sum of the shares.
 
-    HELD: something was told of him, and waits. Who completed it is COMPLETED, whatever came after.
+    HELD: something was told about the producer, and waits. A completed training stays COMPLETED,
+    whatever came after.
     """
 
     model_config = example(**ENROLMENT)
@@ -129,11 +130,11 @@ class ProducerTraining(EnrolmentShown):
 
 
 class ProducerTrainings(BaseModel):
-    """All that a producer is in, by session; and how he stands with his updates today.
+    """Every session a producer is in, by session, and how the producer's updates stand today.
 
-    An update is due 24 months after the last training (a dated rhythm; nothing is billed by it),
-    which is not the last day of his ENGAGEE: that is `training.next_due_on` of his standing. The
-    three about updates are null while he never completed a training.
+    An update is due 24 months after the last training (a dated rhythm; nothing is billed by it).
+    That is not the day on which ENGAGEE ends: for that see `training.next_due_on` of the standing.
+    The three fields about updates are null until a training is completed.
     """
 
     model_config = example(
@@ -165,7 +166,7 @@ class UpdateDue(BaseModel):
 
 
 class DueList(BaseModel):
-    """Whose update is due or lapsed by a day, by due day and id; `next` as in every list."""
+    """Whose update is due or lapsed by a day, by due day and id; `next` is as in every list."""
 
     model_config = example(
         as_of_event=812,

@@ -1,13 +1,13 @@
-"""JSON as it is taken here: in UTF-8, no field twice, no number that JSON does not have."""
+"""JSON as it is taken here: in UTF-8, without duplicate fields, NaN or Infinity."""
 
 import json
 from typing import Any
 
 
 def parsed(raw: bytes) -> Any:
-    """What some JSON says; raises ValueError or RecursionError saying what is wrong with it.
+    """The value of a JSON text; raises ValueError or RecursionError saying what is wrong with it.
 
-    Of a field that comes twice a library keeps one, and does not say which: that could be money.
+    Of a field that comes twice, a library silently keeps only one: that could be money.
     """
     return json.loads(
         raw.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_each_field_once

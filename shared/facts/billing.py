@@ -39,7 +39,7 @@ class TariffChanged(BillingFact):
 
 
 class FormulaSpan(Part):
-    """Days, both included, on which a formula other than FLEXIBLE is in force, and why."""
+    """Days, both ends included, on which a formula other than FLEXIBLE is in force, and why."""
 
     formula: Formula
     from_on: Day
@@ -49,16 +49,16 @@ class FormulaSpan(Part):
 
 
 class FormulaChanged(BillingFact):
-    """The days on which a producer is ENGAGEE changed; on all others he is FLEXIBLE."""
+    """The days on which a producer is ENGAGEE changed; all others are FLEXIBLE."""
 
     producer_id: Id
     spans: tuple[FormulaSpan, ...]
 
 
 class SaleRated(BillingFact):
-    """What a sale is billed at, as it stands now: told before the fees that follow from it.
+    """The terms a sale is billed at, as they stand now; told before the fees that follow.
 
-    `span` is what gives ENGAGEE on its day. `cause` is the `speaker:position` of the fact, or
+    `span` makes the producer ENGAGEE on that day. `cause` is the `speaker:position` of the fact, or
     `ask:id` of the ask, that led to it.
     """
 
@@ -80,7 +80,7 @@ class SaleRated(BillingFact):
 
 
 class FeeCharged(BillingFact):
-    """A fee excl. VAT, signed: a correction is one too."""
+    """A fee excl. VAT, signed; a correction is a fee too."""
 
     fee_id: str
     producer_id: Id
@@ -112,7 +112,7 @@ class StatementFact(BillingFact):
 
 
 class StatementClosed(StatementFact):
-    """A statement takes nothing more."""
+    """A statement was closed and takes nothing more."""
 
 
 class DocumentFact(StatementFact):
@@ -161,4 +161,4 @@ class TransferAsked(SettlementFact):
 
 
 class TransferCarried(SettlementFact):
-    """Nothing is to be sent: a net below zero is carried to his next settlement."""
+    """Nothing is to be sent: a net below zero is carried to the producer's next settlement."""

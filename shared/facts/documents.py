@@ -1,4 +1,4 @@
-"""The treaty as documents: a JSON Schema a fact, and one AsyncAPI 3.0 document."""
+"""The treaty as documents: a JSON Schema per fact, and one AsyncAPI 3.0 document."""
 
 import json
 from pathlib import Path
@@ -46,7 +46,7 @@ def asyncapi() -> dict[str, Any]:
 
 
 def differing() -> list[str]:
-    """The documents that are missing, not as the code has them, or of no fact any more."""
+    """The documents that are missing, differ from the code, or belong to no fact any more."""
     wanted = documents()
     found = {f"schemas/{file.name}" for file in (FOLDER / "schemas").glob("*.json")}
     stale = sorted(found - wanted.keys())
@@ -54,7 +54,7 @@ def differing() -> list[str]:
 
 
 def examples_refused() -> list[str]:
-    """Facts without a golden example, and examples that are not what their fact is."""
+    """Facts without a golden example, and examples that do not match their fact."""
     refused = []
     for name, fact in FACTS.items():
         text = _read(f"examples/{name}.json")

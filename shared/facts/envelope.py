@@ -1,7 +1,7 @@
-"""How a fact travels: CloudEvents 1.0 in binary mode, value JSON.
+"""How a fact travels: CloudEvents 1.0 in binary mode, with a JSON value.
 
-What makes a message the same message is its speaker and its position in the speaker's log, never
-where it came to lie in a topic.
+A message is identified by its speaker and its position in the speaker's log, never by where it is
+in a topic.
 """
 
 import re
@@ -19,7 +19,7 @@ from shared.kernel.errors import Refusal
 
 
 class Poison(Refusal):
-    """A message that no retry will make right: it is parked."""
+    """A message that no retry can mend: it is parked."""
 
     name = "poison"
 
@@ -40,7 +40,7 @@ class MalformedFact(Poison):
 class Message:
     """One fact on its way. `value` is JSON as it came over the wire, not yet trusted.
 
-    `is_spoilt`: what came is not what was sent, by the digest that came with it.
+    `is_spoilt`: it does not match the digest that came with it.
     """
 
     speaker: str
@@ -59,7 +59,7 @@ class Message:
 
     @property
     def cause(self) -> str:
-        """What the events that it leads to carry as their cause: `gateway/0:123`."""
+        """The cause that the events it leads to carry: `gateway/0:123`."""
         return f"{self.stream}:{self.position}"
 
     def headers(self) -> dict[str, str]:
@@ -94,9 +94,9 @@ def received(
 ) -> Message:
     """A message as it came from a topic.
 
-    One that the speaker cannot have sent (no time, no position, or not that of its id) is a
-    stranger's: it is tracked by its offset, under a stream of its own, and will be parked. So no
-    position is believed that may have been spoilt: true facts would pass for heard.
+    One that the speaker cannot have sent (no time, no position, or not the one in its id) is a
+    stranger's: it is tracked by its offset, under a stream of its own, and will be parked. Trusting
+    a position that may be spoilt would make true facts pass for heard.
     """
     words = {name: content.decode("utf-8", "replace") for name, content in headers.items()}
     name = (key or b"").decode("utf-8", "replace")
@@ -121,7 +121,7 @@ def received(
 
 
 def _position(speaker: str, words: Mapping[str, str]) -> int:
-    """The position of a message; raises KeyError or ValueError where its id names no such one."""
+    """The position of a message; raises KeyError or ValueError if invalid or not the id's."""
     position = int(words["ce_sequence"])
     if words["ce_id"] != f"{speaker}:{position}" or not 0 < position <= LAST_POSITION:
         raise ValueError(words["ce_id"])
@@ -129,26 +129,26 @@ def _position(speaker: str, words: Mapping[str, str]) -> int:
 
 
 def _digest(words: Mapping[str, str], key: str, value: bytes) -> str:
-    """The SHA-256, in hexadecimal, of all that a listener goes by."""
+    """The SHA-256, in hexadecimal, of all that a listener relies on."""
     said = "\n".join((words.get("ce_type", ""), words["ce_sequence"], words["ce_time"], key, ""))
     return sha256(said.encode() + value).hexdigest()
 
 
 STRANGER = "stranger-on-"
-"""Before the name of a speaker: who told something on its topic, and is not the speaker."""
+"""Before a speaker's name: somebody else, who told something on the speaker's topic."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 LAST_POSITION = 2**63 - 1
-"""The highest position that a log can come to."""
+"""The highest position that a log can reach."""
 
 
 def opened(message: Message) -> Fact:
     """The fact in a message; raises UnknownFact or MalformedFact.
 
-    What a fact's type ignores has to be JSON as well, for who keeps facts keeps them whole: NaN and
-    1e999 are none, and pass through the parser that makes the fact. No text may hold a NUL, which
-    PostgreSQL keeps in none.
+    Fields that a fact's type ignores must be readable JSON too, because facts are kept whole: NaN
+    and 1e999 are not, yet they pass the parser that makes the fact. No text may hold a NUL, which
+    PostgreSQL cannot store.
     """
     if message.is_spoilt:
         raise MalformedFact("What came is not what was sent: its digest is another.")
@@ -170,10 +170,10 @@ def opened(message: Message) -> Fact:
 
 
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000").search
-"""Where it is written in JSON; behind an even number of backslashes it is a text about it."""
+"""Finds an escaped NUL in JSON; `u0000` after an even number of backslashes is plain text."""
 
 
 def _named(reason: ValidationError) -> str:
-    """What is wrong where; never what stood there, for it may be a person's."""
+    """What is wrong and where; never the value itself, which may be a person's."""
     errors = reason.errors(include_url=False, include_context=False, include_input=False)
     return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'all of it'}: {e['msg']}" for e in errors)

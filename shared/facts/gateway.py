@@ -81,7 +81,7 @@ class VatShare(Part):
 class SalesValidated(GatewayFact):
     """What one producer sold at one distribution, as it stands now.
 
-    Taken back, cancelled or excluded is zero sales.
+    Sales taken back, cancelled or excluded are told as zero.
     """
 
     distribution_id: Id

@@ -1,1 +1,1 @@
-"""The ground every house stands on: money, days, ids, refusals, aggregates. No I/O, no clock."""
+"""What every house builds on: money, days, ids, refusals, aggregates. No I/O, no clock."""

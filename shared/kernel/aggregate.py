@@ -1,7 +1,7 @@
 """The base of every aggregate and of every event that a house remembers.
 
-A public method decides and may refuse; a method under `@event` only assigns, for it runs again
-at every replay. Each event class carries an explicit `TOPIC`, for ever.
+A public method decides and may refuse; a method under `@event` only assigns, because it runs again
+at every replay. Each event class carries an explicit `TOPIC`, which never changes.
 """
 
 import dataclasses
@@ -29,7 +29,7 @@ class Remembered(AggregateEvent):
     """What every event of every house has besides its own fields."""
 
     cause: ClassVar[str] = ""
-    """What led to it: `speaker/partition:position` of a fact, or `ask:<id>`; stamped when kept."""
+    """What led to it: a fact's `speaker/partition:position` or `ask:<id>`; set by `Work.keep`."""
 
     def tags(self) -> Iterable[str]:
         """Words by which the stream of this event can be found again (`Work.tagged`)."""
@@ -39,13 +39,13 @@ class Remembered(AggregateEvent):
 class Created(Remembered, AggregateCreated):
     """The first thing that happened to an aggregate.
 
-    Not nested in `Aggregate`: the library would ask every aggregate for a topic of its own.
+    Not nested in `Aggregate`, where the library would demand a topic for it in every aggregate.
     """
 
     def mutate(self, aggregate: Any) -> Any:
-        """Begin its aggregate, as the library does in a fraction of the time."""
+        """Begin the aggregate as the library would, in a fraction of the time."""
         if aggregate is not None:
-            return super().mutate(aggregate)  # says what is wrong
+            return super().mutate(aggregate)  # raises an error that says what is wrong
         cls = resolve_topic(self.originator_topic)
         begun = object.__new__(cls)
         begun.__base_init__(self.originator_id, self.originator_version, self.timestamp)
@@ -61,19 +61,19 @@ class Aggregate(BaseAggregate[UUID]):
         """Something that happened to it."""
 
         def mutate(self, aggregate: Any) -> Any:
-            """Let it happen to its aggregate, as the library does in a fraction of the time.
+            """Apply the event to its aggregate as the library would, in a fraction of the time.
 
-            The library finds out at every event anew what the method under `@event` takes.
+            The library filters all fields by the parameters of the `@event` method, every time.
             """
             if aggregate is None or not _follows(self, aggregate):
-                return super().mutate(aggregate)  # begins an aggregate, or says what is wrong
+                return super().mutate(aggregate)  # begins an aggregate, or raises an error
             happening(type(self))(aggregate, self)
             return aggregate
 
     def as_now(self) -> Self:
-        """The same, that stays as it is now whatever happens next.
+        """A copy that stays as it is now, whatever happens next.
 
-        Copied one level deep: what its collections hold must be values.
+        Copied one level deep: its collections must hold only values.
         """
         now = copy(self)
         vars(now).update({name: copy(value) for name, value in vars(self).items()})
@@ -96,7 +96,7 @@ class Aggregate(BaseAggregate[UUID]):
         return aggregate
 
     def trigger_event(self, event_class: Any, *given: Any, **fields: Any) -> None:
-        """Let something happen; what is given without a name is named as its method names it."""
+        """Trigger an event; positional arguments take the names of its method's parameters."""
         how = _triggered(event_class)
         said = {
             "originator_id": self._id,
@@ -114,12 +114,12 @@ class Aggregate(BaseAggregate[UUID]):
 AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)
 
 Happening = Callable[[Aggregate, Any], None]
-"""Lets the next event happen to its aggregate; what has its fields need not be the event itself."""
+"""Applies the next event to its aggregate; any object with the fields of the event will do."""
 
 
 @cache
 def happening(event_class: type[Remembered]) -> Happening:
-    """How events of a class happen, which never begin their aggregate."""
+    """The function that applies events of a class; not for those that begin an aggregate."""
     body, arguments = _call(decorated_funcs[event_class])
 
     def happen(aggregate: Aggregate, said: Any) -> None:
@@ -131,7 +131,7 @@ def happening(event_class: type[Remembered]) -> Happening:
 
 
 class _Triggered(NamedTuple):
-    """How events of a class are let happen: the names of what is given, and what they do."""
+    """How events of a class are triggered: their method's parameters, and what applies them."""
 
     names: tuple[str, ...]
     happen: Happening
@@ -148,7 +148,7 @@ Method = TypeVar("Method", bound=Callable[..., None])
 
 
 def event(happens: type[Remembered]) -> Callable[[Method], Method]:
-    """Decorate the method that assigns what an event says; to call it lets the event happen."""
+    """Decorate the method that assigns what an event says; calling it triggers the event."""
 
     def decorated(method: Method) -> Method:
         return cast("Method", _Trigger(event_spec=happens, decorated_obj=method))
@@ -157,7 +157,7 @@ def event(happens: type[Remembered]) -> Callable[[Method], Method]:
 
 
 class _Trigger(CommandMethodDecorator):
-    """The library's, which works out at every call anew what its method takes."""
+    """The library's decorator, without the wrapper that it builds at every call."""
 
     def __get__(self, aggregate: Any, owner: Any) -> Any:
         if aggregate is None or self.decorated_func.__name__ == "__init__":
@@ -166,12 +166,12 @@ class _Trigger(CommandMethodDecorator):
 
 
 def _made(cls: Any, fields: dict[str, Any]) -> Any:
-    """An event whose fields become the event as they are, as when it is read back.
+    """An event that adopts the dict of its fields as it is, as when it is read back.
 
-    The library calls a constructor that sets each of them by a function call.
+    The library calls a constructor, which sets each field by a function call.
     """
     if fields.keys() != _fields(cls):
-        return cls(**fields)  # which says what is wrong, or knows defaults
+        return cls(**fields)  # raises an error, or fills in defaults
     made = object.__new__(cls)
     object.__setattr__(made, "__dict__", fields)
     return made
@@ -185,9 +185,9 @@ def _fields(cls: Any) -> set[str]:
 
 @cache
 def _call(body: Any) -> tuple[Callable[..., None], Arguments]:
-    """A method that only assigns, and how it is called with the fields of its event.
+    """A method that only assigns, and what takes its arguments from an event.
 
-    What an older event lacks is found at its class: the default of a field that was added later.
+    A field added later, which an older event lacks, is found on its class: the default.
     """
     names = _parameters(body)[1:]
     if len(names) > 1:
@@ -196,7 +196,7 @@ def _call(body: Any) -> tuple[Callable[..., None], Arguments]:
 
 
 def _chosen(create_id: Callable[..., UUID], fields: dict[str, Any]) -> dict[str, Any]:
-    """What names an aggregate, among the fields of its first event."""
+    """The fields of an aggregate's first event that make up its id."""
     return {name: fields[name] for name in _parameters(create_id)}
 
 
@@ -207,7 +207,7 @@ def _parameters(function: Any) -> tuple[str, ...]:
 
 
 def _follows(event: AggregateEvent, aggregate: BaseAggregate[UUID]) -> bool:
-    """Whether an event is the next one of an aggregate. To compare two ids costs more than most."""
+    """Whether an event is an aggregate's next. Comparing ids is slow, so identity comes first."""
     stream = event.originator_id
     is_its = stream is aggregate._id or stream == aggregate._id
     return is_its and event.originator_version == aggregate._version + 1

@@ -1,4 +1,4 @@
-"""What a house answers to what it is told or asked."""
+"""How a house answers what it is told or asked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class Result(StrEnum):
 class Answer:
     """What became of a notice or an ask: its result, what it waits for, warnings to read.
 
-    `figures` says what was done in numbers, named with their unit (`net_cents`, `documents`).
+    `figures` are numbers on what was done, each named by its unit (`net_cents`, `documents`).
     """
 
     result: Result
@@ -29,5 +29,5 @@ class Answer:
 
 
 def taken(version: int) -> Result:
-    """The result of a snapshot that was taken over: created first, updated after."""
+    """The result for a snapshot that was taken: created the first time, updated afterwards."""
     return Result.CREATED if version == 0 else Result.UPDATED

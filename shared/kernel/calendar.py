@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 PARIS = ZoneInfo("Europe/Paris")
 
 Month = str
-"""A month as `YYYY-MM`, so that months compare as they follow each other."""
+"""A month as `YYYY-MM`, so that months compare in chronological order."""
 
 
 def paris_day(instant: datetime) -> date:
-    """The day in Paris of an instant that knows its offset."""
+    """The day in Paris of an instant with an offset."""
     return instant.astimezone(PARIS).date()
 
 
@@ -53,13 +53,13 @@ def monday_on_or_after(day: date) -> date:
 
 @cache
 def first_open_monday(settled_until: date, closed_until: Month) -> date:
-    """The first Monday after those settled that is not in a month closed."""
+    """The first Monday after those settled that is not in a closed month."""
     opens = monday_on_or_after(first_day(next_month(closed_until)))
     return max(opens, settled_until + timedelta(days=7))
 
 
 def months_later(day: date, months: int) -> date:
-    """The same day some months later; a day that month lacks becomes its last one.
+    """The same day some months later, or the last day of a month that lacks it.
 
     So the first anniversary of 29 February is 28 February.
     """

@@ -14,10 +14,10 @@ class Flaw:
 
 
 class Refusal(Exception):
-    """Something asked that will not be done, and why, in a sentence a person understands.
+    """Something that will not be done, and why, in a sentence a person understands.
 
-    `name` is stable and public (`urn:cagette:problem:<name>`); its HTTP status stands in the
-    one table of `shared/web/table.py`.
+    `name` is stable and public (`urn:cagette:problem:<name>`); its HTTP status is in the one
+    table, `shared/web/table.py`.
     """
 
     name: ClassVar[str]
@@ -29,13 +29,13 @@ class Refusal(Exception):
 
 
 class NotValid(Refusal):
-    """What was sent is not in the shape of the contract."""
+    """What was sent does not have the shape that the contract requires."""
 
     name = "not-valid"
 
 
 class NumberReused(Refusal):
-    """A number that was already used came back with other content."""
+    """A number that was already used came back with different content."""
 
     name = "number-reused"
 
@@ -47,14 +47,14 @@ class KeyReused(Refusal):
 
 
 class NotFound(Refusal):
-    """What is asked about does not exist, or is not for whoever asks to see."""
+    """What was asked for does not exist, or the caller may not see it."""
 
     name = "not-found"
 
 
 def unknown(what: str, natural_id: str) -> NotFound:
-    """The one refusal of an object that was never told of, or that may not be seen.
+    """The refusal for an object that was never told, or that the caller may not see.
 
-    In the same words, so that nobody learns which of the two it is.
+    Both get the same words, so that nobody learns which of the two it is.
     """
     return NotFound(f"There is no {what} {natural_id}, as far as was told.")

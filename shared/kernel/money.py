@@ -16,7 +16,7 @@ def half_up(numerator: int, denominator: int) -> int:
 
 
 def share(cents: int, basis_points: int) -> int:
-    """What `basis_points` of an amount make, in cents: share(1484, 600) is 89."""
+    """A share of an amount at a rate, in cents: share(1484, 600) is 89."""
     return half_up(cents * basis_points, BASIS_POINTS)
 
 

@@ -1,7 +1,7 @@
 """A person's fields, kept together in one value wherever they travel.
 
-Names, addresses and contacts never stand alone in an event or a fact: they go as one sealed
-string, which `shared/vault` alone seals and opens.
+Names, addresses and contacts never stand alone in an event or a fact: they travel as one
+sealed string, which only `shared/vault` seals and opens.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ Sealed = str
 """A person's fields as one opaque string, `<scheme>:<content>`."""
 
 FORGOTTEN: Sealed = "erased:"
-"""Stands for a person who was forgotten: there is nothing in it to open."""
+"""Stands for a person who was forgotten; it holds nothing to open."""
 
 IN_CLEAR = "plain:"
 """The scheme of the product's first version, which hid nothing."""
@@ -20,7 +20,7 @@ NEEDED_FOR_INVOICE = ("company_number", "street", "postcode", "city")
 
 @dataclass(frozen=True, repr=False)
 class Person:
-    """Who a producer is, as a document must name it. Every field but the name may be missing."""
+    """A producer's identity, as a document must state it. Any field but the name may be missing."""
 
     name: str
     company_number: str | None = None
@@ -36,7 +36,7 @@ class Person:
 
     @property
     def is_erased(self) -> bool:
-        """Whether nothing is known of him any more."""
+        """Whether nothing is known of the person any more."""
         return self == ERASED
 
     def missing_for_invoice(self) -> tuple[str, ...]:
@@ -45,4 +45,4 @@ class Person:
 
 
 ERASED = Person("effacé")
-"""What is shown of a person whose key was destroyed."""
+"""What is shown for a person whose key was destroyed."""

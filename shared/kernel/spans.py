@@ -1,4 +1,4 @@
-"""Spans of days, both ends included: which covers a day, and what lies around it."""
+"""Spans of days, both ends included: which one covers a day, and what lies around it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ class Days:
     last: date
 
     def covers(self, day: date) -> bool:
-        """Whether a day lies in it."""
+        """Whether a day lies in the span."""
         return self.first <= day <= self.last
 
 
@@ -35,7 +35,7 @@ def span_on(spans: Iterable[AnyDays], day: date) -> AnyDays | None:
 
 
 def around(spans: Iterable[Days], day: date) -> tuple[date | None, date | None]:
-    """Since when and until when a day is covered, or is not; None is for ever."""
+    """The first and last day of the covered stretch or gap around a day; None: no bound."""
     merged = _merged(spans)
     for span in merged:
         if span.covers(day):

@@ -7,8 +7,8 @@ import msgspec
 
 @dataclass_transform(frozen_default=True)
 class Value(msgspec.Struct, frozen=True, gc=False):
-    """A frozen record, equal to any of its class with equal fields.
+    """A frozen record, equal to any other of its class with equal fields.
 
-    It says what a frozen dataclass says, is made in a sixth of the time and stored the same. What
-    is frozen can never come to hold itself: the search for such garbage passes it by.
+    It behaves like a frozen dataclass, is made in a sixth of the time and stored the same. What is
+    frozen can never come to refer to itself, so cyclic garbage collection skips it.
     """

@@ -1,1 +1,1 @@
-"""People's data: one key a person, kept apart from the logs, and destroyed when asked for."""
+"""People's data: one key per person, kept apart from the logs and destroyed on request."""

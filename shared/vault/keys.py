@@ -1,6 +1,6 @@
-"""Where keys are: one row a person in a database of its own, apart from what they open.
+"""Where keys are: one row per key, apart from everything that the keys open.
 
-A destroyed key leaves its name, when, by whom and why; the name is never given a key again.
+A destroyed key leaves its name, and when, by whom and why; that name never gets a key again.
 """
 
 import secrets
@@ -29,7 +29,7 @@ SCHEMA = "vault"
 """The schema on PostgreSQL, where the engine's connections look first."""
 
 TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtext('cagette migrate'))"
-"""What a migration on PostgreSQL begins with: those that run at once follow each other."""
+"""Begins a migration on PostgreSQL, so that concurrent ones run one after the other."""
 
 KEYS = Table(
     "keys",
@@ -53,7 +53,7 @@ class Keys:
         return self._engine.dialect.name == "postgresql"
 
     def migrate(self) -> None:
-        """Create what is missing; a file is made readable by its owner alone."""
+        """Create what is missing; make an SQLite file readable by its owner only."""
         with self._engine.begin() as connection:
             if self._is_postgres:
                 connection.exec_driver_sql(TAKE_TURNS)
@@ -64,7 +64,7 @@ class Keys:
             Path(file).chmod(0o600)
 
     def are_there(self) -> bool:
-        """Whether the table was ever made."""
+        """Whether the table exists."""
         return inspect(self._engine).has_table(KEYS.name)
 
     def find(self, name: str) -> tuple[bool, bytes | None]:
@@ -74,7 +74,7 @@ class Keys:
         return row is not None, row.key if row else None
 
     def make(self, name: str) -> bytes | None:
-        """The key of a name, made if it never had one; None where it was destroyed."""
+        """The key of a name, made if it never had one; None if it was destroyed."""
         fresh = secrets.token_bytes(KEY_BYTES)
         statement = self._insert(name=name, key=fresh).on_conflict_do_nothing()
         with self._engine.begin() as connection:
@@ -82,7 +82,7 @@ class Keys:
         return self.find(name)[1]
 
     def destroy(self, name: str, *, by: str, why: str, at: datetime) -> bool:
-        """Destroy a key and leave who, when and why; whether that changed anything.
+        """Destroy a key, recording who, when and why; return whether that changed anything.
 
         A name that never had a key will never get one.
         """
@@ -129,13 +129,13 @@ class Keys:
         return insert(KEYS).values(**values)
 
     def _leave_no_old_row(self) -> None:
-        """PostgreSQL keeps the row of before until the table is written anew."""
+        """PostgreSQL keeps the old row until the table is rewritten."""
         with self._engine.connect() as connection:
             alone = connection.execution_options(isolation_level="AUTOCOMMIT")
             alone.exec_driver_sql("VACUUM FULL keys")
 
     def names(self) -> dict[str, bool]:
-        """Every name that ever had a key, and whether it has it still."""
+        """Every name that ever had a key, and whether it still has one."""
         with self._engine.begin() as connection:
             rows = connection.execute(select(KEYS.c.name, KEYS.c.key.is_not(None)))
             return dict(map(tuple, rows))

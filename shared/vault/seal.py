@@ -1,10 +1,10 @@
 """The cipher: a person's fields as one sealed value, `siv1:<key name>:<base64url>`.
 
-AES-SIV (RFC 5297) needs no random number: the same person under the same key is the same value.
-So values are compared as they stand, a replay gives the same bytes, and no digest of a person is
-kept, which would outlive his key. The key's name is authenticated with the content.
+AES-SIV (RFC 5297) needs no nonce: the same person under the same key gives the same value. So
+values are compared as they are, a replay gives the same bytes, and no digest of a person is kept,
+which would outlive the key. The key's name is authenticated with the content.
 
-`plain:<JSON>` is how this product's first version wrote; it is still read, never written.
+`plain:<JSON>` is what this product's first version wrote; it is still read, never written.
 """
 
 import base64
@@ -23,7 +23,7 @@ SCHEME = "siv1"
 KEY_BYTES = 64
 SEALED = re.compile(r"siv1:([A-Za-z0-9_./-]+):([A-Za-z0-9_-]+)")
 IN_JSON = re.compile(rb'"(siv1:[^"]+)"')
-"""A sealed value as the logs hold it."""
+"""Finds a sealed value as the logs hold it."""
 
 
 class SealBroken(Refusal):
@@ -46,7 +46,7 @@ def sealed_under(key: bytes, key_name: str, person: Person) -> Sealed:
 
 
 def taken_apart(sealed: Sealed) -> Envelope:
-    """The name of the key of a sealed value; raises SealBroken for what is none."""
+    """A sealed value's key name and content; raises SealBroken for anything else."""
     found = SEALED.fullmatch(sealed)
     if found is None or len(found[2]) % 4 == 1:
         raise SealBroken(
@@ -59,7 +59,7 @@ def taken_apart(sealed: Sealed) -> Envelope:
 
 
 def opened_with(key: bytes, envelope: Envelope) -> Person:
-    """The person's fields again; raises SealBroken where the key does not open the value."""
+    """The person's fields again; raises SealBroken if the key does not open the value."""
     from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - as in `_cipher`
 
     try:
@@ -73,7 +73,7 @@ def opened_with(key: bytes, envelope: Envelope) -> Person:
 
 
 def read_in_clear(sealed: Sealed) -> Person:
-    """The fields of a person whom the first version wrote."""
+    """The fields of a person as the first version wrote them."""
     return msgspec.json.decode(sealed.removeprefix(IN_CLEAR), type=Person)
 
 
@@ -82,7 +82,7 @@ def _bound_to(key_name: str) -> list[bytes]:
 
 
 def _cipher(key: bytes) -> "AESSIV":
-    """Imported at its first use: most commands open nobody, and save 40 ms."""
+    """AES-SIV, imported at its first use: most commands open nobody, and save 40 ms."""
     from cryptography.hazmat.primitives.ciphers import aead  # noqa: PLC0415
 
     return aead.AESSIV(key)

@@ -23,25 +23,26 @@ class VaultMissing(Refusal):
 
 
 def producer_key(producer_id: str) -> str:
-    """The name of the key of what is known of a producer."""
+    """The name of the key that seals what is known of a producer."""
     return f"{PRODUCERS}{producer_id}"
 
 
 def producer_of(key_name: str) -> str | None:
-    """Whose key that is, or None where it is no producer's."""
+    """The producer whose key that is, or None if it is not a producer's."""
     return key_name.removeprefix(PRODUCERS) if key_name.startswith(PRODUCERS) else None
 
 
 def documents_key(year: int) -> str:
-    """The name of the key of the buyers on all documents of a year.
+    """The name of the key that seals the buyers on all documents of a year.
 
-    They outlive a producer's own key, for the law wants invoices for ten years, and end together.
+    They outlive a producer's own key, because the law requires invoices to be kept for ten years,
+    and end together.
     """
     return f"documents/{year}"
 
 
 class Vault:
-    """People's fields under a key each; `clock` counts seconds, for keys held in memory."""
+    """People's fields, each person's under a key; `clock`, in seconds, times keys in memory."""
 
     def __init__(self, keys: Keys, clock: Callable[[], float] = time.monotonic) -> None:
         self.keys = keys
@@ -53,7 +54,7 @@ class Vault:
     def seal(self, key_name: str, person: Person, *, dry_run: bool = False) -> Sealed:
         """The one value in which a person's fields travel; FORGOTTEN once the key is destroyed.
 
-        A `dry_run` makes no key: what it seals for somebody new can be opened by it alone.
+        A `dry_run` stores no key: what it seals for somebody new only this `Vault` can open.
         """
         if person.is_erased:
             return FORGOTTEN
@@ -63,7 +64,7 @@ class Vault:
         return FORGOTTEN if key is None else sealed_under(key, key_name, person)
 
     def unseal(self, sealed: Sealed) -> Person:
-        """The person's fields again, or ERASED where there is no key any more.
+        """The person's fields again, or ERASED if there is no key for them.
 
         Raises SealBroken for a value that is not what was sealed.
         """
@@ -81,17 +82,17 @@ class Vault:
         return self.seal(key_name, self.unseal(sealed), dry_run=dry_run)
 
     def is_same(self, one: Sealed, other: Sealed) -> bool:
-        """Whether two sealed values are of equal persons, whichever version sealed them."""
+        """Whether two sealed values hold equal persons, whichever version sealed them."""
         return one == other or self.unseal(one) == self.unseal(other)
 
     def destroy(self, key_name: str, *, by: str, why: str, at: datetime) -> bool:
-        """Destroy a key for ever; whether that changed anything."""
+        """Destroy a key for good; return whether that changed anything."""
         changed = self.keys.destroy(key_name, by=by, why=why, at=at)
         self._remember(key_name, None)
         return changed
 
     def has_key(self, key_name: str) -> bool:
-        """Whether a key is there, asked of the database itself."""
+        """Whether a key exists, as read from the database itself."""
         return self.keys.find(key_name)[1] is not None
 
     def _find(self, key_name: str) -> tuple[bool, bytes | None]:

@@ -24,7 +24,7 @@ class AnswerBody(BaseModel):
 
 
 def status_of(answer: Answer) -> int:
-    """201 created, 202 held, 200 for all else."""
+    """201 created, 202 held, 200 for everything else."""
     return STATUS.get(answer.result, HTTPStatus.OK).value
 
 
@@ -41,6 +41,6 @@ def answer_body(answer: Answer) -> dict[str, Any]:
 def response(
     answer: Answer, *, replayed: bool, more: Mapping[str, Any] | None = None
 ) -> JSONResponse:
-    """The response that an answer gets; a replay says that it is one."""
+    """The response for an answer; a replay is marked as one."""
     headers = {"Idempotency-Replayed": "true"} if replayed else None
     return JSONResponse({**answer_body(answer), **(more or {})}, status_of(answer), headers)

@@ -1,4 +1,4 @@
-"""The factory of every HTTP app: keys, limits, problems for all that is refused, health."""
+"""The factory of every HTTP app: keys, limits, problems for every refusal, health."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -34,7 +34,7 @@ TAGS = {
     TRAININGS: "Training's own API, which the gateway calls, and nobody else.",
     "health": "For whoever watches the process. It needs no key.",
 }
-"""What stands under each heading of a document."""
+"""The text under each heading of an app's document."""
 
 health = APIRouter(tags=["health"])
 
@@ -53,7 +53,7 @@ def create_app(
     limits: Limits,
     examples: Examples | None = None,
 ) -> FastAPI:
-    """An app whose every route needs a key with its scope, but health and documentation.
+    """An app whose every route but health and documentation needs a key with its scope.
 
     Raises TypeError for a route that does not say which scope it needs.
     """
@@ -82,7 +82,7 @@ def create_app(
 
 
 def _introduction(title: str, routers: Sequence[APIRouter]) -> dict[str, Any]:
-    """What an app's document says before its operations; each of these is named as its function."""
+    """The head of an app's document, and how its operations are named: like their functions."""
     used = {str(tag) for router in routers for tag in router.tags}
     return {
         "title": title,
@@ -127,7 +127,7 @@ async def _not_valid(_: Request, reason: Exception) -> Any:
 
 
 def _inside(location: Sequence[str | int]) -> Sequence[str | int]:
-    """A JSON pointer into a body begins in the body; a parameter keeps where it stands."""
+    """A JSON pointer into a body starts at the body; one to a parameter says where it is."""
     return location[1:] if location and location[0] == "body" else location
 
 
@@ -158,12 +158,12 @@ async def _storage(_: Request, error: Exception) -> Any:
 
 
 async def _gone(_: Request, reason: Exception) -> Any:
-    """Nobody is there to read it."""
+    """Nobody is left to read the answer."""
     return problem(BadRequest(f"The client went away: {reason or 'its body broke off'}."))
 
 
 async def _failed(_: Request, __: Exception) -> Any:
-    """The server's log has the error; the client is told nothing of our inside."""
+    """The server's log has the error; the client is told nothing of our internals."""
     return problem(InternalError("This is an error of ours, and stands in the log of the server."))
 
 

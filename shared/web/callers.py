@@ -12,7 +12,7 @@ class Scope(StrEnum):
     TELL = "tell"
     """Notices and imports."""
     READ = "read"
-    """Everything that shows, and fee previews."""
+    """Everything that is shown, and fee previews."""
     OPERATE = "operate"
     """What operations do."""
 
@@ -20,14 +20,14 @@ class Scope(StrEnum):
 EVERYTHING = frozenset(Scope)
 
 BY_HTTP = "api"
-"""Who asks, for all that comes in over HTTP: in front of the holder's name, or alone."""
+"""The asker of everything that comes in over HTTP: before the holder's name, or alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The holder of a key. With a `producer_id` it sees the objects of that producer alone.
+    """The holder of a key. With a `producer_id` it sees only that producer's objects.
 
-    `asker` is what is remembered as who asked; `key_id` is None for the deployment's own key.
+    `asker` is remembered as who asked; `key_id` is None for the deployment's own key.
     """
 
     holder: str
@@ -37,11 +37,11 @@ class Caller:
     asker: str = BY_HTTP
 
     def may_see(self, producer_id: str | None) -> bool:
-        """Whether an object of a producer may be shown; None: one that is of no producer alone."""
+        """Whether a producer's object may be shown; None: an object of no single producer."""
         return self.producer_id is None or self.producer_id == producer_id
 
     def must_see(self, producer_id: str | None, what: str, natural_id: str) -> None:
-        """Refuse an object of another producer in the words for one that is not there."""
+        """Refuse another producer's object in the words for one that does not exist."""
         if not self.may_see(producer_id):
             raise unknown(what, natural_id)
 

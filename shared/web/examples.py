@@ -1,4 +1,4 @@
-"""Examples in an API's document: calls that were made, what was answered, and those of shapes."""
+"""Examples in an API's document: calls that were made, their answers, and those of schemas."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 
 Examples = Mapping[str, Mapping[str, Any]]
-"""By operation (`PUT /v1/producers/{producer_id}`): its `request`, and answers by status."""
+"""Keyed by operation (`PUT /v1/producers/{producer_id}`): its `request`, and answers by status."""
 
 
 def document_with(app: FastAPI, examples: Examples) -> None:
@@ -25,7 +25,7 @@ def document_with(app: FastAPI, examples: Examples) -> None:
 
 
 def _complete(schemas: dict[str, Any]) -> None:
-    """Give the examples of shapes their nulls back, which FastAPI leaves out of what it writes."""
+    """Give the examples of schemas back their nulls, which FastAPI drops when it writes them."""
     for schema in schemas.values():
         if "examples" in schema:
             schema["examples"] = [_whole(one, schema, schemas) for one in schema["examples"]]

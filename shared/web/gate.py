@@ -1,6 +1,6 @@
-"""Lets in who has a key that stands, at its pace, as many at once as may be.
+"""Lets in requests with a key that stands, at the key's pace, up to a limit at once.
 
-All of it before anything of the request's body is read, and before its path is looked at.
+All of this comes before the request is routed, and before any of its body is read.
 """
 
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ from shared.web.problems import problem
 from shared.web.refusals import Overloaded, Unauthorized
 
 CALLER = "cagette.caller"
-"""Where the request's scope keeps who calls."""
+"""Where the request's scope holds its caller."""
 
 ASKER = "Cagette-Asker"
-"""Header by which the deployment's own processes say who asked, in %-encoding."""
+"""The header in which the deployment's own processes say who asked, percent-encoded."""
 
 
 class Gate:
-    """The gate of an app. Paths in `open_to_all`, and what is below them, need no key."""
+    """The gate of an app. Paths in `open_to_all`, and those below them, need no key."""
 
     def __init__(
         self, app: ASGIApp, *, keys: Keyring, limits: Limits, open_to_all: Sequence[str]
@@ -41,7 +41,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with its caller, or refuse it.
 
-        HEAD is GET of which the server leaves the body out.
+        HEAD is handled as GET; the server leaves the body out.
         """
         if scope["type"] == "http" and scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}
@@ -86,6 +86,6 @@ def _key(scope: Scope) -> bytes:
 
 
 def _on_behalf(scope: Scope) -> Caller:
-    """The deployment itself, or whoever one of its processes asks for."""
+    """The deployment itself, on behalf of whoever its process names."""
     asker = header(scope, ASKER.lower().encode())
     return replace(DEPLOYMENT, asker=unquote(asker.decode("latin-1"))) if asker else DEPLOYMENT

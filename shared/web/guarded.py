@@ -1,6 +1,6 @@
-"""Routes that say which scope they need, and who is meant to call them.
+"""Routes that declare which scope they need, and who may call them.
 
-A new route is protected like this; an app with one that says nothing does not start:
+A new route is protected like this; an app with a route that declares nothing does not start:
 
     router = APIRouter(prefix="/v1", route_class=Guarded)
 
@@ -37,7 +37,7 @@ from shared.web.refusals import NotAcceptable, ScopeMissing, UnsupportedMediaTyp
 
 
 class _Key(SecurityBase):
-    """The key in the documentation; in a route, who called. `Gate` has looked at it before."""
+    """The key in the documentation; in a route, the caller. `Gate` has already checked it."""
 
     def __init__(self) -> None:
         self.scheme_name = "key"
@@ -60,32 +60,32 @@ async def _of_all(connection: HTTPConnection, caller: Annotated[Caller, Depends(
 
 
 Telling = Annotated[Caller, Security(key, scopes=[Scope.TELL])]
-"""Who tells notices."""
+"""A caller that tells notices."""
 
 Reading = Annotated[Caller, Security(key, scopes=[Scope.READ])]
-"""Who reads. The route shows what `caller.may_see`; `caller.must_see` refuses all else."""
+"""A caller that reads. The route shows what `caller.may_see`; `must_see` refuses all else."""
 
 ReadingAll = Annotated[Caller, Security(_of_all, scopes=[Scope.READ])]
-"""Who reads what is of all producers: for the key of one producer the route is not there."""
+"""A caller that reads about all producers; for the key of one the route does not exist."""
 
 Operating = Annotated[Caller, Security(key, scopes=[Scope.OPERATE])]
-"""Who operates."""
+"""A caller that operates."""
 
 SHOWN_OF_A_PATH = 200
-"""Characters."""
+"""In characters."""
 
 
 def nowhere(path: str) -> NotFound:
-    """The refusal of a path that is not there, or not for this caller."""
+    """The refusal for a path that does not exist, or not for this caller."""
     shown = path if len(path) <= SHOWN_OF_A_PATH else f"{path[:SHOWN_OF_A_PATH]}…"
     return NotFound(f"There is nothing at {shown}: see /docs.")
 
 
 class Guarded(APIRoute):
-    """A route that looks at scope, `Accept` and `Content-Type` before it reads the body.
+    """A route that checks scope, `Accept`, query and `Content-Type` before it reads the body.
 
-    `needs` is the scope that its function asks for (None: it forgot), `takes` the kinds of body
-    that it reads, `gives` the kinds that it may answer with, `asks` the words of its query.
+    `needs` is the scope that its function declares (None: not exactly one), `takes` the media types
+    that it reads, `gives` those that it may answer with, `asks` the names in its query.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -100,7 +100,7 @@ class Guarded(APIRoute):
         self.asks = {word for p in self.dependant.query_params for word in _words(p)}
 
     async def handle(self, scope: Connection, receive: Receive, send: Send) -> None:
-        """Answer a request that was routed here; raises what is wrong with its headers."""
+        """Answer a request that was routed here; raises if scope, headers or query are wrong."""
         if scope["method"] in (self.methods or ()):
             self._check(scope)
         await super().handle(scope, receive, send)
@@ -130,7 +130,7 @@ class Guarded(APIRoute):
                 raise UnsupportedMediaType("Send the body as it is, without Content-Encoding.")
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The function of the route, over a body in UTF-8."""
+        """The route's handler, given a request that reads JSON only in UTF-8."""
         answer = super().get_route_handler()
 
         async def answered(request: Request) -> Response:
@@ -140,7 +140,7 @@ class Guarded(APIRoute):
 
 
 class _Utf8Request(Request):
-    """A request whose JSON is in UTF-8: the library would guess other encodings too."""
+    """A request whose JSON must be in UTF-8; the library would guess other encodings too."""
 
     async def json(self) -> Any:
         body = await self.body()
@@ -151,14 +151,14 @@ class _Utf8Request(Request):
 
 
 TELLERS_AT_ONCE = 40
-"""Threads of one door that wait for their turn to write: as many as all others have for reading."""
+"""Threads of one door that may wait for their turn to write: as many as all else has."""
 _tellers = RunVar[CapacityLimiter]("tellers")
 
 
 def _among_tellers(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that tells, and may wait long to write, where it keeps no reader waiting.
+    """A function that tells, run in separate threads: its wait to write keeps no reader waiting.
 
-    Any other function as it is.
+    Any other function is returned as it is.
     """
     asked = signature(function)
     tells = any(parameter.annotation == Telling for parameter in asked.parameters.values())
@@ -179,14 +179,14 @@ def _among_tellers(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _words(parameter: Any) -> Iterable[str]:
-    """The words of the query that a parameter takes."""
+    """The names in the query that a parameter takes."""
     kind = parameter.field_info.annotation
     is_model = isinstance(kind, type) and issubclass(kind, BaseModel)
     return kind.model_fields if is_model else (parameter.alias,)
 
 
 def _scopes(dependant: Dependant) -> Iterator[str]:
-    """The scopes that a function and what it depends on ask for."""
+    """The scopes that a function and its dependencies declare."""
     yield from dependant.own_oauth_scopes or ()
     for each in dependant.dependencies:
         yield from _scopes(each)

@@ -1,4 +1,4 @@
-"""Tells who calls by the key that was sent, without asking the database at each request."""
+"""Tells who calls by the key that was sent, without querying the database for each request."""
 
 import hmac
 import math
@@ -16,20 +16,20 @@ from shared.web.keys import KEY_PATTERN, KeyStore, sha256
 from shared.web.refusals import Unauthorized
 
 FRESH_SECONDS = 3
-"""So long the keys read from the database are believed: a revocation counts by then."""
+"""How long keys read from the database are trusted: a revocation takes effect by then."""
 
 AGAIN_SECONDS = 1
-"""So long after a look at the database none is taken for a key that was not there, nor after one
-that failed: whoever guesses keys gives it no work."""
+"""How long the database is not read again for an unknown key, nor for any key after a failed
+read: guessing keys cannot load it."""
 
 NOTED_SECONDS = 60
-"""How often at most a key's last use is written."""
+"""The shortest time between two writes of a key's last use."""
 
 
 class Keyring:
     """The keys that open a door: the deployment's own, and those of a store.
 
-    Where the database is away and what was read of it too old, nobody can tell: StorageAway.
+    Raises StorageAway if the database is away and what was read from it is too old.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Keyring:
         self._clerk = ThreadPoolExecutor(1, "last-used")
 
     async def caller(self, key: bytes) -> Caller:
-        """Who calls with a key. Raises Unauthorized, and StorageAway where nobody can tell."""
+        """The caller that holds a key. Raises Unauthorized, or StorageAway if nobody can tell."""
         if self._own is not None and hmac.compare_digest(key, self._own):
             return DEPLOYMENT
         written = KEY_PATTERN.fullmatch(key)
@@ -67,7 +67,7 @@ class Keyring:
         return caller
 
     def close(self) -> None:
-        """Write what is still to be written of last uses."""
+        """Write the last uses that are still pending."""
         self._clerk.shutdown()
 
     def _is_old(self, key_id: str) -> bool:
@@ -75,7 +75,7 @@ class Keyring:
         return age > (FRESH_SECONDS if key_id in self._known else AGAIN_SECONDS)
 
     def _read(self, key_id: str) -> None:
-        """Read the keys, unless another request that waited for them has just done so."""
+        """Read the keys, unless another request has just done so."""
         assert self._store is not None
         with self._reading:
             if not self._is_old(key_id):
@@ -100,7 +100,7 @@ class Keyring:
             self._clerk.submit(self._write, key_id)
 
     def _write(self, key_id: str) -> None:
-        """Write that a key was used; where that cannot be done now, its next use tries again."""
+        """Write that a key was used; if that cannot be done now, its next use tries again."""
         assert self._store is not None
         try:
             self._store.used(key_id)

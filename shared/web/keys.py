@@ -1,6 +1,6 @@
-"""The keys that were given out: `ck_<id>_<secret>`, of which only the secret's SHA-256 is kept.
+"""The keys that were given out, `ck_<id>_<secret>`; of the secret only its SHA-256 is kept.
 
-They are no events: a log that is read again must not open doors that were closed.
+They are not events: replaying a log must not reopen doors that were closed.
 """
 
 import hashlib
@@ -41,10 +41,10 @@ from shared.web.callers import BY_HTTP, Caller, Scope
 KEY_PATTERN = re.compile(rb"ck_([0-9a-f]{12})_([0-9a-f]{48})")
 HOLDER_PATTERN = r"[a-z0-9][a-z0-9-]{0,39}"
 SLOTS = (1, 2)
-"""A holder has two keys at most: the one in use, and the one that takes its place."""
+"""A holder has at most two keys: the one in use, and the one that takes its place."""
 
 ATTEMPTS = 5
-"""So often a slot is looked for that nobody else takes meanwhile."""
+"""How many times to look for a free slot if others keep taking it first."""
 
 KEYS = Table(
     "api_keys",
@@ -63,18 +63,18 @@ KEYS = Table(
     Column("last_used_at", String),
     UniqueConstraint("holder", "slot"),
 )
-"""A revoked key has no slot. Scopes stand apart by spaces, instants are RFC 3339 in UTC."""
+"""A revoked key has no slot. Scopes are separated by spaces, instants are RFC 3339 in UTC."""
 
 
 class TwoKeysAlready(Refusal):
-    """A holder has two keys at most."""
+    """A holder has at most two keys."""
 
     name = "two-keys-already"
 
 
 @dataclass(frozen=True)
 class ApiKey:
-    """A key as it can be shown to anybody who operates: never its secret."""
+    """A key as it may be shown to anyone who operates: never its secret."""
 
     key_id: str
     holder: str
@@ -120,9 +120,9 @@ class KeyStore:
         producer_id: str | None = None,
         dry_run: bool = False,
     ) -> tuple[ApiKey, str]:
-        """Give a holder a key; what is kept of it, and the key itself, which nobody sees again.
+        """Give a holder a key; return what is kept of it, and the key itself, never shown again.
 
-        Raises NotValid, and TwoKeysAlready where the holder has two that stand.
+        Raises NotValid, and TwoKeysAlready if the holder has two that stand.
         """
         named = _checked(holder, scopes, producer_id)
         key_id, secret = secrets.token_hex(6), secrets.token_hex(24)
@@ -140,7 +140,7 @@ class KeyStore:
         return _shown({**dict.fromkeys(KEYS.columns.keys()), **row}), f"ck_{key_id}_{secret}"
 
     def _inserted(self, row: dict[str, Any], *, dry_run: bool) -> bool:
-        """Whether the row is in a slot that was free; not, if somebody else took it just now."""
+        """Insert the row into a free slot (not on a dry run); False if it was just taken."""
         with suppress(IntegrityError), self._engine.begin() as connection:
             row["slot"] = _free_slot(connection, row["holder"])
             if not dry_run:
@@ -149,7 +149,7 @@ class KeyStore:
         return False
 
     def revoke(self, key_id: str, *, by: str, why: str, dry_run: bool = False) -> bool:
-        """Let a key open nothing any more; False where it was revoked before. Raises NotFound."""
+        """Revoke a key; False if it was revoked before. Raises NotFound."""
         with self._engine.begin() as connection:
             found = connection.execute(select(KEYS).where(KEYS.c.key_id == key_id)).first()
             if found is None:
@@ -170,7 +170,7 @@ class KeyStore:
             return [_shown(dict(row)) for row in found]
 
     def standing(self) -> dict[str, tuple[Caller, bytes]]:
-        """Who calls with each key that stands, by its id, and the SHA-256 of its secret."""
+        """For each key that stands, by its id: its caller, and the SHA-256 of its secret."""
         columns = (KEYS.c.key_id, KEYS.c.holder, KEYS.c.scopes, KEYS.c.producer_id, KEYS.c.sha256)
         stand = select(*columns).where(KEYS.c.revoked_at.is_(None))
         with self._reader.connect() as connection:
@@ -210,12 +210,12 @@ class KeyStore:
 
 
 def sha256(secret: bytes) -> bytes:
-    """What is kept of a secret. It is 192 random bits: there is nothing to guess or to salt."""
+    """What is kept of a secret, which is 192 random bits: there is nothing to guess or to salt."""
     return hashlib.sha256(secret).digest()
 
 
 def _checked(holder: str, scopes: Iterable[Scope], producer_id: str | None) -> list[Scope]:
-    """The scopes in their order; refuses what no key may be."""
+    """The scopes in their order; refuses an invalid holder, producer or set of scopes."""
     named = [scope for scope in Scope if scope in set(scopes)]
     if not re.fullmatch(HOLDER_PATTERN, holder):
         raise NotValid(f"{holder!r} is no holder: write a short name like `marketplace`.")

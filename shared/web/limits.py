@@ -1,4 +1,4 @@
-"""How much a door takes: bytes in a body and seconds for it, requests a second and at once."""
+"""How much a door takes: bytes and seconds per body, requests per second and at once."""
 
 import math
 import time
@@ -14,12 +14,12 @@ from shared.web.problems import problem
 from shared.web.refusals import TooLarge, TooManyRequests, TooSlow
 
 BURST = 2
-"""A key that has rested may be used for so many seconds' worth of requests at once."""
+"""How many seconds' worth of requests a key that has rested may send at once."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a door takes at most; 0 is no limit. Paths in `unlimited` take bodies of any size."""
+    """The most that a door takes; for requests, 0 is no limit. `unlimited` paths take any body."""
 
     body_bytes: int
     body_seconds: int = 30
@@ -29,7 +29,7 @@ class Limits:
 
 
 class Pace:
-    """A token bucket a key: so many requests a second, and some more at once after a rest.
+    """A token bucket per key: so many requests per second, and a burst after a rest.
 
     Each process counts for itself.
     """
@@ -40,7 +40,7 @@ class Pace:
         self._buckets: dict[str, tuple[float, float]] = {}
 
     def take(self, key_id: str) -> None:
-        """Let a request of a key pass, or raise TooManyRequests."""
+        """Let a request with a key pass, or raise TooManyRequests."""
         if not self._per_second:
             return
         now, full = self._clock(), float(self._per_second * BURST)
@@ -53,7 +53,7 @@ class Pace:
 
 
 class BodyLimit:
-    """Refuses a body above the limit, as soon as that is known, and one that comes too slowly."""
+    """Refuses a body above the limit, as soon as that is known, and one that arrives too slowly."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self._app = app
@@ -62,7 +62,7 @@ class BodyLimit:
         self._too_slow = TooSlow(f"A body comes within {limits.body_seconds} s.")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, watching its body come."""
+        """Pass a request on, watching its body arrive."""
         if scope["type"] != "http" or scope["path"] in self._limits.unlimited:
             await self._app(scope, receive, send)
             return
@@ -73,7 +73,7 @@ class BodyLimit:
             await self._watching(scope, receive, send)
 
     async def _watching(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count what is read, and how long that takes; past a limit the app sees nobody there."""
+        """Count what is read, and how long that takes; past a limit the app sees a disconnect."""
         read, is_whole = 0, False
         refusal: Refusal | None = None
         give_up = anyio.current_time() + self._limits.body_seconds
@@ -98,7 +98,7 @@ class BodyLimit:
                 await send(message)
             elif message["type"] == "http.response.start":
                 response = problem(refusal)
-                if refusal is self._too_slow:  # its rest may never come
+                if refusal is self._too_slow:  # the rest may never arrive
                     response.headers["Connection"] = "close"
                 await response(scope, receive, send)
 

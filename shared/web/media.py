@@ -1,4 +1,4 @@
-"""What a request carries and what it takes back, by its headers (RFC 9110)."""
+"""What a request carries and what it accepts in return, by its headers (RFC 9110)."""
 
 from functools import lru_cache
 
@@ -7,14 +7,14 @@ from starlette.types import Scope
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
 BYTES = "application/octet-stream"
-"""What a body is that does not say what it is."""
+"""The type of a body that does not say what it is."""
 
 REMEMBERED = 256
-"""Senders send the same few headers: what they mean is worked out once."""
+"""Senders send the same few headers, so each is parsed only once."""
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:
-    """A header of a request; one that was sent in parts, put together."""
+    """A header of a request; one that was sent in parts is joined."""
     found = [value for key, value in scope["headers"] if key == name]
     if len(found) > 1:
         return b", ".join(found)
@@ -29,7 +29,7 @@ def has_body(scope: Scope) -> bool:
 
 @lru_cache(REMEMBERED)
 def is_taken(content_type: bytes | None, taken: tuple[str, ...]) -> bool:
-    """Whether a body of a kind can be read; JSON under any name, in UTF-8 alone."""
+    """Whether a body of this type can be read: JSON under any name, and only in UTF-8."""
     if content_type is None:
         return BYTES in taken
     kind, parameters = _parted(content_type.decode("latin-1"))
@@ -41,12 +41,12 @@ def is_taken(content_type: bytes | None, taken: tuple[str, ...]) -> bool:
 
 @lru_cache(REMEMBERED)
 def is_accepted(accept: bytes | None, given: tuple[str, ...]) -> bool:
-    """Whether `Accept` allows something of what can be given."""
+    """Whether `Accept` allows any of what can be given."""
     return accept is None or not accept.strip() or any(_allows(accept, kind) for kind in given)
 
 
 def _allows(accept: bytes, given: str) -> bool:
-    """The range that names a kind most closely decides."""
+    """The most specific range that matches decides."""
     ranges = {given: 0, f"{given.partition('/')[0]}/*": 1, "*/*": 2}
     allowed: dict[int, bool] = {}
     for part in accept.decode("latin-1").split(","):
@@ -58,7 +58,7 @@ def _allows(accept: bytes, given: str) -> bool:
 
 
 def _parted(text: str) -> tuple[str, dict[str, str]]:
-    """A media type and its parameters, in small letters."""
+    """A media type and its parameters, in lower case."""
     kind, *rest = text.lower().split(";")
     named = (part.partition("=") for part in rest)
     return kind.strip(), {name.strip(): value.strip(' "\t') for name, _, value in named}

@@ -1,4 +1,4 @@
-"""Refusals over HTTP: problem+json (RFC 9457), by the one table of `shared/web/table.py`."""
+"""Refusals over HTTP: problem+json (RFC 9457), by the one table in `shared/web/table.py`."""
 
 from http import HTTPStatus
 from typing import Any
@@ -32,7 +32,7 @@ PROBLEM_SCHEMA: dict[str, Any] = {
     },
 }
 UNUSUAL = (400, 405, 408, 431)
-"""Statuses that no call has by its own doing."""
+"""Statuses that no particular call gives rise to, left out of its documentation."""
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {
@@ -43,7 +43,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     }
     for status in sorted({row.status for row in AT_THE_DOOR.values()} - {*UNUSUAL})
 }
-"""What every call may be refused with, for its documentation."""
+"""The refusals that any call may meet, for its documentation."""
 
 
 class ProblemResponse(JSONResponse):
@@ -53,7 +53,7 @@ class ProblemResponse(JSONResponse):
 
 
 def problem_body(refusal: Refusal) -> dict[str, Any]:
-    """A refusal as RFC 9457 has it; `errors` only where fields are at fault."""
+    """A refusal in the form of RFC 9457; `errors` only if fields are at fault."""
     row = TABLE[refusal.name]
     body: dict[str, Any] = {
         "type": f"urn:cagette:problem:{refusal.name}",
@@ -67,7 +67,7 @@ def problem_body(refusal: Refusal) -> dict[str, Any]:
 
 
 def problem(refusal: Refusal) -> ProblemResponse:
-    """The response that a refusal gets. It is of this moment: nobody keeps it for later."""
+    """The response for a refusal. It holds for this moment only, so it must not be cached."""
     status = STATUS[refusal.name]
     headers = {"Cache-Control": "no-store", **_headers(refusal, status)}
     return ProblemResponse(problem_body(refusal), status, headers)

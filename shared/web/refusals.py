@@ -16,7 +16,7 @@ class Unauthorized(Refusal):
 
 
 class ScopeMissing(Refusal):
-    """A key that stands, and is not good for this."""
+    """A key that stands, but is not good for this."""
 
     name = "scope-missing"
 
@@ -26,7 +26,7 @@ class ScopeMissing(Refusal):
 
 
 class MethodNotAllowed(Refusal):
-    """A path that is there, but not for this method."""
+    """A path that exists, but not for this method."""
 
     name = "method-not-allowed"
 
@@ -38,7 +38,7 @@ class NotAcceptable(Refusal):
 
 
 class TooSlow(Refusal):
-    """A body that does not come to its end."""
+    """A body that does not arrive in time."""
 
     name = "too-slow"
 
@@ -50,13 +50,13 @@ class TooLarge(Refusal):
 
 
 class UnsupportedMediaType(Refusal):
-    """A body of another kind than is taken here."""
+    """A body of a kind that is not taken here."""
 
     name = "unsupported-media-type"
 
 
 class TooManyRequests(Refusal):
-    """A key that is used faster than it may be."""
+    """A key that is used faster than allowed."""
 
     name = "too-many-requests"
 
@@ -69,13 +69,13 @@ class TooManyRequests(Refusal):
 
 
 class HeadersTooLarge(Refusal):
-    """Request line and headers above what the server reads."""
+    """A request line and headers larger than the server reads."""
 
     name = "headers-too-large"
 
 
 class Overloaded(Refusal):
-    """As many requests are under way as may be."""
+    """The maximum number of requests is already under way."""
 
     name = "overloaded"
 

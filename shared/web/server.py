@@ -12,10 +12,10 @@ TOO_LARGE = 431
 
 
 class ProblemProtocol(H11Protocol):
-    """Refuses bytes that are no request as problem+json, and closes the connection."""
+    """Answers bytes that are not a request with problem+json, and closes the connection."""
 
     def send_400_response(self, msg: str) -> None:
-        """Called by uvicorn where the bytes of a client are not HTTP; `msg` says little."""
+        """Called by uvicorn when a client's bytes are not HTTP; `msg` says little."""
         if self.cycle is None or not self.cycle.response_started or self.cycle.response_complete:
             self.transport.write(_response(_refusal(sys.exception(), msg)))
         self.transport.close()
@@ -28,7 +28,7 @@ def _refusal(error: BaseException | None, msg: str) -> Refusal:
 
 
 def _response(refusal: Refusal) -> bytes:
-    """A problem as bytes; by then there is no app to send it."""
+    """A problem as bytes: no app is at hand to send it."""
     response = problem(refusal)
     headers = [*response.raw_headers, (b"connection", b"close")]
     lines = [b"HTTP/1.1 %d %s" % (response.status_code, b"Refused")]

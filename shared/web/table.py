@@ -1,13 +1,13 @@
 """The one table of refusals: name → status, what it means, what to do.
 
-What is particular to a case stands in the refusal's own sentence.
+The particulars of a case are in the refusal's own sentence.
 """
 
 from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """A refusal: its status over HTTP, what it means, and what whoever meets it does next."""
+    """A refusal: its status over HTTP, what it means, and what to do next."""
 
     status: int
     means: str
@@ -231,14 +231,14 @@ ON_THE_COMMAND_LINE: dict[str, Row] = {
         503, "The tables are of a newer version.", "Install that version."
     ),
 }
-"""What commands refuse besides; the statuses are those that it would have over HTTP."""
+"""What commands also refuse; the statuses are those that they would have over HTTP."""
 
 TABLE = {**AT_THE_DOOR, **ON_THE_COMMAND_LINE}
 """Every refusal there is, by name."""
 
 
 def markdown(rows: dict[str, Row]) -> str:
-    """A part of the table for the documentation, by status."""
+    """Part of the table for the documentation, by status."""
     by_status = sorted(rows.items(), key=lambda row: (row[1].status, row[0]))
     lines = [f"| `{name}` | {row.status} | {row.means} | {row.do} |" for name, row in by_status]
     return "\n".join(

@@ -20,7 +20,7 @@ Limit = Annotated[int, Field(ge=1, le=200, description="How many at most.")]
 
 
 class _Asked(BaseModel):
-    """The query of a read; a parameter that there is not is refused."""
+    """The query of a read; an unknown parameter is refused."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -43,7 +43,7 @@ class DuePage(_Asked):
 
 
 class Year(_Asked):
-    """A year; that of a session is the year of its last day."""
+    """A year; a session belongs to the year of its last day."""
 
     year: Annotated[
         int, Field(ge=1990, le=2199, examples=[2024], description="Sessions that end in it.")
@@ -65,7 +65,7 @@ def add_training_reads(router: APIRouter, training: TrainingReads) -> None:
 
     @router.get("/producers/{producer_id}/trainings", responses=PROBLEMS)
     def trainings_of(caller: Reading, producer_id: Id) -> ProducerTrainings:
-        """All trainings of a producer, and when his next update is due."""
+        """All trainings of a producer, and when the next update is due."""
         caller.must_see(producer_id, "producer", producer_id)
         return training.trainings_of(producer_id)
 

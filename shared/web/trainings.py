@@ -1,4 +1,4 @@
-"""The calls about trainings: the gateway offers them, and training takes them from the gateway."""
+"""The calls about trainings: the gateway offers them, and training takes them from it."""
 
 from typing import Annotated, Any, Protocol
 
@@ -27,12 +27,12 @@ TAKEN: dict[int | str, dict[str, Any]] = {
     201: {"model": AnswerBody, "description": "Created"},
     **PROBLEMS,
 }
-"""How a notice is answered that waits for nothing."""
+"""The answers to a notice that waits for nothing."""
 RESPONSES: dict[int | str, dict[str, Any]] = {
     202: {"model": AnswerBody, "description": "Held until what it refers to is told"},
     **TAKEN,
 }
-"""How a notice is answered that may refer to something not told yet."""
+"""The answers to a notice that may refer to something not told yet."""
 SESSION = "/training-sessions/{session_id}"
 ENROLMENT = f"{SESSION}/enrolments/{{producer_id}}"
 
@@ -49,7 +49,7 @@ class Tell(Protocol):
         session_id: str | None = None,
         key: str | None = None,
     ) -> Response:
-        """`natural_id` is the producer's where there is a `session_id`, else the session's."""
+        """`natural_id` is the producer's if there is a `session_id`, otherwise the session's."""
 
 
 def add_trainings(router: APIRouter, tell: Tell) -> None:

@@ -1,4 +1,4 @@
-"""Billing at work: finds its aggregates by natural key, and keeps them."""
+"""Billing at work: finds its aggregates by natural key and keeps them."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -21,7 +21,7 @@ from shared.messaging.parking import parked_keys
 
 
 class FactsParked(Refusal):
-    """Facts are set aside that may concern what is asked."""
+    """Parked facts may concern what is asked."""
 
     name = "facts-parked"
 
@@ -43,7 +43,7 @@ class Billing(AtWork):
         return self._work.get(Contract, stream, lambda: Contract(producer_id))
 
     def contracts(self) -> Iterator[Contract]:
-        """Every contract, in the order of producer ids."""
+        """Every contract, in order of producer id."""
         for _, stream in self._work.tagged(CONTRACTS):
             contract = self._work.find(Contract, stream)
             if contract:
@@ -62,12 +62,12 @@ class Billing(AtWork):
                 yield sale
 
     def statement(self, party_id: str, month: Month, channel: Channel) -> Statement:
-        """A party's statement of a month and channel."""
+        """A party's statement for a month and channel."""
         stream = Statement.create_id(party_id, month, channel)
         return self._work.get(Statement, stream, lambda: Statement(party_id, month, channel))
 
     def transfer(self, producer_id: str, monday: date) -> Transfer:
-        """A producer's transfer of a Monday."""
+        """A producer's transfer for a Monday."""
         stream = Transfer.create_id(producer_id, monday)
         return self._work.get(Transfer, stream, lambda: Transfer(producer_id, monday))
 
@@ -97,13 +97,13 @@ class Billing(AtWork):
         return self.statements(self.keys_of(month))
 
     def keys_of(self, month: Month) -> list[StatementKey]:
-        """What names the statements of a month, in order; none of them is loaded."""
+        """The keys of a month's statements, in order, without loading any."""
         streams = [stream for _, stream in self._work.tagged(f"{MONTHS}{month}/")]
         begun = (cast("Statement.Opened", event) for event in self._work.first_events(streams))
         return sorted(StatementKey(e.month, e.party_id, e.channel) for e in begun)
 
     def statements(self, keys: Sequence[StatementKey]) -> list[Statement]:
-        """Some statements and the contracts of their parties, loaded at once."""
+        """Statements by key, loaded at once together with the contracts of their parties."""
         named = [(key.party_id, key.month, key.channel) for key in keys]
         self._work.fetch(Statement.create_id(*name) for name in named)
         self._work.fetch(Contract.create_id(key.party_id) for key in keys)
@@ -114,7 +114,7 @@ class Billing(AtWork):
         return self.statements(books.held)
 
     def document(self, number: str) -> Document | None:
-        """A document by its number, or None where that was never drawn."""
+        """A document by its number, or None if that was never drawn."""
         return self._work.find(Document, document_stream(number))
 
     def standing_on(self, monday: date) -> tuple[list[Statement], list[Transfer]]:
@@ -135,7 +135,7 @@ class Billing(AtWork):
         return sorted({date.fromisoformat(tag.split("/")[1]) for tag, _ in tags})
 
     def months(self, after: Month, below: Month) -> list[Month]:
-        """The months after one and before another for which there is a statement."""
+        """The months after one and before another that have a statement."""
         tags = self._work.tagged(f"{MONTHS}{after}{END_OF_TAGS}", f"{MONTHS}{below}")
         return sorted({tag.split("/")[1] for tag, _ in tags})
 
@@ -159,7 +159,7 @@ class Billing(AtWork):
         return parked_keys(self._work)
 
     def refuse_parked(self, *, despite: bool) -> None:
-        """Refuse to go on while facts are parked, unless that is said to be meant."""
+        """Refuse to go on while facts are parked, unless `despite` says to."""
         parked = self.parked()
         if parked and not despite:
             raise FactsParked(

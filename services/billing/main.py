@@ -1,4 +1,4 @@
-"""Billing, put together: the same function serves live work, a replay and a branch."""
+"""Billing, assembled: the same function serves live work, a replay and a branch."""
 
 import tomllib
 from pathlib import Path
@@ -25,7 +25,7 @@ VIEWS = (fees.VIEW, documents.VIEW, transfers.VIEW, producers.VIEW)
 
 
 def build(log: EventLog, lease: Lease) -> House[Billing]:
-    """The house of billing over a log."""
+    """The billing house, built on a log."""
     return House(
         "billing",
         log,
@@ -37,12 +37,12 @@ def build(log: EventLog, lease: Lease) -> House[Billing]:
 
 
 def desk(house: House[Billing], vault: Vault) -> BillingDesk:
-    """How the house is asked by operations."""
+    """The desk where operations ask the house."""
     return BillingDesk(house, vault)
 
 
 def tariff_from(file: Path = REFERENCE_TARIFF) -> Tariff:
-    """The tariff in a TOML file; raises NotValid for one that is not in shape."""
+    """The tariff in a TOML file; raises NotValid if it is malformed or a rate is out of range."""
     try:
         tariff = msgspec.convert(tomllib.loads(file.read_text("utf-8")), Tariff)
     except (ValueError, msgspec.ValidationError) as reason:

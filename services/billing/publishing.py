@@ -1,4 +1,4 @@
-"""The mouth of billing: which event is told as which fact."""
+"""What billing tells: which event becomes which fact."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def tariff_changed(event: TariffBook.Published) -> Fact:
 
 @publishing.tell(Contract.TrainingHeard)
 def formula_changed(event: Contract.TrainingHeard) -> Fact | None:
-    """Only where the days of ENGAGEE changed."""
+    """Told only if the days of ENGAGEE changed."""
     if not event.changed:
         return None
     return facts.FormulaChanged(producer_id=event.producer_id, spans=_spans(event.spans))
@@ -91,7 +91,7 @@ def fee_charged(event: Statement.FeeCharged) -> Fact:
 
 @publishing.tell(Statement.Closed)
 def statement_closed(event: Statement.Closed) -> Fact:
-    """With or without a document to follow."""
+    """A statement was closed, whether or not a document follows."""
     return facts.StatementClosed(
         party_id=event.party_id,
         month=event.month,
@@ -125,7 +125,7 @@ def document_issued(event: Document.Issued) -> Fact:
 
 @publishing.tell(Transfer.Settled)
 def transfer_settled(event: Transfer.Settled) -> Fact:
-    """To send, or nothing to send."""
+    """TransferAsked if there is money to send, otherwise TransferCarried."""
     figures: dict[str, Any] = {
         "producer_id": event.producer_id,
         "monday": event.monday,
@@ -164,6 +164,6 @@ def _span(span: Span) -> facts.FormulaSpan:
 
 
 def _cloud_event_id(cause: str) -> str:
-    """The id under which the fact that is a cause travels: `gateway/3:17` is `gateway:17`."""
+    """The id under which the causing fact travels: `gateway/3:17` is `gateway:17`."""
     stream, _, position = cause.rpartition(":")
     return f"{stream.partition('/')[0]}:{position}"

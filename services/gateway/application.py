@@ -1,4 +1,4 @@
-"""The gateway at work: finds its aggregates by natural key, and keeps them."""
+"""The gateway at work: finds its aggregates by natural key and keeps them."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date
@@ -18,33 +18,33 @@ class Gateway(AtWork):
     """The gateway within one transaction."""
 
     def fetch(self, distribution_id: str, market_id: str, producer_ids: Iterable[str]) -> None:
-        """Load at once what a distribution is told of."""
+        """Load at once a distribution, its market and its producers."""
         streams = [Distribution.create_id(distribution_id), Market.create_id(market_id)]
         self._work.fetch([*streams, *map(producer_stream, producer_ids)])
 
     def producer(self, producer_id: str) -> Producer | None:
-        """A producer, or None while he is unknown."""
+        """A producer, or None while unknown."""
         return self._work.find(Producer, producer_stream(producer_id))
 
     def enrolled(self, notice: ProducerNotice) -> Producer:
-        """A producer told for the first time."""
+        """A producer, enrolled by a first notice."""
         stream = producer_stream(notice.producer_id)
         return self._work.get(Producer, stream, lambda: Producer(notice))
 
     def naming(self, party_id: str) -> Iterator[Producer]:
-        """Producers that ever named a billing party."""
+        """Producers who ever named a billing party."""
         for _, stream in self._work.tagged(f"{NAMED}{party_id}/"):
             producer = self._work.find(Producer, stream)
             if producer:
                 yield producer
 
     def is_billed(self, producer_id: str) -> bool | None:
-        """Whether a producer's sales are billed; None while he is unknown."""
+        """Whether a producer's sales are billed; None while the producer is unknown."""
         producer = self.producer(producer_id)
         return None if producer is None else not producer.notice.pedagogic
 
     def market(self, market_id: str) -> Market | None:
-        """A market, or None while it is unknown."""
+        """A market, or None while unknown."""
         return self._work.find(Market, Market.create_id(market_id))
 
     def opened(self, notice: MarketNotice) -> Market:
@@ -58,7 +58,7 @@ class Gateway(AtWork):
         return self._work.get(Distribution, stream, lambda: Distribution(distribution_id))
 
     def distributions_of_producer(self, producer_id: str) -> list[Distribution]:
-        """Every distribution in which a producer ever sold."""
+        """Every distribution at which a producer ever sold."""
         return self._distributions(f"{OF_PRODUCER}{producer_id}/")
 
     def distributions_of_market(

@@ -1,4 +1,4 @@
-"""The gateway, put together."""
+"""The gateway, assembled."""
 
 from services.gateway.api.desk import GatewayDesk
 from services.gateway.application import Gateway
@@ -15,7 +15,7 @@ VIEWS = (producers.VIEW, markets.VIEW, distributions.VIEW, heard.VIEW)
 
 
 def build(log: EventLog, lease: Lease) -> House[Gateway]:
-    """The house of the gateway over a log. What it hears it keeps, for its views to show."""
+    """The gateway house, built on a log. It keeps what it hears, for its views to show."""
     return House(
         "gateway",
         log,
@@ -28,5 +28,5 @@ def build(log: EventLog, lease: Lease) -> House[Gateway]:
 
 
 def desk(house: House[Gateway], training: TrainingHouse, vault: Vault) -> GatewayDesk:
-    """How the house is told notices; those about trainings it hands on."""
+    """The desk where the house is told notices; it hands on those about trainings."""
     return GatewayDesk(house, training, vault)

@@ -1,4 +1,4 @@
-"""The mouth of the gateway: which event is told as which fact."""
+"""What the gateway tells: which event becomes which fact."""
 
 from services.gateway.domain.distribution import Distribution
 from services.gateway.domain.market import Market, MarketDetails
@@ -12,37 +12,37 @@ publishing = Publishing()
 
 @publishing.tell(Producer.Enrolled)
 def producer_enrolled(event: Producer.Enrolled) -> Fact:
-    """Told for the first time."""
+    """A producer, told for the first time."""
     return _producer(facts.ProducerEnrolled, event.notice)
 
 
 @publishing.tell(Producer.Changed)
 def producer_changed(event: Producer.Changed) -> Fact:
-    """The whole again."""
+    """The whole producer again."""
     return _producer(facts.ProducerChanged, event.notice)
 
 
 @publishing.tell(Producer.Forgotten)
 def producer_forgotten(event: Producer.Forgotten) -> Fact:
-    """The whole again, without his person."""
+    """The whole producer again, without the person."""
     return _producer(facts.ProducerChanged, event.notice)
 
 
 @publishing.tell(Market.Opened)
 def market_opened(event: Market.Opened) -> Fact:
-    """Told for the first time."""
+    """A market, told for the first time."""
     return _market(facts.MarketOpened, event.market_id, event.details)
 
 
 @publishing.tell(Market.Changed)
 def market_changed(event: Market.Changed) -> Fact:
-    """The whole again."""
+    """The whole market again."""
     return _market(facts.MarketChanged, event.market_id, event.details)
 
 
 @publishing.tell(Market.ModeTold)
 def payment_mode_changed(event: Market.ModeTold) -> Fact | None:
-    """Only where the modes differ from before."""
+    """Told only if the modes differ from before."""
     if not event.changed:
         return None
     return facts.MarketPaymentModeChanged(

@@ -1,4 +1,4 @@
-"""Training at work: finds its aggregates by natural key, and keeps them."""
+"""Training at work: finds its aggregates by natural key and keeps them."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""Training, put together."""
+"""Training, assembled."""
 
 import tomllib
 from pathlib import Path
@@ -24,7 +24,7 @@ REFERENCE_BPF = Path(__file__).parent / "reference_bpf.toml"
 
 
 def build(log: EventLog, lease: Lease) -> House[Training]:
-    """The house of training over a log. It hears nobody yet."""
+    """The training house, built on a log. It hears nobody yet."""
     return House(
         "training",
         log,
@@ -36,7 +36,7 @@ def build(log: EventLog, lease: Lease) -> House[Training]:
 
 
 def desk(house: House[Training], views: Views) -> TrainingDesk:
-    """How the house is asked by its neighbours in the same process, and what it shows them."""
+    """The desk where neighbours in the same process ask the house and see what it shows."""
     rhythm = msgspec.convert(tomllib.loads(REFERENCE_RHYTHM.read_text("utf-8")), Rhythm)
     form = msgspec.convert(tomllib.loads(REFERENCE_BPF.read_text("utf-8")), BpfForm)
     return TrainingDesk(house, views, rhythm, form)

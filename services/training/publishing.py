@@ -1,4 +1,4 @@
-"""The mouth of training: which event is told as which fact."""
+"""What training tells: which event becomes which fact."""
 
 from services.training.domain.learner import Learner
 from services.training.domain.session import Session
@@ -11,7 +11,7 @@ publishing = Publishing()
 
 @publishing.tell(Session.Enrolled)
 def training_enrolled(event: Session.Enrolled) -> Fact:
-    """A producer is enrolled, or his enrolment was edited."""
+    """A producer is enrolled, or the enrolment was edited."""
     return facts.TrainingEnrolled(
         producer_id=event.producer_id,
         session_id=event.session_id,
@@ -52,11 +52,11 @@ def training_cancelled(event: Session.Cancelled) -> Fact:
 
 @publishing.tell(Learner.UpdateDue)
 def training_update_due(event: Learner.UpdateDue) -> Fact:
-    """A reminder."""
+    """A reminder that an update is due."""
     return facts.TrainingUpdateDue(producer_id=event.producer_id, due_on=event.due_on)
 
 
 @publishing.tell(Learner.Lapsed)
 def training_lapsed(event: Learner.Lapsed) -> Fact:
-    """A reminder."""
+    """A reminder that the last training has lapsed."""
     return facts.TrainingLapsed(producer_id=event.producer_id, lapsed_on=event.lapsed_on)

@@ -1,1 +1,1 @@
-"""The outside things that billing uses, one file each."""
+"""Billing's adapters to the outside world, one file each."""

@@ -1,4 +1,4 @@
-"""Documents as HTML, to read and to print. The legal file (Factur-X) is another thing."""
+"""Documents as HTML, for reading and printing. The legal file (Factur-X) is separate."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ _templates = Environment(
 def page(issue: Issue, vault: Vault) -> str:
     """A document as one self-contained page, in French, readable on a phone and in print.
 
-    Its buyer's name and address come out of the `vault`.
+    The buyer's name and address come from the `vault`.
     """
     return _templates.get_template("document.html").render(
         issue=issue,

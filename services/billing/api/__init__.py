@@ -1,1 +1,1 @@
-"""How billing is asked."""
+"""Where asks reach billing."""

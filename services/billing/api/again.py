@@ -1,4 +1,4 @@
-"""Asks made again: of the same house, or of a branch under another tariff."""
+"""Replays stored asks: on the same house, or on a branch under another tariff."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -21,9 +21,9 @@ from shared.messaging.releasing import ParkedDesk
 
 
 class AsksAgain:
-    """Makes stored asks again of a house. A document's buyer stays sealed as he was told.
+    """Replays stored asks on a house. A document's buyer stays sealed as told.
 
-    Where `whole`, what was closed portion by portion is closed with the first of them.
+    With `whole`, a month that was closed in portions is closed in full by the first of them.
     """
 
     def __init__(self, house: House[Billing], *, whole: bool = False) -> None:
@@ -31,13 +31,13 @@ class AsksAgain:
         self._whole = whole
 
     def __call__(self, made: Asked.Made) -> None:
-        """Make one again, under the same id; raises what its use case refuses."""
+        """Replay one under the same id; raises the refusals of its use case."""
         if not ParkedDesk(self._house).again(made):
             self._house.ask(Ask.again(made), use_case_of(made, whole=self._whole))
 
 
 def use_case_of(made: Asked.Made, *, whole: bool = False) -> Callable[[Billing], Answer]:
-    """What an ask asks for, with its arguments as they were stored."""
+    """The use case of a stored ask, bound to its stored arguments."""
     given = made.arguments
     match made.use_case:
         case "settle":
@@ -63,11 +63,11 @@ def _as_told(buyer: Sealed, _: date) -> Sealed:
 
 
 class BranchAsks:
-    """Makes stored asks again of a branch in which `tariff` is in force from its day on.
+    """Replays stored asks on a branch in which `tariff` is in force from its day on.
 
-    Of the published versions (`lived`) those that begin before it stay; those that begin on that
-    day or later are left out. What only the branch has to settle or close first is settled or
-    closed first: `besides` says what.
+    Published versions (`lived`) that begin before that day are kept; those that begin on it or
+    later are left out. What only the branch has to settle or close first is settled or closed
+    first: `besides` lists it.
     """
 
     def __init__(self, branch: House[Billing], tariff: Tariff, lived: list[Tariff]) -> None:
@@ -79,7 +79,7 @@ class BranchAsks:
         self.besides: list[str] = []
 
     def __call__(self, made: Asked.Made) -> None:
-        """Make one again, as far as the branch has it."""
+        """Replay one; of tariffs, only the versions that the branch keeps."""
         if made.use_case == "publish":
             self._publish(made)
             return
@@ -99,7 +99,7 @@ class BranchAsks:
             self._is_published = True
 
     def _clear(self, made: Asked.Made) -> None:
-        """Settle and close what stands in the branch before what is asked."""
+        """Settle and close what stands in the branch before the Monday or month asked for."""
         if made.use_case == "settle":
             self._settle_below(made, date.fromisoformat(made.arguments["monday"]))
             return

@@ -1,4 +1,4 @@
-"""Billing's desk: takes what operations ask, and hands it to a use case."""
+"""Billing's desk: takes asks from operations and hands each to a use case."""
 
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -22,7 +22,7 @@ from shared.messaging.house import House
 from shared.vault.vault import Vault, documents_key
 
 PORTION = 100
-"""Statements closed and documented with one transaction."""
+"""Statements closed and documented in one transaction."""
 
 
 class BillingDesk:
@@ -36,7 +36,7 @@ class BillingDesk:
     def settle(
         self, monday: date, *, by: str, why: str | None = None, dry_run: bool = False
     ) -> Answer:
-        """Settle a Monday; `why` settles it despite parked facts and says for what reason."""
+        """Settle a Monday; `why` settles it despite parked facts and gives the reason."""
         despite = why is not None
         return self._ask(
             "settle",
@@ -56,11 +56,11 @@ class BillingDesk:
         dry_run: bool = False,
         advance: Callable[[int], None] = lambda _: None,
     ) -> Answer:
-        """Close a month; `why` closes it despite parked facts and says for what reason.
+        """Close a month; `why` closes it despite parked facts and gives the reason.
 
-        So many statements at a time, each portion an ask and a transaction of its own: `advance`
-        hears how many documents it made. Who stops between two of them asks again, and goes on
-        where he stopped: the documents and their numbers are the same.
+        It is closed in portions, each an ask and a transaction of its own; `advance` is called
+        with the number of documents in each. A run stopped between two portions can be asked
+        again and resumes where it stopped: the documents and their numbers are the same.
         """
         made, documents, held = Result.UNCHANGED, 0, 0
         for answer in self._portions(month, on, by, why, dry_run=dry_run):
@@ -99,7 +99,7 @@ class BillingDesk:
         return Billing(self._house.log.begin(), "").tariffs().versions
 
     def refuse_unfinished(self, producer_id: str) -> None:
-        """Refuse to forget a producer of whom something is still to be settled or documented."""
+        """Refuse to forget a producer while anything of theirs is open, held or parked."""
         refuse_unfinished(Billing(self._house.log.begin(), ""), producer_id)
 
     def has_tariff(self) -> bool:

@@ -18,11 +18,11 @@ from shared.kernel.ids import stable_id
 from shared.kernel.value import Value
 
 Homes = Mapping[Channel, Place]
-"""By channel, the place where a sale's fees stand now if they stand in it."""
+"""By channel, the place where a sale's fees stand now if they are in that channel."""
 
 
 class StatementKey(Value, order=True):
-    """What names a statement; they sort by month, party, channel."""
+    """The key of a statement; keys sort by month, party, channel."""
 
     month: Month
     party_id: str
@@ -33,9 +33,9 @@ class StatementKey(Value, order=True):
 
 
 class Books(Aggregate):
-    """Settling a Monday settles all earlier ones, closing a month closes all earlier ones.
+    """Settling a Monday settles all earlier ones; closing a month closes all earlier ones.
 
-    So two days say it all: nothing that is settled or closed takes anything more (§5.5).
+    So one Monday and one month say it all: what is settled or closed takes no more (§5.5).
     """
 
     TOPIC = "billing.books"
@@ -68,7 +68,7 @@ class Books(Aggregate):
         issued_on: date
 
     class DocumentsHeld(Aggregate.Event):
-        """These, and only these, closed statements wait for what their document lacks."""
+        """Exactly these closed statements wait for what their document lacks."""
 
         TOPIC = "billing.books.documents-held"
         held: tuple[StatementKey, ...]
@@ -93,7 +93,7 @@ class Books(Aggregate):
         return place.monday is None or place.monday > self.settled_until
 
     def homes(self, first_validated_at: datetime) -> Homes:
-        """By channel, the open place for what was first validated then, or the first open after."""
+        """By channel, the place for what was first validated then, or the first open one after."""
         validated_on = paris_day(first_validated_at)
         month = max(month_of(validated_on), next_month(self.closed_until))
         opens = first_open_monday(self.settled_until, self.closed_until)
@@ -101,23 +101,23 @@ class Books(Aggregate):
         return {Channel.ONLINE: Place.at_source(monday), Channel.ON_SITE: Place.invoiced(month)}
 
     def settle(self, monday: date) -> None:
-        """Settle a Monday; one that was settled already changes nothing."""
+        """Settle a Monday; one already settled changes nothing."""
         if monday > self.settled_until:
             self._monday_settled(monday)
 
     def close(self, month: Month, closed_on: date) -> None:
-        """Close a month; one that was closed already changes nothing."""
+        """Close a month; one already closed changes nothing."""
         if month > self.closed_until:
             self._month_closed(month, closed_on)
 
     def hold(self, keys: Iterable[StatementKey]) -> None:
-        """Say which closed statements wait for their document now."""
+        """Set which closed statements now wait for their document."""
         held = tuple(sorted(keys))
         if held != self.held:
             self._documents_held(held)
 
     def draw(self, count: int, issued_on: date) -> list[str]:
-        """The next numbers of the year's series, gapless: `F2024-000001` and so on."""
+        """Draw the next numbers of the year's series, without gaps: `F2024-000001` and so on."""
         year = issued_on.year
         first = self.last_numbers.get(year, 0) + 1
         last = first + count - 1

@@ -1,4 +1,4 @@
-"""A producer's contract: who is invoiced in his place, and when he is ENGAGEE."""
+"""A producer's contract: which party is invoiced, and when the formula is ENGAGEE."""
 
 from dataclasses import replace
 from datetime import date
@@ -21,7 +21,7 @@ class Contract(Aggregate):
     TOPIC = "billing.contract"
 
     class Opened(Created):
-        """Something was heard of a producer for the first time."""
+        """A producer was heard of for the first time."""
 
         TOPIC = "billing.contract.opened"
         producer_id: str
@@ -31,7 +31,7 @@ class Contract(Aggregate):
             return (CONTRACTS + self.producer_id,)
 
     class Identified(Aggregate.Event):
-        """Who he is, and who is invoiced in his place. `info_missing` holds his documents."""
+        """Who the producer is and who is invoiced. Anything in `info_missing` holds documents."""
 
         TOPIC = "billing.contract.identified"
         producer_id: str
@@ -40,9 +40,9 @@ class Contract(Aggregate):
         info_missing: tuple[str, ...]
 
     class TrainingHeard(Aggregate.Event):
-        """A training became known; `spans` are all the days on which he is ENGAGEE since.
+        """A training became known; `spans` are now all days on which the producer is ENGAGEE.
 
-        `changed` says whether that differs from before.
+        `changed` says whether they differ from before.
         """
 
         TOPIC = "billing.contract.training-heard"
@@ -53,7 +53,7 @@ class Contract(Aggregate):
         changed: bool
 
     class Reconsidered(Aggregate.Event):
-        """A new version of the tariff gives his trainings other days."""
+        """A new version of the tariff gives the trainings other days."""
 
         TOPIC = "billing.contract.reconsidered"
         producer_id: str
@@ -70,26 +70,26 @@ class Contract(Aggregate):
 
     @staticmethod
     def create_id(producer_id: str) -> UUID:
-        """One contract a producer."""
+        """One contract per producer."""
         return stable_id("billing/contract", producer_id)
 
     def identify(self, party_id: str, person: Sealed, info_missing: tuple[str, ...]) -> None:
-        """Take over who the producer is and who is invoiced in his place."""
+        """Record who the producer is and who is invoiced."""
         if (self.party_id, self.person, self.info_missing) != (party_id, person, info_missing):
             self._identified(self.producer_id, party_id, person, info_missing)
 
     def enrol(self, session_id: str, kind: TrainingKind, on: date, tariffs: TariffBook) -> None:
-        """He enrolled in a session, or the day or kind of that was corrected."""
+        """Record an enrolment in a session, or a correction of its day or kind."""
         known = self.trainings.get(session_id, Training(kind))
         self._learn(session_id, replace(known, kind=kind, enrolled_on=on), tariffs)
 
     def complete(self, session_id: str, kind: TrainingKind, on: date, tariffs: TariffBook) -> None:
-        """He completed a training, or the day of that was corrected."""
+        """Record a completed training, or a correction of its day."""
         known = self.trainings.get(session_id, Training(kind))
         self._learn(session_id, replace(known, completed_on=on), tariffs)
 
     def cancel(self, session_id: str, kind: TrainingKind, on: date, tariffs: TariffBook) -> None:
-        """He abandoned a training, or the day of that was corrected."""
+        """Record an abandoned training, or a correction of its day."""
         known = self.trainings.get(session_id, Training(kind))
         self._learn(session_id, replace(known, cancelled_on=on), tariffs)
 
@@ -102,7 +102,7 @@ class Contract(Aggregate):
         )
 
     def reconsider(self, tariffs: TariffBook) -> None:
-        """Give his trainings the days that the tariff book gives them now."""
+        """Give the trainings the days that the tariff book now gives them."""
         spans = tariffs.spans(self.trainings)
         if spans != self.spans:
             self._reconsidered(self.producer_id, spans)

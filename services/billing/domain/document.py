@@ -1,4 +1,4 @@
-"""A document: an invoice or a credit note. Issued once, it never changes."""
+"""A document: an invoice or a credit note. Once issued, it never changes."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -23,7 +23,7 @@ class DocumentType(StrEnum):
 
 
 class DocumentLine(Value):
-    """A line of a statement and, where it corrects one, the number of the invoice it corrects."""
+    """A line of a statement and, for a correction, the number of the invoice it corrects."""
 
     line: Line
     corrects_number: str | None
@@ -58,7 +58,7 @@ class Document(Aggregate):
     TOPIC = "billing.document"
 
     class Issued(Created):
-        """It was issued. Two documents of one number would be one stream: that cannot be."""
+        """It was issued. Two documents cannot share a number: they would be one stream."""
 
         TOPIC = "billing.document.issued"
         issue: Issue
@@ -69,7 +69,7 @@ class Document(Aggregate):
 
     @staticmethod
     def create_id(issue: Issue) -> UUID:
-        """One stream a number."""
+        """One stream per number."""
         return document_stream(issue.number)
 
 

@@ -38,7 +38,7 @@ class Charge(Value):
     """One signed amount charged, in cents excl. VAT, and the place where it stands.
 
     A correction names the first fee of its (producer, distribution, kind), and the frozen place
-    whose amount it corrects, where there is one.
+    whose amount it corrects, if there is one.
     """
 
     fee_id: str
@@ -66,15 +66,16 @@ class Terms(Value):
 
     @property
     def formula(self) -> Formula:
-        """ENGAGEE where a span covers the day, else FLEXIBLE."""
+        """ENGAGEE if a span covers the day, otherwise FLEXIBLE."""
         return Formula.ENGAGEE if self.span else Formula.FLEXIBLE
 
 
 class Sale(Aggregate):
     """One producer at one distribution.
 
-    Its fees always add up to what stands (§5.2): a change charges the difference, in an open
-    place; what stands in an open place moves with its home, what is frozen never moves (§5.5).
+    Its fees always add up to what is due for what stands (§5.2): a change charges the difference
+    in an open place. What stands in an open place moves with the sale's home; what is frozen never
+    moves (§5.5).
     """
 
     TOPIC = "billing.sale"
@@ -119,13 +120,13 @@ class Sale(Aggregate):
 
     @staticmethod
     def create_id(producer_id: str, distribution_id: str) -> UUID:
-        """One sale a producer and distribution."""
+        """One sale per producer and distribution."""
         return stable_id("billing/sale", producer_id, distribution_id)
 
     def rate(self, sold: Sold, terms: Terms, books: Books, party_id: str) -> "Rating | None":
-        """Bill what stands now at its terms; None where that changes nothing.
+        """Bill what stands now on its terms; None if that changes nothing.
 
-        `party_id` is who is invoiced if this charges the first fee ever (§5.6).
+        `party_id` is invoiced if this charges the sale's first fee (§5.6).
         """
         homes = books.homes(sold.first_validated_at)
         charges = tuple(
@@ -216,7 +217,7 @@ class Rating(Value):
 
 
 def invoiced(frozen: Mapping[Place, int], channel: Channel) -> Place | None:
-    """Where what is corrected was invoiced: where most of it stands, in the same channel first.
+    """The place where the corrected amount was invoiced: where most stands, same channel first.
 
     So a second correction names the invoice, not the credit note of the first.
     """
@@ -226,10 +227,10 @@ def invoiced(frozen: Mapping[Place, int], channel: Channel) -> Place | None:
 def differences(
     standing: Mapping[Place, int], due: Mapping[Channel, int], homes: Homes, books: Books
 ) -> Iterator[tuple[Place, int]]:
-    """What must be added where, so that each channel adds up to what is due in it.
+    """What to add in which place, so that each channel adds up to what is due in it.
 
-    All that is not frozen comes to stand in one place a channel: the home of the sale, or the
-    first open place after it.
+    In each channel, all that is not frozen moves to one place: the home of the sale, or the first
+    open place after it.
     """
     touched = {*due, *(place.channel for place in standing)}
     for channel in (channel for channel in CHANNELS if channel in touched):

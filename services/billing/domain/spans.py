@@ -20,7 +20,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class Training:
-    """A producer in a session, as far as it is known."""
+    """What is known of a producer in a session."""
 
     kind: TrainingKind
     enrolled_on: date | None = None
@@ -30,7 +30,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Span(Days):
-    """Days, both included, on which the formula is ENGAGEE, and the training it is owed to."""
+    """Days, both ends included, on which the formula is ENGAGEE, and the training that gives it."""
 
     reason: Reason
     session_id: str
@@ -40,7 +40,7 @@ class Span(Days):
 class Conditions:
     """What the producers' committee decides about ENGAGEE: dated data, never constants.
 
-    Before `switch_on` everyone is FLEXIBLE; who was trained before it is moved to ENGAGEE until
+    Before `switch_on` everyone is FLEXIBLE; anyone trained before it is ENGAGEE from then until
     `transition_until`. Durations in months.
     """
 
@@ -51,7 +51,7 @@ class Conditions:
 
 
 def spans_under(conditions: Conditions, trainings: Mapping[str, Training]) -> Iterator[Span]:
-    """The spans that conditions give to a producer's trainings, by session."""
+    """The spans that conditions give a producer's trainings, by session."""
     for session_id, training in sorted(trainings.items()):
         for span in _spans_of(conditions, session_id, training):
             yield from clipped([span], conditions.switch_on, date.max)

@@ -56,7 +56,7 @@ class Totals(Value):
 
 
 class Statement(Aggregate):
-    """One per billing party, month and channel; closed, it takes nothing more."""
+    """One per billing party, month and channel; once closed, it takes nothing more."""
 
     TOPIC = "billing.statement"
 
@@ -82,11 +82,11 @@ class Statement(Aggregate):
         line: Line
 
         def tags(self) -> tuple[str, ...]:
-            """Found by Monday, where it is withheld."""
+            """Found by the Monday on which it is withheld, if any."""
             return (f"{MONDAYS}{self.line.monday}/",) if self.line.monday else ()
 
     class Withheld(Aggregate.Event):
-        """A Monday's fees incl. VAT were withheld, so much from each producer."""
+        """A Monday's fees incl. VAT were withheld; `shares` says how much from each producer."""
 
         TOPIC = "billing.statement.withheld"
         monday: date
@@ -121,21 +121,21 @@ class Statement(Aggregate):
 
     @staticmethod
     def create_id(party_id: str, month: Month, channel: Channel) -> UUID:
-        """One statement a party, month and channel."""
+        """One statement per party, month and channel."""
         return stable_id("billing/statement", party_id, month, channel)
 
     @property
     def key(self) -> "StatementKey":
-        """What names it."""
+        """Its key: month, party and channel."""
         return StatementKey(self.month, self.party_id, self.channel)
 
     @property
     def needs_document(self) -> bool:
-        """Whether it is closed at other than 0 and has no document yet."""
+        """Whether it closed at a net other than 0 and has no document yet."""
         return bool(self.totals and self.totals.net_cents and self.number is None)
 
     def charge(self, charge: Charge, sale: Sale) -> None:
-        """Take a charge over as a line."""
+        """Add a charge as a line."""
         sold = sale.sold
         if sold is None or self.totals:
             raise AssertionError(f"{charge} cannot be charged to {self.id}")
@@ -165,9 +165,9 @@ class Statement(Aggregate):
         return _stands(self.lines)
 
     def concerns(self, producer_id: str, monday: date | None = None) -> bool:
-        """Whether an amount stands in it of a producer, or of anybody where he is the party.
+        """Whether an amount of a producer stands in it, or any amount if they are the party.
 
-        With a `monday`, whether that is so of what is withheld then.
+        With a `monday`, only what is withheld on that day counts.
         """
         his = (n for n in self.lines if producer_id in (self.party_id, n.producer_id))
         return _stands(n for n in his if monday in (None, n.monday))
@@ -181,7 +181,7 @@ class Statement(Aggregate):
         return nets
 
     def withhold(self, monday: date, vat_bp: int) -> Mapping[str, int]:
-        """Withhold a Monday's fees incl. VAT: how much from each producer (§5.7).
+        """Withhold a Monday's fees incl. VAT; returns how much from each producer (§5.7).
 
         Cumulative, so that a month's withholdings equal its document to the cent.
         """
@@ -193,7 +193,7 @@ class Statement(Aggregate):
         return shares
 
     def close(self, vat_bp: int, closed_on: date) -> Totals:
-        """Close it; its totals."""
+        """Close it and return its totals."""
         totals = Totals.of(sum(line.amount_cents for line in self.lines), vat_bp)
         self._closed(self.party_id, self.month, self.channel, totals, closed_on)
         return totals
@@ -222,9 +222,9 @@ class Statement(Aggregate):
 
 
 def split(due: int, nets: Mapping[str, int], vat_bp: int) -> dict[str, int]:
-    """An amount incl. VAT by producer, each his own share half-up, the odd cents to the largest.
+    """Split an amount incl. VAT by producer: each share half-up, the odd cents to the largest.
 
-    The largest is who has the largest absolute net; among equals, the smallest id.
+    The largest is the producer with the largest absolute net; among equals, the smallest id.
     """
     shares = {
         producer_id: half_up(net * (BASIS_POINTS + vat_bp), BASIS_POINTS)

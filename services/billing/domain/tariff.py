@@ -21,7 +21,7 @@ class NoTariff(Refusal):
 
 
 class TariffRewritten(Refusal):
-    """A published tariff would have to change days that were billed under another."""
+    """A new version would change days that were billed under another."""
 
     name = "tariff-rewritten"
 
@@ -88,9 +88,10 @@ class TariffBook(Aggregate):
         return stable_id("billing/tariff")
 
     def publish(self, tariff: Tariff) -> bool:
-        """Publish a version; whether it is new. From the day of the latest it takes its place.
+        """Publish a version; returns whether it is new.
 
-        Raises TariffRewritten for one that begins earlier: it would bill days of other versions.
+        One that begins on the same day as the latest takes its place. Raises TariffRewritten for
+        one that begins earlier: it would bill days of other versions.
         """
         latest = self.versions[-1] if self.versions else None
         numbered = Tariff(
@@ -111,14 +112,14 @@ class TariffBook(Aggregate):
         return True
 
     def on(self, day: date) -> Tariff:
-        """The version in force on a day; the first also before it began. Raises NoTariff."""
+        """The version in force on a day; the first one also before it began. Raises NoTariff."""
         for tariff in reversed(self.versions):
             if tariff.from_on <= day or tariff.version == 1:
                 return tariff
         raise NoTariff("No tariff was published: `cagette migrate` publishes the reference.")
 
     def spans(self, trainings: Mapping[str, Training]) -> tuple[Span, ...]:
-        """The days on which trainings make a producer ENGAGEE, each version on its own days."""
+        """The days on which trainings make a producer ENGAGEE, by the version in force on each."""
         ends = [eve(later.from_on) for later in self.versions[1:]] + [date.max]
         found: list[Span] = []
         for tariff, end in zip(self.versions, ends, strict=True):

@@ -1,4 +1,4 @@
-"""A transfer: a producer's money of one Monday, net of what is withheld."""
+"""A transfer: a producer's money for one Monday, net of what is withheld."""
 
 from datetime import date
 from enum import StrEnum
@@ -12,7 +12,7 @@ PAYEES = "payee/"
 
 
 class TransferStatus(StrEnum):
-    """What becomes of a settled net: to send, carried to the next one, or nothing at all."""
+    """What becomes of a settled net: asked for, carried to the next one, or nothing at all."""
 
     ASKED = "ASKED"
     CARRIED = "CARRIED"
@@ -20,12 +20,12 @@ class TransferStatus(StrEnum):
 
 
 class Transfer(Aggregate):
-    """One producer on one Monday: his online sales, then the settlement of them."""
+    """One producer on one Monday: the online sales, then their settlement."""
 
     TOPIC = "billing.transfer"
 
     class Opened(Created):
-        """Something concerns a producer's money of a Monday for the first time."""
+        """Something concerned a producer's money for a Monday for the first time."""
 
         TOPIC = "billing.transfer.opened"
         producer_id: str
@@ -55,7 +55,7 @@ class Transfer(Aggregate):
         status: TransferStatus
         transfer_id: str | None
         distributions: dict[str, int] | None = None
-        """The sales by distribution, in cents; None in events of before this was kept."""
+        """The sales by distribution, in cents; None in events older than this field."""
 
         def tags(self) -> tuple[str, ...]:
             """Found by producer, in the order of Mondays."""
@@ -70,12 +70,12 @@ class Transfer(Aggregate):
 
     @staticmethod
     def create_id(producer_id: str, monday: date) -> UUID:
-        """One transfer a producer and Monday."""
+        """One transfer per producer and Monday."""
         return stable_id("billing/transfer", producer_id, monday.isoformat())
 
     @property
     def sales_cents(self) -> int:
-        """His online sales of this Monday."""
+        """The online sales of this Monday."""
         return sum(self.sales.values())
 
     def stands(self) -> bool:
@@ -83,13 +83,13 @@ class Transfer(Aggregate):
         return any(self.sales.values())
 
     def take(self, distribution_id: str, amount_cents: int) -> None:
-        """Take online sales over, or a correction of them."""
+        """Add online sales, or a correction of them."""
         if self.net_cents is not None:
             raise AssertionError(f"{self.id} is settled and takes nothing more")
         self._sales_taken(distribution_id, amount_cents)
 
     def settle(self, withheld_cents: int, carried_cents: int) -> int:
-        """Settle it; the net in cents. `carried_cents` ≤ 0 comes from the last settlement."""
+        """Settle it; returns the net in cents. `carried_cents` ≤ 0 is from the last settlement."""
         sales_cents = self.sales_cents
         net_cents = sales_cents + carried_cents - withheld_cents
         status = _status(net_cents)

@@ -37,7 +37,7 @@ class TrainingKind(StrEnum):
 
 
 class Place(Value):
-    """Where an amount stands: a month, or at source a Monday and that Monday's month."""
+    """Where an amount stands: a month or, at source, a Monday and that Monday's month."""
 
     channel: Channel
     month: Month
@@ -55,5 +55,5 @@ class Place(Value):
 
     @property
     def order(self) -> tuple[Month, date, Channel]:
-        """Places sort by month, then Monday."""
+        """Places sort by month, then Monday, then channel."""
         return (self.month, self.monday or date.min, self.channel)

@@ -1,1 +1,1 @@
-"""What follows from a neighbour's fact, one module a speaker."""
+"""What follows from a neighbour's facts, one module per speaker."""

@@ -19,7 +19,7 @@ policies = Policies[Billing]()
 
 @policies.whenever(ProducerEnrolled, ProducerChanged)
 def a_contract_knows_its_producer(fact: ProducerEnrolled, billing: Billing) -> Iterator[Aggregate]:
-    """Who is invoiced, and what a document lacks."""
+    """Record who is invoiced, and what a document lacks."""
     contract = billing.contract(fact.producer_id)
     contract.identify(fact.party_id, fact.person, fact.info_missing)
     yield contract
@@ -27,7 +27,7 @@ def a_contract_knows_its_producer(fact: ProducerEnrolled, billing: Billing) -> I
 
 @policies.whenever(SalesValidated)
 def a_fee_follows_its_sale(fact: SalesValidated, billing: Billing) -> Iterator[Aggregate]:
-    """What stands is billed; what was billed otherwise is corrected."""
+    """Bill what stands; correct what was billed otherwise."""
     sold = Sold(
         market_id=fact.market_id,
         market_name=fact.market_name,
@@ -44,7 +44,7 @@ def a_fee_follows_its_sale(fact: SalesValidated, billing: Billing) -> Iterator[A
 
 @policies.touching(SalesValidated)
 def what_a_sale_touches(fact: SalesValidated) -> Iterator[UUID]:
-    """Sale, contract, and where its fees go if that is open and he is his own party."""
+    """The sale, the contract, and where fees go if that is open and the producer is the party."""
     producer_id = fact.producer_id
     yield Sale.create_id(producer_id, fact.distribution_id)
     yield Contract.create_id(producer_id)

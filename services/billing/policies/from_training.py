@@ -1,4 +1,4 @@
-"""What follows in billing from what training tells: ENGAGEE opens, or closes, on its days."""
+"""What follows in billing from what training tells: ENGAGEE opens or closes on a day."""
 
 from collections.abc import Iterator, Sequence
 
@@ -20,7 +20,7 @@ policies = Policies[Billing]()
 
 @policies.whenever(TrainingEnrolled)
 def an_enrolment_opens_engagee(fact: TrainingEnrolled, billing: Billing) -> Iterator[Aggregate]:
-    """For the integration of a new producer, during his first year."""
+    """An enrolment in an integration opens ENGAGEE for the new producer's first year."""
     contract, before = _contract(fact, billing)
     contract.enrol(fact.session_id, TrainingKind(fact.kind), fact.enrolled_on, billing.tariffs())
     yield from _rated_again(contract, before, billing)
@@ -30,7 +30,7 @@ def an_enrolment_opens_engagee(fact: TrainingEnrolled, billing: Billing) -> Iter
 def a_completed_training_opens_engagee(
     fact: TrainingCompleted, billing: Billing
 ) -> Iterator[Aggregate]:
-    """From its day on; told late, it re-rates what was sold since."""
+    """ENGAGEE opens on the day it was completed; told late, it re-rates what was sold since."""
     contract, before = _contract(fact, billing)
     contract.complete(
         fact.session_id, TrainingKind(fact.kind), fact.completed_on, billing.tariffs()
@@ -42,7 +42,7 @@ def a_completed_training_opens_engagee(
 def an_abandoned_training_closes_engagee(
     fact: TrainingCancelled, billing: Billing
 ) -> Iterator[Aggregate]:
-    """Unless it was completed."""
+    """ENGAGEE closes on the day it was abandoned, unless it was completed."""
     contract, before = _contract(fact, billing)
     contract.cancel(fact.session_id, TrainingKind(fact.kind), fact.cancelled_on, billing.tariffs())
     yield from _rated_again(contract, before, billing)

@@ -15,7 +15,7 @@ from shared.kernel.errors import Refusal
 from shared.kernel.persons import FORGOTTEN, Sealed
 
 Reseal = Callable[[Sealed, date], Sealed]
-"""A buyer, sealed so that he can be read as long as a document of a day must be kept."""
+"""Seals a buyer anew, readable for as long as a document of a day must be kept."""
 
 
 IN_ORDER = attrgetter("day", "producer_id", "distribution_id", "kind", "fee_id")
@@ -46,9 +46,9 @@ def close(
 ) -> Answer:
     """Close a month and issue its documents, and older ones that were held (contract §6).
 
-    `on` dates the documents. `despite` closes in spite of parked facts. Closed already: only
-    documents that were held and are complete by now are issued. With `at_most` so many statements
-    are looked at, behind the first `skip` that wait; the others wait too, and `left` is how many.
+    `on` dates the documents. `despite` closes in spite of parked facts. If the month is closed
+    already, only held documents that are now complete are issued. With `at_most`, only that many
+    statements are looked at, after the first `skip` that wait; the rest wait too, `left` of them.
     """
     books = billing.books()
     waiting = [*books.held]
@@ -77,7 +77,7 @@ def close(
 
 
 def _document(billing: Billing, books: Books, statements: list[Statement], on: date) -> None:
-    """Draw the numbers, all before the first document: one may name that of another."""
+    """Draw all numbers before the first document: one document may name another's."""
     numbers = books.draw(len(statements), on)
     billing.keep(books)
     for statement, number in zip(statements, numbers, strict=True):
@@ -128,9 +128,9 @@ def _vat_bp(billing: Billing, statement: Statement) -> int:
 
 
 def _buyer(billing: Billing, statement: Statement) -> Sealed | None:
-    """Whom a document names: its party, or None while something is missing of him.
+    """Whom a document names: its party, or None while an invoice lacks any of their details.
 
-    Once he is forgotten: the buyer of the invoice that it corrects, if it corrects any.
+    Once the party is forgotten: the buyer of the invoice that it corrects, if it corrects any.
     """
     party = billing.contract(statement.party_id)
     if party.person == FORGOTTEN:

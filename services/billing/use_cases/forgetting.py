@@ -1,4 +1,4 @@
-"""What must be done with before a producer can be forgotten."""
+"""What must be finished before a producer can be forgotten."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -9,15 +9,15 @@ from shared.kernel.errors import Refusal
 
 
 class StillUnfinished(Refusal):
-    """A producer cannot be forgotten while something of his is open, held or parked."""
+    """A producer cannot be forgotten while anything of theirs is open, held or parked."""
 
     name = "still-unfinished"
 
 
 def refuse_unfinished(billing: Billing, producer_id: str) -> None:
-    """Refuse a producer with fees or sales in an open place, or with a document that is held.
+    """Refuse a producer with fees or sales in an open place, a held document or parked facts.
 
-    Whether he is charged himself, or invoiced in the place of others.
+    Whether these are the producer's own or invoiced to them in the place of others.
     """
     todo = [*_mondays(billing, producer_id), *_months(billing, producer_id)]
     todo += [*_documents(billing, producer_id), *_parked(billing, producer_id)]

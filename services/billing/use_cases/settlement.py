@@ -26,8 +26,8 @@ class MondaysStanding(Refusal):
 def settle(billing: Billing, monday: date, *, despite: bool = False) -> Answer:
     """Settle a Monday, and with it all earlier, empty ones (contract §5.7).
 
-    Refuses a day that is no Monday, earlier Mondays on which an amount stands and, unless it is
-    `despite` them, parked facts. Settled already: unchanged.
+    Refuses a day that is not a Monday, earlier Mondays on which an amount stands and, unless
+    `despite`, parked facts. A Monday already settled is unchanged.
     """
     if monday.weekday() != 0:
         raise NotAMonday(f"{monday} is no Monday: transfers leave on Mondays.")

@@ -6,9 +6,9 @@ from shared.kernel.answers import Answer, Result
 
 
 def publish(billing: Billing, tariff: Tariff) -> Answer:
-    """Publish a version; what was sold on the days of it is billed again, by corrections.
+    """Publish a version; what was sold on its days is billed again, by corrections.
 
-    Published already: unchanged. Refuses a version that begins before an earlier one.
+    Publishing the latest version again changes nothing. Refuses one that begins before it.
     """
     tariffs = billing.tariffs()
     if not tariffs.publish(tariff):

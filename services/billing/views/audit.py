@@ -1,4 +1,4 @@
-"""The audit: the whole log read once, and every promise about money checked on it.
+"""The audit: reads the whole log once and checks every promise about money.
 
 It recomputes nothing the way billing does: it adds up what was remembered and compares.
 """
@@ -48,7 +48,7 @@ class Seen:
 
 
 def audited(events: Iterable[Remembered]) -> Iterator[str]:
-    """Sentences, one for each promise that the log does not keep; none when all is well."""
+    """A sentence for each promise that the log does not keep; none when all is well."""
     seen = Seen()
     for event in events:
         _see(seen, event)
@@ -168,7 +168,7 @@ def _statements(seen: Seen) -> Iterator[str]:
 
 
 def _withholdings(seen: Seen) -> Iterator[str]:
-    """What was withheld for a closed statement at source = its gross (§5.7)."""
+    """What was withheld for a closed online statement = its gross (§5.7)."""
     for key, totals in sorted(seen.closed.items()):
         at_source = key.channel is Channel.ONLINE
         if at_source and seen.withheld_of[key] != totals.gross_cents:

@@ -1,4 +1,4 @@
-"""Two ways to have billed the same history, compared: what moves, by how much, for whom."""
+"""Compares two billings of the same history: what moves, by how much, for whom."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ COLUMNS = (
     "what", "producer_id", "party_id", "distribution_id", "kind", "day", "month", "monday",
     "channel", "formula", "branch_formula", "live_cents", "branch_cents", "difference_cents",
 )  # fmt: skip
-"""Of a row of what moves; `live_cents` is what is, `branch_cents` what would have been."""
+"""Columns of what moves; `live_cents` is what is, `branch_cents` what would have been."""
 
 KEYS = {
     "FEE": ("producer_id", "distribution_id", "kind"),
@@ -30,10 +30,10 @@ KEYS = {
     "DOCUMENT": ("party_id", "month", "channel"),
     "TRANSFER": ("producer_id", "monday"),
 }
-"""What names each: fees and statements excl. VAT, documents incl. VAT, transfers net of fees."""
+"""Keys of each. Fees and statements excl. VAT, documents incl. VAT, transfers net of fees."""
 
 BESIDE = {"FEE": ("party_id", "day", "channel", "formula")}
-"""What else is said of it."""
+"""Further columns of each."""
 
 
 VIEWS = (fees.VIEW, documents.VIEW, transfers.VIEW)
@@ -43,7 +43,7 @@ Shown = Mapping[Table, Sequence[Row]]
 
 
 def shown(stood: Snapshot) -> Shown:
-    """What the live views show, as rows with names."""
+    """What the live views show, as named rows."""
     return {
         table: [dict(zip(table.columns.keys(), row, strict=True)) for row in stood.rows[table]]
         for table in (FEES, DOCUMENTS, TRANSFERS)
@@ -51,7 +51,7 @@ def shown(stood: Snapshot) -> Shown:
 
 
 def would_show(log: EventLog, until: int = MAXIMUM) -> Shown:
-    """What the same views would show of another log, as far as a position."""
+    """What the same views would show of another log, up to a position."""
     found: dict[Table, dict[tuple[Any, ...], Row]] = {FEES: {}, DOCUMENTS: {}, TRANSFERS: {}}
     ends = {view.name: until for view in VIEWS}
     for page in folded(log, VIEWS, until=ends):
@@ -61,7 +61,7 @@ def would_show(log: EventLog, until: int = MAXIMUM) -> Shown:
 
 
 class Bills:
-    """All that was billed, by what it is and what names it."""
+    """All that was billed, by kind and key."""
 
     def __init__(self, rows: Shown) -> None:
         charged, issued, settled = rows[FEES], rows[DOCUMENTS], rows[TRANSFERS]
@@ -83,7 +83,7 @@ class Bills:
 
 
 def moves(live: Bills, branch: Bills) -> Iterator[Row]:
-    """A row of COLUMNS for all that differs, by what it is and what names it."""
+    """A row of COLUMNS for all that differs, by kind and key."""
     for what in KEYS:
         was, would_be = live.by_what[what], branch.by_what[what]
         for key in sorted(was.keys() | would_be.keys()):
@@ -98,9 +98,9 @@ def moves(live: Bills, branch: Bills) -> Iterator[Row]:
 
 
 def producers(live: Bills, branch: Bills) -> list[Row]:
-    """What each producer was charged and would have been, who moves most first; cents excl. VAT.
+    """What each producer was and would have been charged, largest move first; cents excl. VAT.
 
-    `net_…` is what his Mondays sent him, less what the last one left to be carried.
+    `…_net_cents` is what their Mondays sent them, less what the last one left to be carried.
     """
     names = ("service", "payment", "net")
     found = []
@@ -129,7 +129,7 @@ def _by_producer(
 
 
 def _added_up(rows: Iterable[Row], what: str, amount: str) -> dict[tuple[str, ...], Row]:
-    """Amounts by key; words beside it are those of the last row that has the key."""
+    """Amounts by key; the columns beside them are those of the last row with that key."""
     key, words = KEYS[what], (*KEYS[what], *BESIDE.get(what, ()))
     found: dict[tuple[str, ...], Row] = {}
     for row in rows:

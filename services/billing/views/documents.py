@@ -1,4 +1,4 @@
-"""Every document issued, a row each."""
+"""Every document issued, one row each."""
 
 from collections.abc import Iterator
 

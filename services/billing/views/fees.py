@@ -1,4 +1,4 @@
-"""Every fee charged, a row each."""
+"""Every fee charged, one row each."""
 
 from collections.abc import Iterator
 from datetime import date

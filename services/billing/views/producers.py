@@ -1,4 +1,4 @@
-"""Every producer: his billing party, the days on which he is ENGAGEE, what he sold."""
+"""Every producer: billing party, days of ENGAGEE, sales."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
@@ -78,7 +78,7 @@ def _sale(event: _Rated) -> Iterator[Row]:
 
 
 def producers_on(views: Views, day: date) -> list[tuple[Any, ...]]:
-    """A row of COLUMNS a producer, by id: formula as of a day, sales of all time in cents."""
+    """A row of COLUMNS per producer, by id: formula as of a day, sales of all time in cents."""
     spans = dict(views.rows(FORMULAS))
     sold: dict[str, int] = {}
     for producer_id, *_, sales_cents in views.rows(SALES):

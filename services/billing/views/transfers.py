@@ -1,4 +1,4 @@
-"""Every settlement of a producer's Monday, a row each."""
+"""Every settlement of a producer's Monday, one row each."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -43,5 +43,5 @@ VIEW = View("transfers", (TRANSFERS,), {Transfer.Settled: _rows})
 
 
 def gives(transfer: Mapping[str, Any]) -> int:
-    """What a Monday gives, of a row; what one left to be carried is in its own net and the next."""
+    """What a Monday itself gives: its net less what was carried in, counted in the last net."""
     return int(transfer["net_cents"] - transfer["carried_cents"])

@@ -1,1 +1,1 @@
-"""The outside things that the gateway uses, one file each."""
+"""The gateway's adapters to the outside world, one file each."""

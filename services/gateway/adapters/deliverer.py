@@ -1,8 +1,8 @@
 """Delivers the feed to the endpoints: at least once, and in order per key.
 
-An endpoint has two tasks of its own, one along the feed and one for what waits, so that neither
-a receiver that hangs nor an event that fails holds up anybody else. What came of a sending is
-stored after it: whoever is killed in between sends it again.
+Each endpoint has two tasks of its own, one along the feed and one for what waits, so that neither
+a receiver that hangs nor an event that fails holds up any other. The outcome of a sending is
+stored after it: a deliverer killed in between sends the event again.
 """
 
 import asyncio
@@ -15,25 +15,25 @@ from services.gateway.adapters.webhooks import TIMEOUT_SECONDS, Outgoing, Sender
 
 POLL_SECONDS = 0.5
 PAGE = 100
-"""Events of the feed read at a time."""
+"""Feed events read at a time."""
 MAXIMUM_WAITING = 1_000
-"""So many events wait for one endpoint; then it goes no further along the feed."""
+"""Once this many events wait for an endpoint, it goes no further along the feed."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """Events that follow a place in the feed, and how far that reaches."""
+    """Events that follow a place in the feed, and the place that the page reaches."""
 
     events: tuple[Outgoing, ...]
     reached: int
 
 
 Feed = Callable[[int, int], Page]
-"""Up to so many events that follow a place."""
+"""Called with a place and a limit: up to that many events that follow the place."""
 
 
 class Deliverer:
-    """The one who delivers; one at a time, under a lease. `clock` tells the instant."""
+    """Delivers webhooks; one runs at a time, under a lease. `clock` gives the current instant."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Deliverer:
         self._maximum = maximum_waiting
 
     async def run(self, stop: Callable[[], bool]) -> None:
-        """Deliver until told to stop; then what is under way is broken off."""
+        """Deliver until told to stop; then cancel what is under way."""
         running: dict[tuple[str, int], asyncio.Task[None]] = {}
         async with Sender(self._seconds) as sender:
             try:
@@ -74,7 +74,7 @@ class Deliverer:
             await asyncio.gather(*(both(endpoint.id) for endpoint in self._deliveries.active()))
 
     def _begin(self, running: dict[tuple[str, int], asyncio.Task[None]], sender: Sender) -> None:
-        """Start the tasks that are not under way; one that broke breaks the deliverer."""
+        """Start the tasks that are not running; one that failed fails the deliverer."""
         for name, task in list(running.items()):
             if task.done():
                 running.pop(name).result()
@@ -85,7 +85,7 @@ class Deliverer:
                     running[name] = asyncio.create_task(work(sender, endpoint.id))
 
     async def _retry(self, sender: Sender, id_: int) -> None:
-        """Send what waits and is due, of each key the first one."""
+        """Send what waits and is due, the first event of each key."""
         began = self._clock()
         while (endpoint := self._deliveries.find(id_)) and (
             waiting := self._deliveries.due(id_, began)
@@ -100,13 +100,13 @@ class Deliverer:
                 self._deliveries.take(id_, waiting)
 
     async def _go_on(self, sender: Sender, id_: int) -> None:
-        """Go along the feed, as far as it reaches or as there is room for what waits."""
+        """Go along the feed, to its end or until there is no room for what waits."""
         while endpoint := self._deliveries.find(id_):
             if not await self._page(sender, endpoint):
                 return
 
     async def _page(self, sender: Sender, endpoint: Endpoint) -> bool:
-        """Send a page of the feed; whether there may be more to send now."""
+        """Send a page of the feed; returns whether there may be more to send now."""
         page = self._feed(endpoint.place, PAGE)
         keys = self._deliveries.keys(endpoint.id)
         for event in page.events:
@@ -122,10 +122,10 @@ class Deliverer:
     async def _pass(
         self, sender: Sender, endpoint: Endpoint, event: Outgoing, keys: list[str]
     ) -> bool:
-        """Send an event, or let it wait; False where the endpoint goes no further.
+        """Send an event, or let it wait; False if the endpoint goes no further.
 
-        `keys` are those that wait. They may be fewer by now: then an event waits for one round
-        in vain, which the other task of the endpoint ends.
+        `keys` are those that wait. They may be fewer by now: then an event waits in vain until
+        the endpoint's other task sends it.
         """
         if event.key in keys:
             keys.append(event.key)

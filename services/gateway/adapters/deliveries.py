@@ -14,7 +14,7 @@ from shared.eventstore.engines import reader
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Who receives: where, which types (none: all), and how far along the feed."""
+    """A receiver: its URL, the types it wants (none: all), and how far along the feed it is."""
 
     id: int
     url: str
@@ -25,7 +25,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Waiting:
-    """The event that goes first of its key; it failed so often since it was due."""
+    """The first waiting event of its key, and how often it has failed since it was due."""
 
     place: int
     key: str
@@ -36,8 +36,8 @@ class Waiting:
 class Deliveries:
     """The same tables as those of `Endpoints`, for the one deliverer there is at a time.
 
-    Each method is one transaction. People may ask for a replay while an event is under way:
-    so a place moves only from where the deliverer believed it to be.
+    Each method is one transaction. People may ask for a replay while an event is under way, so
+    a place moves by compare-and-swap: only from where the deliverer believed it to be.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -45,7 +45,7 @@ class Deliveries:
         self._reader = reader(engine)
 
     def active(self) -> list[Endpoint]:
-        """Those who are told."""
+        """The endpoints that are told."""
         columns = [ENDPOINTS.c[name] for name in ("id", "url", "types", "secret", "place")]
         query = select(*columns).where(ENDPOINTS.c.state == State.ACTIVE)
         with self._reader.connect() as connection:
@@ -53,7 +53,7 @@ class Deliveries:
             return [Endpoint(**{**row, "types": tuple(row["types"])}) for row in found]
 
     def find(self, id_: int) -> Endpoint | None:
-        """An endpoint as it stands now; None where it is no longer told."""
+        """An endpoint as it stands now; None if it is no longer told."""
         return next((endpoint for endpoint in self.active() if endpoint.id == id_), None)
 
     def keys(self, id_: int) -> list[str]:
@@ -63,7 +63,7 @@ class Deliveries:
             return list(connection.scalars(query))
 
     def due(self, id_: int, now: datetime) -> Waiting | None:
-        """The oldest event that goes first of its key and is to be tried now."""
+        """The oldest waiting event that is the first of its key and is to be tried now."""
         first = select(func.min(WAITING.c.place)).where(WAITING.c.endpoint_id == id_)
         columns = [WAITING.c[name] for name in ("place", "key", "failures", "due_since")]
         query = select(*columns).where(
@@ -76,14 +76,14 @@ class Deliveries:
             return Waiting(**row) if row else None
 
     def move(self, endpoint: Endpoint, place: int) -> bool:
-        """All up to a place was taken, or waits; False where people moved it meanwhile."""
+        """Move to a place up to which all is taken or waits; False if people moved it meanwhile."""
         with self._engine.begin() as connection:
             return _moved(connection, endpoint, place)
 
     def let_wait(
         self, endpoint: Endpoint, event: Outgoing, outcome: Outcome | None, now: datetime
     ) -> bool:
-        """An event failed, or waits behind one of its key (no outcome); False as for `move`."""
+        """Keep an event that failed or (no outcome) waits behind its key; False as for `move`."""
         row = {
             "endpoint_id": endpoint.id,
             "place": event.place,
@@ -101,12 +101,12 @@ class Deliveries:
             return True
 
     def take(self, id_: int, waiting: Waiting) -> None:
-        """What waited was taken."""
+        """Remove a waiting event that was taken."""
         with self._engine.begin() as connection:
             connection.execute(delete(WAITING).where(*_one(id_, waiting)))
 
     def fail(self, id_: int, waiting: Waiting, outcome: Outcome, now: datetime) -> None:
-        """What waited failed again: it is tried later, or given up."""
+        """Put off a waiting event that failed again, or give it up."""
         failures, since = waiting.failures + 1, waiting.due_since
         with self._engine.begin() as connection:
             if is_given_up(since, now):
@@ -118,7 +118,7 @@ class Deliveries:
             _failed(connection, id_, outcome, now)
 
     def disable(self, id_: int, outcome: Outcome, now: datetime) -> None:
-        """The receiver wants no more; what waits stays, for a replay or to be removed."""
+        """Stop telling a receiver that wants no more; what waits stays, for a replay or removal."""
         with self._engine.begin() as connection:
             standing = (ENDPOINTS.c.id == id_, ENDPOINTS.c.state == State.ACTIVE)
             connection.execute(update(ENDPOINTS).where(*standing).values(state=State.GONE))
@@ -142,7 +142,7 @@ def _failed(connection: Connection, id_: int, outcome: Outcome, now: datetime) -
 def _give_up(
     connection: Connection, id_: int, waiting: Waiting, failures: int, now: datetime
 ) -> None:
-    """Put it apart, unless people took it out of the queue meanwhile."""
+    """Move it out of the queue, unless people have removed it meanwhile."""
     if connection.execute(delete(WAITING).where(*_one(id_, waiting))).rowcount:
         row = {"endpoint_id": id_, "place": waiting.place, "key": waiting.key}
         row |= {"failures": failures, "given_up_at": now}

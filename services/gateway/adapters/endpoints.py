@@ -1,4 +1,4 @@
-"""What people ask of the endpoints that receive webhooks."""
+"""The endpoints that receive webhooks, as people manage them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ Row = dict[str, Any]
 
 
 class EndpointKnown(Refusal):
-    """A URL that receives webhooks already."""
+    """The URL already receives webhooks."""
 
     name = "endpoint-known"
 
@@ -30,8 +30,8 @@ class EndpointKnown(Refusal):
 class Endpoints:
     """The endpoints in the gateway's database, as people see and change them.
 
-    Each method is one transaction, and with `dry_run` one that comes to nothing. The deliverer may
-    be at work meanwhile: it notices.
+    Each method is one transaction, rolled back with `dry_run`. The deliverer may be at work
+    meanwhile: it notices.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -61,10 +61,10 @@ class Endpoints:
         now: datetime,
         dry_run: bool = False,
     ) -> int:
-        """Tell a URL what follows a place in the feed; its id. Raises EndpointKnown.
+        """Add a URL that is told what follows a place in the feed; returns its id.
 
-        `url` is one that `checked_url` takes; `types` are the public types that it wants, all of
-        them where there are none.
+        `url` is one that `checked_url` accepts; `types` are the public types it wants, none for
+        all of them. Raises EndpointKnown.
         """
         row = {
             "url": url,
@@ -83,7 +83,7 @@ class Endpoints:
             return int(made.scalar_one())
 
     def remove(self, id_: int, *, by: str, why: str, now: datetime, dry_run: bool = False) -> None:
-        """Tell it nothing more; forget its secret and what waits for it. Raises NotFound."""
+        """Stop telling an endpoint; forget its secret and what waits for it. Raises NotFound."""
         with self._writing(dry_run=dry_run) as connection:
             change = {"state": State.REMOVED, "secret": "", **_asked(why, by, now)}
             _change(connection, id_, change)
@@ -95,7 +95,7 @@ class Endpoints:
     ) -> None:
         """Go back in the feed: what follows a place is sent (again), in order.
 
-        It also wakes an endpoint that was gone. Raises NotFound, NotValid.
+        This also reactivates an endpoint that was gone. Raises NotFound, NotValid.
         """
         with self._writing(dry_run=dry_run) as connection:
             stood = connection.scalar(select(ENDPOINTS.c.place).where(ENDPOINTS.c.id == id_))
@@ -122,7 +122,7 @@ class Endpoints:
 
 
 def _of(table: Table, figure: Any) -> Any:
-    """A figure of one table's events of an endpoint."""
+    """A figure over an endpoint's events in one table."""
     of_endpoint = table.c.endpoint_id == ENDPOINTS.c.id
     return select(figure).select_from(table).where(of_endpoint).scalar_subquery()
 

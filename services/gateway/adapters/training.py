@@ -1,4 +1,4 @@
-"""Training in another process: notices are forwarded over HTTP, the key included; so are reads."""
+"""Training in another process: notices, with their keys, and reads are forwarded over HTTP."""
 
 from datetime import date
 from http import HTTPStatus
@@ -34,14 +34,14 @@ OUR_CALL = (
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     HTTPStatus.TOO_MANY_REQUESTS,
 )
-"""Statuses that are about how the gateway calls, not about what it was told."""
+"""Statuses about how the gateway calls, not about what it was told."""
 
 POSTED: dict[type[Body], str] = {Completion: "completion", Cancellation: "cancellation"}
 Shown = TypeVar("Shown", bound=BaseModel)
 
 
 class NeighbourRefused(Refusal):
-    """What a neighbour refused, under the name that it gave it, where we know that name."""
+    """What a neighbour refused, under the neighbour's name for it if we know that name."""
 
     name = "neighbour-refused"
 
@@ -52,7 +52,7 @@ class NeighbourRefused(Refusal):
 
 
 class HttpTraining:
-    """Training, as the gateway asks it over HTTP. Raises what it refuses, and NeighbourAway."""
+    """Training, as the gateway asks it over HTTP. Raises its refusals, and NeighbourAway."""
 
     def __init__(self, url: str, key: str) -> None:
         headers = {"Authorization": f"Bearer {key}"}
@@ -95,11 +95,11 @@ class HttpTraining:
         return self._get(SessionShown, f"/training-sessions/{_step(session_id)}")
 
     def trainings_of(self, producer_id: str) -> ProducerTrainings:
-        """All that a producer is in, and how he stands with his updates today."""
+        """All trainings of a producer, and their update status today."""
         return self._get(ProducerTrainings, f"/producers/{_step(producer_id)}/trainings")
 
     def due(self, on: date | None, limit: int, after: str | None) -> DueList:
-        """Whose update is due or lapsed by a day (today in Paris, where none is given)."""
+        """Producers whose update is due or lapsed by a day (default: today in Paris)."""
         return self._get(DueList, "/training-due", on=on, limit=limit, after=after)
 
     def fundings(self, year: int) -> TrainingFundings:
@@ -162,5 +162,5 @@ def _refusal(problem: _Problem) -> NeighbourRefused:
 
 
 def _step(natural_id: str) -> str:
-    """An id as a step of a path; `..` is an id too."""
+    """An id as a path segment; `..` is an id too."""
     return natural_id.replace(".", "%2E")

@@ -1,4 +1,4 @@
-"""Who receives webhooks, how far each was told, and what waits: tables that no log makes again."""
+"""Who receives webhooks, how far each was told, and what waits: tables no log can rebuild."""
 
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -20,7 +20,7 @@ METADATA = MetaData()
 
 
 class State(StrEnum):
-    """Of an endpoint: told, unwilling (it answered 410), or taken away by people."""
+    """The state of an endpoint: told, unwilling (it answered 410), or removed by people."""
 
     ACTIVE = "ACTIVE"
     GONE = "GONE"
@@ -58,11 +58,11 @@ ENDPOINTS = Table(
     Column("asked_by", String, nullable=False),
     Column("asked_at", Instant, nullable=False),
 )
-"""`place`: of the feed, all before it was taken or waits. `asked`: what people last asked of it."""
+"""`place`: the feed up to it was taken or waits. `asked`: what people last asked of it."""
 
 
 def _events(name: str, *others: Column[Any]) -> Table:
-    """A table of events of the feed that one endpoint has not taken."""
+    """A table of feed events that an endpoint has not taken."""
     return Table(
         name,
         METADATA,
@@ -79,5 +79,5 @@ WAITING = _events(
     Column("due_since", Instant, nullable=False),
     Column("next_at", Instant),
 )
-"""The first one of a key is tried again at `next_at`; empty: as soon as it is the first one."""
+"""The first event of a key is tried again at `next_at`; null: as soon as it is the first."""
 GIVEN_UP = _events("webhook_given_up", Column("given_up_at", Instant, nullable=False))

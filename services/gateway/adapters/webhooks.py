@@ -1,4 +1,4 @@
-"""Webhooks over HTTP, signed as Standard Webhooks says; the library is used here alone."""
+"""Webhooks over HTTP, signed as Standard Webhooks says; only this module uses the library."""
 
 import asyncio
 from contextlib import suppress
@@ -16,9 +16,9 @@ from services.gateway.domain.delivery import PATIENCE, Outcome
 from shared.kernel.errors import NotValid
 
 TIMEOUT_SECONDS = 10
-"""From the first byte sent to the status: in all, not between two bytes."""
+"""For a whole call up to the status, not between two bytes."""
 DRAINED_BYTES = 64 * 1024
-"""So much of an answer is read, that the connection may serve again; it is not kept."""
+"""How much of an answer is read, so that the connection can be reused; it is not kept."""
 CONTENT_TYPE = "application/cloudevents+json"
 MAXIMUM_URL = 2_000
 
@@ -35,7 +35,7 @@ class Outgoing:
 
 
 class Sender:
-    """Sends events; used by one event loop, closed when it ends."""
+    """Sends events; used by one event loop, closed at its end."""
 
     def __init__(self, timeout_seconds: int = TIMEOUT_SECONDS) -> None:
         self._seconds = timeout_seconds
@@ -53,7 +53,7 @@ class Sender:
         await self._client.aclose()
 
     async def send(self, url: str, secret: str, event: Outgoing, now: datetime) -> Outcome:
-        """Send an event once; what came of it. Redirections are not followed: they are failures."""
+        """Send an event once; returns the outcome. Redirects are failures: none is followed."""
         at = now.astimezone(UTC)
         headers = {
             "content-type": CONTENT_TYPE,
@@ -85,10 +85,10 @@ def _outcome(answer: httpx.Response, now: datetime) -> Outcome:
 
 
 def _retry_after(text: str, now: datetime) -> timedelta:
-    """The pause that a receiver asks for, in seconds or as a date; none where it asks for none."""
+    """The pause that a receiver asks for, in seconds or as a date; zero if it asks for none."""
     if text.isascii() and text.isdigit():
         return timedelta(seconds=int(text)) if len(text) < 7 else PATIENCE
-    with suppress(ValueError, TypeError):  # a date that is none, or has no zone: nothing was asked
+    with suppress(ValueError, TypeError):  # not a date, or one without a zone: nothing was asked
         return max(parsedate_to_datetime(text) - now, timedelta(0))
     return timedelta(0)
 
@@ -102,7 +102,7 @@ async def _drain(answer: httpx.Response) -> None:
 
 
 def checked_url(text: str) -> str:
-    """A URL to which webhooks may go; raises NotValid."""
+    """Return a URL if webhooks may go to it; raises NotValid."""
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL as reason:

@@ -1,1 +1,1 @@
-"""The door: what comes in is checked and handed to a use case, what goes out is answered."""
+"""The door: checks what comes in, hands it to a use case, and answers."""

@@ -73,7 +73,7 @@ class TransferRow(Shape):
 
 
 class DocumentRow(Shape):
-    """An invoice or a credit note (its amounts are negative). `own_net_cents` is his share."""
+    """An invoice or a credit note (negative amounts). `own_net_cents` is the producer's share."""
 
     number: str
     type: Literal["INVOICE", "CREDIT_NOTE"]
@@ -92,7 +92,7 @@ class DocumentRow(Shape):
 
 
 class AccountingShape(Shape):
-    """Two lists: a row a Monday, a row a document, oldest first."""
+    """Two lists, oldest first: one row per Monday, one row per document."""
 
     producer_id: str
     transfers: tuple[TransferRow, ...]
@@ -131,7 +131,7 @@ def add_accounting(router: APIRouter, shown: Shown) -> None:
         first: Annotated[Bound, Query(alias="from")] = None,
         last: Annotated[Bound, Query(alias="to")] = None,
     ) -> AccountingShape:
-        """A producer's accounts: the transfers of Mondays and the documents issued from–to."""
+        """A producer's accounts: the Monday transfers and the documents issued, `from` to `to`."""
         caller.must_see(producer_id, "producer", producer_id)
         with shown.views.reading() as views:
             fresh = heard_until(views)

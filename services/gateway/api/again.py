@@ -1,4 +1,4 @@
-"""Asks made again of the gateway: its stored notices."""
+"""Replays asks stored by the gateway: its notices."""
 
 from collections.abc import Callable
 
@@ -22,22 +22,22 @@ FORWARDED = "forward-"
 
 
 class AsksAgain:
-    """Makes stored asks again of a house. Persons stay sealed: no vault is needed."""
+    """Replays stored asks on a house. Persons stay sealed: no vault is needed."""
 
     def __init__(self, house: House[Gateway]) -> None:
         self._house = house
 
     def __call__(self, made: Asked.Made) -> None:
-        """Make one again, under the same id; raises what its use case refuses."""
+        """Replay one under the same id; raises the refusals of its use case."""
         if not ParkedDesk(self._house).again(made):
             self._house.ask(Ask.again(made), use_case_of(made))
 
 
 def use_case_of(made: Asked.Made) -> Callable[[Gateway], Answer]:
-    """What an ask asks for, with its arguments as they were stored."""
+    """The use case of a stored ask, bound to its stored arguments."""
     given = made.arguments
     if made.use_case.startswith(FORWARDED):
-        return lambda _: made.answer  # training's, kept here beside its key
+        return lambda _: made.answer  # training's answer, kept here beside its key
     if made.use_case == "tell-producer":
         producer = msgspec.convert(given["notice"], ProducerNotice)
         return lambda gateway: tell_producer(gateway, producer, _taken_as_same)
@@ -58,5 +58,5 @@ def use_case_of(made: Asked.Made) -> Callable[[Gateway], Answer]:
 
 
 def _taken_as_same(_: Sealed, __: Sealed) -> bool:
-    """What was refused for another person is not among the asks: those left are of the same."""
+    """A notice refused for another person was never stored: those left are of the same one."""
     return True

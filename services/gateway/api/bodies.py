@@ -51,7 +51,7 @@ class Producer(Body):
 
 
 class Market(Body):
-    """A market, created, or its options saved."""
+    """A market, created or with its options saved."""
 
     seq: Number
     name: Text
@@ -97,7 +97,7 @@ class Basket(Body):
 
 
 class Control(Body):
-    """The sender's own totals of what it sends."""
+    """The sender's own totals for what it sends."""
 
     baskets: Count
     lines: Count

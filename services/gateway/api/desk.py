@@ -24,7 +24,7 @@ from shared.vault.vault import Vault, producer_key
 
 
 class GatewayDesk:
-    """Where everything that the marketplace tells comes in. `training` is the neighbour.
+    """Where everything the marketplace tells comes in. `training` is the neighbour.
 
     Persons are sealed here by the `vault`, before anything is remembered.
     """
@@ -45,11 +45,11 @@ class GatewayDesk:
         dry_run: bool = False,
         look: Callable[[Gateway], None] = lambda _: None,
     ) -> tuple[Answer, bool]:
-        """Tell one notice; the answer, and whether it replays an earlier one of the same key.
+        """Tell one notice; returns the answer, and whether it replays one for the same key.
 
         `natural_id` is the id of what the notice is about: for a training notice with a
-        `session_id`, the producer's. `look` sees the gateway when it has answered one of its own.
-        Raises the refusals of the houses.
+        `session_id`, the producer's. `look` is shown the gateway once it has answered a notice of
+        its own. Raises the refusals of the houses.
         """
         if session_id:
             return self._forward(session_id, natural_id, body, by, key, dry_run=dry_run)
@@ -66,7 +66,7 @@ class GatewayDesk:
         return self._house.ask(ask, done, dry_run=dry_run)
 
     def forget(self, producer_id: str, *, by: str, why: str, dry_run: bool = False) -> Answer:
-        """Forget a producer's person; his key is destroyed by who asks, once all have heard.
+        """Forget a producer's person; the caller destroys the key once every house has heard.
 
         Raises the refusals of the use case.
         """
@@ -83,11 +83,11 @@ class GatewayDesk:
     def validate(
         self, distribution_id: str, body: bodies.Distribution, *, by: str
     ) -> tuple[Answer, Distribution]:
-        """Tell a validation; the answer, and how the distribution stood then."""
+        """Tell a validation; returns the answer, and the distribution as it stood then."""
         stood: list[Distribution] = []
 
         def look(gateway: Gateway) -> None:
-            """Before another ask of the same transaction, that may yet be refused, changes it."""
+            """Copy it before another ask in this transaction, which may be refused, changes it."""
             stood.append(gateway.distribution(distribution_id).as_now())
 
         answer, _ = self.tell(distribution_id, body, by=by, look=look)
@@ -105,7 +105,7 @@ class GatewayDesk:
     ) -> tuple[Answer, bool]:
         """Hand a notice to training; one with a key is remembered here too, with its answer.
 
-        So a key stands for one ask of the whole product, whichever house it went to.
+        So a key stands for one ask across the whole product, whichever house it went to.
         """
         if key is None:
             return self.training.tell(

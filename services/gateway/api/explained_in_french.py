@@ -27,7 +27,7 @@ CHANGES = {
 
 
 def text(found: Grounds) -> str:
-    """The whole explanation, a sentence a line."""
+    """The whole explanation, one sentence per line."""
     fee, sale = found.fee, found.rating
     market = " ".join(sale["market_name"].split())
     head = (

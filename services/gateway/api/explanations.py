@@ -1,4 +1,4 @@
-"""`GET /v1/fees/{id}/explanation`: why a fee has the amount that it has."""
+"""`GET /v1/fees/{id}/explanation`: why a fee has its amount."""
 
 from datetime import date, datetime
 from typing import Annotated, Literal
@@ -54,7 +54,7 @@ class SaleExplained(Shape):
 
 
 class TrainingExplained(Shape):
-    """The training that the formula is owed to, as it was told."""
+    """The training that gives the formula, as it was told."""
 
     session_id: str
     kind: str | None
@@ -82,7 +82,7 @@ class TariffExplained(Shape):
 
 
 class StepExplained(Shape):
-    """A step of the arithmetic; `fees` are the ones that it adds up."""
+    """A step of the arithmetic; `fees` are the ones it adds up."""
 
     step: StepName
     cents: int
@@ -91,7 +91,7 @@ class StepExplained(Shape):
 
 
 class ChangeExplained(Shape):
-    """What changed since the sale was rated before."""
+    """What changed since the sale was last rated."""
 
     what: str
     before: str
@@ -99,7 +99,7 @@ class ChangeExplained(Shape):
 
 
 class EventExplained(Shape):
-    """A fact that this rests on, by the id under which it travels and stands in `/v1/events`."""
+    """A fact that this rests on, by the id under which it is sent and listed in `/v1/events`."""
 
     id: str
     what: str
@@ -130,7 +130,7 @@ def add_explanations(router: APIRouter, shown: Shown) -> None:
     def explain_fee(
         caller: Reading, fee_id: FeeId, accept: Accept = ""
     ) -> ExplanationShape | Response:
-        """Why a fee has the amount that it has; as `text/plain`, in French, if that is asked."""
+        """Why a fee has its amount; as `text/plain`, in French, if that is asked for."""
         with shown.views.reading() as views:
             fresh = heard_until(views)
             found = grounds(views, fee_id, caller.may_see)

@@ -19,5 +19,5 @@ def add_feed(router: APIRouter, shown: Shown) -> None:
         after: Annotated[int, Query(ge=0, le=2**53, description="0, or `next` of before.")] = 0,
         limit: Limit = 50,
     ) -> FeedPage:
-        """What happened since, in the order in which the gateway heard it, never renumbered."""
+        """What happened since, in the order in which the gateway heard it; never renumbered."""
         return feed(shown.house.log, after, limit)

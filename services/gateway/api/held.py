@@ -1,4 +1,4 @@
-"""`GET /v1/held`: what was taken and waits for something that was not told yet."""
+"""`GET /v1/held`: what was taken but waits for something not told yet."""
 
 from typing import Literal
 
@@ -13,7 +13,7 @@ from shared.web.problems import PROBLEMS
 
 
 class HeldItem(Shape):
-    """One notice that is held: kind and ids as in an import, and what it waits for."""
+    """One held notice: kind and ids as in an import, and what it waits for."""
 
     kind: Literal[
         "distribution",
@@ -30,7 +30,7 @@ class HeldItem(Shape):
 class HeldShape(Shape):
     """Everything that is held, by kind and id.
 
-    Not `complete` while training is away: the notices that it holds are then left out.
+    Not `complete` while training is away: the notices it holds are then left out.
     """
 
     complete: bool
@@ -43,7 +43,7 @@ def add_held(router: APIRouter, shown: Shown) -> None:
 
     @router.get("/held", responses=PROBLEMS)
     def list_held(_: ReadingAll) -> HeldShape:
-        """Everything that is held; it is taken up by itself when what it waits for is told."""
+        """Everything held; a notice is taken up by itself once what it waits for is told."""
         with shown.views.reading() as views:
             fresh = heard_until(views)
             here = list(held(views))

@@ -1,4 +1,4 @@
-"""Imports: one notice a line, in NDJSON; a bad line is reported and stops nothing."""
+"""Imports: one notice per line, in NDJSON; a bad line is reported and stops nothing."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -38,7 +38,7 @@ BODIES: dict[str, type[Body]] = {
 """The body of a line, by its kind."""
 
 UNAVAILABLE = (HomeBusy, DiskFull, StorageAway)
-"""Refusals that are not about a line: telling it later will do."""
+"""Refusals that are not about the line: it can be told again later."""
 
 _ID: TypeAdapter[str] = TypeAdapter(Id)
 
@@ -46,7 +46,7 @@ IN_A_SESSION = ("enrolment", "completion", "cancellation")
 
 
 class ImportLine(Body):
-    """One line: what it is about, and the body of the call that it stands for."""
+    """One line: what it is about, and the body of the call it stands for."""
 
     kind: Literal[
         "producer",
@@ -71,7 +71,7 @@ class LineTooLong(Refusal):
 
 @dataclass(frozen=True)
 class LineResult:
-    """What became of a line: the answer to its notice, or the refusal of it."""
+    """What became of a line: the answer to its notice, or its refusal."""
 
     number: int
     kind: str | None
@@ -82,7 +82,7 @@ class LineResult:
 def import_lines(
     desk: GatewayDesk, lines: Iterable[bytes], *, by: str, dry_run: bool = False
 ) -> Iterator[LineResult]:
-    """Tell every line in order; a result a line, in order. Blank lines are passed over.
+    """Tell every line in order; yields one result per line, in order. Blank lines are skipped.
 
     Once nothing can be written, the remaining lines are not tried: they get the same refusal.
     Once training does not answer, so do the remaining lines about trainings.
@@ -112,7 +112,7 @@ def import_lines(
 
 
 def bounded(file: IO[bytes]) -> Iterator[bytes]:
-    """The lines of a file; of one that is too long only as much as shows that it is."""
+    """The lines of a file; of one that is too long, only enough to show that it is."""
     while line := file.readline(MAXIMUM_LINE_BYTES + 2):
         yield line
         while len(line) == MAXIMUM_LINE_BYTES + 2 and not line.endswith(b"\n"):
@@ -120,7 +120,7 @@ def bounded(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def line_answer(result: LineResult) -> dict[str, Any]:
-    """A result as the line of NDJSON that goes back."""
+    """A result as the NDJSON line that is sent back."""
     head = {"line": result.number, "kind": result.kind, "id": result.natural_id}
     outcome = result.outcome
     if isinstance(outcome, Answer):
@@ -155,7 +155,7 @@ def _content(raw: bytes) -> Any:
 
 
 def _named(content: Any) -> tuple[str | None, str | None]:
-    """The kind and the id of what a line is about, as far as it says them in shape."""
+    """The kind and the id of what a line is about, each None unless given in valid form."""
     said = content if isinstance(content, dict) else {}
     kind = said.get("kind")
     natural_id = None

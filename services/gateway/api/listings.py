@@ -1,4 +1,4 @@
-"""What was told, in pages: producers, markets, distributions, each in the order of its ids."""
+"""What was told, in pages: producers, markets and distributions, each in order of id."""
 
 from datetime import date
 from typing import Any, Literal
@@ -18,7 +18,7 @@ class Page(Shape):
 
 
 class ProducerItem(Shape):
-    """A producer as he was told last; his person's fields are not shown."""
+    """A producer as last told; the person's fields are not shown."""
 
     producer_id: str
     seq: int
@@ -46,7 +46,7 @@ class ModeItem(Shape):
 
 
 class MarketItem(Shape):
-    """A market as it was told last, and all its payment modes, by `seq`."""
+    """A market as last told, and all its payment modes, by `seq`."""
 
     market_id: str
     name: str
@@ -63,9 +63,9 @@ class MarketPage(Page):
 
 
 class DistributionItem(Shape):
-    """A distribution as it was told last. `payment_mode` is null while its market's is unknown.
+    """A distribution as last told. `payment_mode` is null while its market's is unknown.
 
-    `held` is "cash_mismatch" where what was paid is not what is owed: it does not stand.
+    `held` is "cash_mismatch" if what was paid is not what is owed: then it does not stand.
     """
 
     distribution_id: str
@@ -116,7 +116,7 @@ def add_listings(router: APIRouter, shown: Shown) -> None:
 
 
 def _next(rows: list[dict[str, Any]], limit: int, key: str) -> str | None:
-    """The cursor of a page, where one row more was found than it takes."""
+    """The cursor to the next page, if one more row was found than this page takes."""
     return rows[limit - 1][key] if len(rows) > limit else None
 
 

@@ -1,4 +1,4 @@
-"""From a body, whose shape is right, to a notice that the domain understands."""
+"""From a body in the right shape to a notice that the domain understands."""
 
 from collections.abc import Callable
 
@@ -22,13 +22,13 @@ Seal = Callable[[Person], Sealed]
 
 
 class ForeignCountry(Refusal):
-    """Producers of other countries than France are refused."""
+    """Producers from countries other than France are refused."""
 
     name = "foreign-country"
 
 
 class ForeignCurrency(Refusal):
-    """Other currencies than the euro are refused, never converted."""
+    """Currencies other than the euro are refused, never converted."""
 
     name = "foreign-currency"
 
@@ -40,7 +40,7 @@ class TooManyLines(Refusal):
 
 
 def producer_notice(producer_id: str, body: bodies.Producer, seal: Seal) -> ProducerNotice:
-    """A producer's notice; his person's fields sealed into one value by `seal`."""
+    """A producer's notice; `seal` seals the person's fields into one value."""
     if body.country != "FR":
         raise ForeignCountry(
             "Only producers of France can be billed.", [Flaw("/country", "must be FR")]

@@ -1,4 +1,4 @@
-"""What billing is expected to charge: fee previews, and the figures that a PUT is answered with."""
+"""What billing is expected to charge: fee previews, and the figures in the answer to a PUT."""
 
 from datetime import date
 from typing import Annotated, Literal
@@ -21,7 +21,7 @@ from shared.web.problems import PROBLEMS
 
 
 class PreviewAsked(Body):
-    """Sales of a day, in cents incl. VAT, by a producer whom nobody needs to know yet."""
+    """Sales of a day, in cents incl. VAT, by a producer who need not be known yet."""
 
     producer_id: Id
     payment_mode: Literal["ONLINE", "ON_SITE"]
@@ -45,7 +45,7 @@ class PreviewShape(Shape):
 
 
 class Figures(Shape):
-    """One producer of a validation. `monday` where it is paid online, `month` of the invoice."""
+    """One producer in a validation. `monday` if paid online, `month` of the invoice."""
 
     producer_id: str
     sales_cents: int
@@ -64,7 +64,7 @@ def add_previews(router: APIRouter, shown: Shown) -> None:
 
     @router.post("/fee-previews", responses=PROBLEMS)
     def preview_fees(caller: Reading, body: PreviewAsked) -> PreviewShape:
-        """What sales of a day would be charged, under what is known now. Nothing is recorded."""
+        """What sales of a day would be charged under what is known now. Nothing is recorded."""
         caller.must_see(body.producer_id, "producer", body.producer_id)
         with shown.views.reading() as views:
             fresh = heard_until(views)
@@ -86,7 +86,7 @@ def add_previews(router: APIRouter, shown: Shown) -> None:
 
 
 def figures(shown: Shown, distribution: Distribution, told: Validation) -> list[Figures]:
-    """What a validation makes for each producer; none while its payment mode is unknown."""
+    """Each producer's figures in a validation; none while payment mode or tariffs are unknown."""
     mode = distribution.modes.get(told.validation_no)
     terms = terms_of(shown.views, told.parts, distribution.distribution_id)
     if mode is None or not terms.tariffs:
@@ -137,7 +137,7 @@ def _provisional(
 
 
 def _final(figure: Figures, fees: list[Row], vat_bp: int) -> Figures:
-    """What billing charged in all, and the place of the last of it."""
+    """What billing charged in all, and the place of the last charge."""
     service_cents, payment_cents = total(fees, "SERVICE"), total(fees, "PAYMENT")
     place = {name: fees[-1][name] for name in ("monday", "month")} if fees else {}
     return Figures.model_validate(

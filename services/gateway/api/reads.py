@@ -20,7 +20,7 @@ from shared.web.examples import Examples
 from shared.web.guarded import Guarded
 
 EXAMPLES: Examples = json.loads((Path(__file__).parent / "examples.json").read_text("utf-8"))
-"""Calls that were made, and what was answered; `tests/gateway/test_openapi.py` makes them anew."""
+"""Calls that were made, and the answers; `tests/gateway/test_openapi.py` makes them anew."""
 
 
 def reads(shown: Shown) -> APIRouter:

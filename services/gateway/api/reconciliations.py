@@ -24,7 +24,7 @@ class SalesCounted(Body):
 
 
 class DayCounted(Body):
-    """What the marketplace counts for a day, a row a producer who sold anything."""
+    """What the marketplace counts for a day, one row per producer who sold anything."""
 
     day: Day
     rows: Annotated[tuple[SalesCounted, ...], Field(max_length=5_000)]
@@ -38,7 +38,7 @@ class Counted(Shape):
 
 
 class Drift(Shape):
-    """A producer for whom the two differ, the distributions that we know, and what to do."""
+    """A producer for whom the two differ, the distributions we know, and what to do."""
 
     producer_id: str
     theirs: Counted

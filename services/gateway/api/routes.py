@@ -23,11 +23,11 @@ from shared.web.problems import PROBLEMS
 from shared.web.trainings import RESPONSES, TAKEN, Id, Key, Tell, add_trainings
 
 SPOOL_BYTES = 1024 * 1024
-"""An import above this waits on the disk, not in memory, until it was received whole."""
+"""An import larger than this waits on disk, not in memory, until it is received whole."""
 
 
 class DistributionAnswer(AnswerBody):
-    """What became of a validation, and what it is expected to be billed, by producer."""
+    """What became of a validation, and what each producer is expected to be billed."""
 
     producers: tuple[Figures, ...] = ()
 
@@ -39,7 +39,7 @@ VALIDATED = RESPONSES | {
 
 
 def routes(desk: GatewayDesk, shown: Shown, told: Callable[[], None]) -> APIRouter:
-    """The routes over a desk; `told` is called after each call, to wake up who listens."""
+    """The routes over a desk; `told` is called after each call, to wake the listeners."""
     router = APIRouter(prefix="/v1", tags=[TELLS], route_class=Guarded)
 
     def tell(
@@ -70,7 +70,7 @@ def _add_imports(router: APIRouter, desk: GatewayDesk, told: Callable[[], None])
         openapi_extra={"requestBody": {"required": False, "content": {**LINES, BYTES: {}}}},
     )
     async def tell_many(caller: Telling, request: Request) -> StreamingResponse:
-        """One notice a line; a result a line, in order. A bad line stops nothing."""
+        """One notice per line; one result per line, in order. A bad line stops nothing."""
         spool = tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115 - closed by the stream
         async for chunk in request.stream():
             spool.write(chunk)

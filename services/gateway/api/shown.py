@@ -1,4 +1,4 @@
-"""What the reads of the API are answered from: the gateway's own views and log."""
+"""What the API shows: the gateway's own views and log."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ HeardUntil = Annotated[
 
 
 class Shape(BaseModel):
-    """A body that goes out, or a part of one. Money in integer cents, days as ISO dates."""
+    """An outgoing body, or a part of one. Money in integer cents, days as ISO dates."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -39,7 +39,7 @@ Links = dict[str, str | list[str]]
 
 @dataclass(frozen=True)
 class Shown:
-    """The gateway as it shows itself. `today` is the day in Paris."""
+    """What the reads are answered from. `today` is the day in Paris."""
 
     house: House[Gateway]
     views: Views

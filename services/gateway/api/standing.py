@@ -1,4 +1,4 @@
-"""`GET /v1/producers/{id}/standing`: what the marketplace may offer to a producer."""
+"""`GET /v1/producers/{id}/standing`: what the marketplace may offer a producer."""
 
 import hashlib
 from datetime import date
@@ -21,7 +21,7 @@ Known = Annotated[
 
 
 class TrainingShape(Shape):
-    """His trainings. `next_due_on`: without another one, the first day not ENGAGEE any more."""
+    """A producer's trainings. `next_due_on`: without another, the first day no longer ENGAGEE."""
 
     last_completed_on: date | None
     next_due_on: date | None
@@ -29,14 +29,14 @@ class TrainingShape(Shape):
 
 
 class PayoutShape(Shape):
-    """How he is paid out."""
+    """How the producer is paid out."""
 
     status: Literal["NOT_CONNECTED"]
     onboarding_url: str | None
 
 
 class StandingShape(Shape):
-    """How a producer stands on a day; a bound that is null is for ever."""
+    """How a producer stands on a day; a null bound means for ever."""
 
     formula: Formula
     formula_since: date | None
@@ -77,7 +77,7 @@ def add_standing(router: APIRouter, shown: Shown) -> None:
 
 
 def _matches(header: str, tag: str) -> bool:
-    """As RFC 9110 compares them for If-None-Match: weakly, and `*` is any."""
+    """Compare as RFC 9110 does for If-None-Match: weakly, and `*` matches any."""
     given = {item.strip().removeprefix("W/") for item in header.split(",")}
     return tag in given or "*" in given
 
@@ -101,6 +101,6 @@ def _shape(found: Standing, fresh: dict[str, str]) -> StandingShape:
 
 
 def _tag(found: StandingShape) -> str:
-    """Equal for standings that say the same, however fresh they are."""
+    """An ETag, equal for standings that say the same, however fresh they are."""
     content = found.model_dump_json(exclude={"heard_until"})
     return f'"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'

@@ -7,5 +7,5 @@ from shared.web.training_reads import add_training_reads
 
 
 def add_trainings(router: APIRouter, shown: Shown) -> None:
-    """Add the reads over training, in the same process or another; 503 while it is away."""
+    """Add the reads of training, in the same process or another; 503 while it is away."""
     add_training_reads(router, shown.training)

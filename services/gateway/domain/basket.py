@@ -16,7 +16,7 @@ class AmountsDiffer(Refusal):
 
 
 class ControlDiffers(Refusal):
-    """The control totals are not those of what was sent: half a distribution is never billed."""
+    """The control totals do not match what was sent: half a distribution is never billed."""
 
     name = "control-differs"
 
@@ -44,7 +44,7 @@ class Basket:
 
 @dataclass(frozen=True)
 class Control:
-    """The sender's own totals of what it sends."""
+    """The sender's own totals for what it sends."""
 
     baskets: int
     lines: int
@@ -62,7 +62,7 @@ class Part:
 
     @property
     def sales_cents(self) -> int:
-        """His sales incl. VAT."""
+        """The producer's sales incl. VAT."""
         return sum(amount for _, amount in self.sales_by_vat)
 
 
@@ -95,7 +95,7 @@ def repeated_lines(baskets: Sequence[Basket]) -> tuple[str, ...]:
 
 
 def check_control(control: Control, baskets: Sequence[Basket]) -> None:
-    """Refuse control totals that are not those of the baskets."""
+    """Refuse control totals that do not match the baskets."""
     lines = [line for basket in baskets for line in basket.lines]
     found = Control(
         baskets=len(baskets),
@@ -113,7 +113,7 @@ def check_control(control: Control, baskets: Sequence[Basket]) -> None:
 
 
 def paid(baskets: Sequence[Basket]) -> int:
-    """What was paid in all, in cents, refunds taken off."""
+    """What was paid in all, in cents, less refunds."""
     return sum(cents for basket in baskets for cents in basket.payments_cents)
 
 

@@ -1,4 +1,4 @@
-"""A distribution: the validations told for it, which of them stands, and what was told of it."""
+"""A distribution: the validations told for it, which of them stands, and what was told on."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class OtherMarket(Refusal):
 class Validation:
     """One validation, as told. `parts` is what each producer sold, by producer id.
 
-    `stated_mode` is the payment mode that it states itself, if it does. `cash_matches` says
+    `stated_mode` is the payment mode it states itself, if any. `cash_matches` says
     whether what was paid is what is owed.
     """
 
@@ -58,7 +58,7 @@ class Sales:
 
     @property
     def is_nothing(self) -> bool:
-        """No sales, and no reason why."""
+        """Whether nothing was sold and nothing is held."""
         return (self.part is None or self.part.sales_cents == 0) and self.held is None
 
 
@@ -90,21 +90,21 @@ class Distribution(Aggregate):
             return tuple(yes)
 
     class ModeFound(Aggregate.Event):
-        """The market's mode of a validation's day became known."""
+        """The market's mode on a validation's day became known."""
 
         TOPIC = "gateway.distribution.mode-found"
         validation_no: int
         payment_mode: PaymentMode
 
     class UnvalidationTold(Aggregate.Event):
-        """An administrator un-validated it; told before its validation, it waits for that."""
+        """An administrator un-validated it; if told before its validation, it waits for that."""
 
         TOPIC = "gateway.distribution.unvalidation-told"
         validation_no: int
         at: datetime
 
     class SalesValidated(Aggregate.Event):
-        """What a producer sold is told anew: told as one fact."""
+        """What a producer sold is told anew, as one fact."""
 
         TOPIC = "gateway.distribution.sales-validated"
         distribution_id: str
@@ -122,11 +122,11 @@ class Distribution(Aggregate):
 
     @staticmethod
     def create_id(distribution_id: str) -> UUID:
-        """One stream a distribution."""
+        """One stream per distribution."""
         return stable_id("gateway/distribution", distribution_id)
 
     def knows(self, told: Validation) -> bool:
-        """Whether a validation was told before; refuses other content, and another market."""
+        """Whether a validation was told before; refuses other content or another market."""
         known = self.validations.get(told.validation_no)
         if known and known.digest != told.digest:
             raise NumberReused(
@@ -150,7 +150,7 @@ class Distribution(Aggregate):
         return Result.UPDATED if told.validation_no > latest else Result.STALE
 
     def unvalidate(self, validation_no: int, at: datetime) -> Result:
-        """Record an un-validation; the same twice changes nothing."""
+        """Record an un-validation; the same one again changes nothing."""
         if validation_no in self.unvalidated:
             return Result.UNCHANGED
         is_first = not self.unvalidated
@@ -161,20 +161,20 @@ class Distribution(Aggregate):
         return Result.CREATED if is_first else Result.UPDATED
 
     def find_modes(self, mode_on: Callable[[date], PaymentMode | None]) -> None:
-        """Give the validations that wait for a mode the one their market has by now."""
+        """Give the validations that wait for a mode the one their market now has."""
         for number, told in sorted(self.validations.items()):
             mode = mode_on(told.day) if number not in self.modes else None
             if mode:
                 self._mode_found(number, mode)
 
     def relied_on(self) -> Iterator[tuple[str, date, PaymentMode]]:
-        """(distribution, day, mode) of what was recorded under its market's mode."""
+        """(distribution, day, mode) of each validation recorded under its market's mode."""
         for number, told in sorted(self.validations.items()):
             if told.stated_mode is None and number in self.modes:
                 yield self.distribution_id, told.day, self.modes[number]
 
     def producers(self) -> set[str]:
-        """Whoever sold in any validation told."""
+        """Every producer with sales in any validation told."""
         return {producer_id for told in self.validations.values() for producer_id in told.parts}
 
     def standing(self) -> Validation | None:
@@ -184,7 +184,7 @@ class Distribution(Aggregate):
     def tell_sales(self, market: MarketDetails, is_billed: Callable[[str], bool | None]) -> None:
         """Tell anew what changed for each producer.
 
-        `is_billed` says of a producer whether he is, or None while he is unknown: his part waits.
+        `is_billed` says if a producer is billed, or None while unknown: then that part waits.
         """
         recorded = sorted(self.modes)
         if not recorded:

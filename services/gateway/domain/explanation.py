@@ -1,4 +1,4 @@
-"""Why a fee has the amount that it has, step by step, from what billing told."""
+"""Why a fee has its amount, step by step, from what billing told."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Rating:
 
 
 class StepName(StrEnum):
-    """The steps of the arithmetic, in their order."""
+    """The steps of the arithmetic, in order."""
 
     DUE = "DUE"
     STANDING_ELSEWHERE = "STANDING_ELSEWHERE"
@@ -62,7 +62,7 @@ class StepName(StrEnum):
 
 @dataclass(frozen=True)
 class Step:
-    """One step: what it gives in cents, and the fees that it adds up."""
+    """One step: what it gives in cents, and the fees it adds up."""
 
     name: StepName
     cents: int
@@ -80,7 +80,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A fee, the rating that it follows from, the arithmetic, and what changed since before."""
+    """A fee, the rating it follows from, the arithmetic, and what changed since the last rating."""
 
     fee: Fee
     rating: Rating
@@ -92,7 +92,7 @@ def explained(fee: Fee, fees: Sequence[Fee], ratings: Sequence[Rating]) -> Expla
     """Explain a fee among all fees of its producer, distribution and kind.
 
     A fee is what is due in its channel, less what stands elsewhere in it once its rating is
-    done, less what stood at its own place before. Raises NotExplained where that is not so.
+    done, less what stood at its own place before. Raises NotExplained if that is not so.
     """
     before = [r for r in ratings if r.position < fee.position]
     if not before:

@@ -1,4 +1,4 @@
-"""A market, and how it is paid on which day."""
+"""A market, and how it is paid on each day."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class PaymentMode(StrEnum):
 
 
 class MarketKind(StrEnum):
-    """An AMAP is recorded and never billed."""
+    """An AMAP is recorded but never billed."""
 
     MARKET = "MARKET"
     AMAP = "AMAP"
@@ -51,7 +51,7 @@ class MarketDetails:
 
     @property
     def is_billed(self) -> bool:
-        """Test and AMAP markets are recorded and never billed."""
+        """Test and AMAP markets are recorded but never billed."""
         return not self.test and self.kind is MarketKind.MARKET
 
 
@@ -67,7 +67,7 @@ class MarketNotice:
 
 
 def mode_on(history: Mapping[int, ModeChange], day: date) -> PaymentMode | None:
-    """The mode of a day: the latest `from` not after it, for equal days the highest number."""
+    """The mode of a day: the latest `from_on` not after it; for equal days, the highest number."""
     in_force = [(c.from_on, seq) for seq, c in history.items() if c.from_on <= day]
     return history[max(in_force)[1]].payment_mode if in_force else None
 
@@ -110,7 +110,7 @@ class Market(Aggregate):
 
     @staticmethod
     def create_id(market_id: str) -> UUID:
-        """One stream a market."""
+        """One stream per market."""
         return stable_id("gateway/market", market_id)
 
     def mode_on(self, day: date) -> PaymentMode | None:
@@ -118,7 +118,7 @@ class Market(Aggregate):
         return mode_on(self.history, day)
 
     def knows(self, notice: MarketNotice) -> bool:
-        """Whether a notice was told before; refuses a number that came with other content."""
+        """Whether a notice was told before; refuses a number reused with other content."""
         told = self.digests.get(notice.seq)
         if told not in (None, notice.digest):
             raise NumberReused(
@@ -134,7 +134,7 @@ class Market(Aggregate):
         return first, min(later, default=date.max)
 
     def tell(self, notice: MarketNotice, sold: Iterable[tuple[str, date, PaymentMode]]) -> Result:
-        """Take a notice over. `sold`: (distribution, day, mode) recorded on the days it affects.
+        """Record a notice. `sold`: (distribution, day, mode) recorded on the days it affects.
 
         Refuses a mode over days that were sold under another.
         """

@@ -1,4 +1,4 @@
-"""A producer, as the marketplace tells him."""
+"""A producer, as told by the marketplace."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ class PartyRefused(Refusal):
 
 
 class VatRegime(StrEnum):
-    """How a producer stands to VAT."""
+    """A producer's VAT regime."""
 
     NORMAL = "NORMAL"
     FRANCHISE = "FRANCHISE"
@@ -33,9 +33,9 @@ class VatRegime(StrEnum):
 
 @dataclass(frozen=True)
 class ProducerNotice:
-    """The whole of a producer under a rising number; his person's fields as one sealed value.
+    """The whole of a producer under a rising number; the person's fields as one sealed value.
 
-    It has no digest: one of a person's fields would outlive the key that seals them.
+    It has no digest: a digest of a person's fields would outlive the key that seals them.
     """
 
     producer_id: str
@@ -50,7 +50,7 @@ class ProducerNotice:
     person: Sealed
 
     def without_person(self) -> "ProducerNotice":
-        """The same, once its person is forgotten."""
+        """The same, with its person forgotten."""
         return replace(self, person=FORGOTTEN, info_missing=ERASED.missing_for_invoice())
 
 
@@ -60,27 +60,27 @@ class Producer(Aggregate):
     TOPIC = "gateway.producer"
 
     class Enrolled(Created):
-        """He was told for the first time."""
+        """The producer was told for the first time."""
 
         TOPIC = "gateway.producer.enrolled"
         notice: ProducerNotice
 
         def tags(self) -> tuple[str, ...]:
-            """Found by the party he names."""
+            """Found by the party named."""
             return _named(self.notice)
 
     class Changed(Aggregate.Event):
-        """He was told again, with a higher number."""
+        """The producer was told again, with a higher number."""
 
         TOPIC = "gateway.producer.changed"
         notice: ProducerNotice
 
         def tags(self) -> tuple[str, ...]:
-            """Found by the party he names."""
+            """Found by the party named."""
             return _named(self.notice)
 
     class Forgotten(Aggregate.Event):
-        """He asked to be forgotten: `notice` is what is known of him without his person."""
+        """The producer asked to be forgotten: `notice` is what is known without the person."""
 
         TOPIC = "gateway.producer.forgotten"
         notice: ProducerNotice
@@ -92,14 +92,14 @@ class Producer(Aggregate):
 
     @staticmethod
     def create_id(notice: ProducerNotice) -> UUID:
-        """One stream a producer."""
+        """One stream per producer."""
         return producer_stream(notice.producer_id)
 
     def tell(self, notice: ProducerNotice, is_same: SamePerson) -> Result:
-        """Take a notice over if its number is higher; refuses a number with other content.
+        """Record a notice if its number is higher; refuses a number reused with other content.
 
-        `is_same` says whether two sealed values are of equal persons. Of who was forgotten
-        nothing is taken that would bring his person back.
+        `is_same` says whether two sealed values are of equal persons. Nothing is recorded that
+        would bring back the person of a forgotten producer.
         """
         known = self.notice
         if FORGOTTEN in (known.person, notice.person):
@@ -119,11 +119,11 @@ class Producer(Aggregate):
 
     @property
     def is_forgotten(self) -> bool:
-        """Whether nothing of his person is known, nor will be."""
+        """Whether nothing of the person is known, or ever will be."""
         return self.notice.person == FORGOTTEN
 
     def forget(self) -> Result:
-        """Forget his person; who is forgotten already stays so."""
+        """Forget the person; forgetting again changes nothing."""
         if self.is_forgotten:
             return Result.UNCHANGED
         self._forgotten(self.notice.without_person())
@@ -147,7 +147,7 @@ def producer_stream(producer_id: str) -> UUID:
 def check_party(
     notice: ProducerNotice, party: Producer | None, named_by: Iterable[Producer]
 ) -> None:
-    """Refuse a party that has one of its own, or a party of its own for who is a party."""
+    """Refuse a party that names another, or another party for a producer who is one."""
     own = notice.producer_id
     if notice.party_id == own:
         return
@@ -166,7 +166,7 @@ def check_party(
 
 
 def check_named_by_nobody(producer: Producer, named_by: Iterable[Producer]) -> None:
-    """Refuse to forget who is invoiced in the place of others."""
+    """Refuse to forget a producer who is invoiced in the place of others."""
     own = producer.notice.producer_id
     others = {
         p.notice.producer_id for p in named_by if p.notice.party_id == own and not p.is_forgotten

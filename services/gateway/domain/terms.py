@@ -35,7 +35,7 @@ class Formula(StrEnum):
 
 @dataclass(frozen=True)
 class Span(Days):
-    """Days on which a producer is ENGAGEE, and the training that it is owed to."""
+    """Days on which a producer is ENGAGEE, and the training that gives them."""
 
     reason: str
     session_id: str
@@ -78,7 +78,7 @@ class Estimate:
 
 
 def tariff_on(tariffs: Iterable[Tariff], day: date) -> Tariff:
-    """The version in force on a day, the first also before it began. Raises NothingHeard."""
+    """The version in force on a day; the first one also before it began. Raises NothingHeard."""
     found = None
     for tariff in sorted(tariffs, key=lambda t: t.version):
         if found is None or tariff.from_on <= day:
@@ -89,7 +89,7 @@ def tariff_on(tariffs: Iterable[Tariff], day: date) -> Tariff:
 
 
 def formula_on(spans: Iterable[Span], day: date) -> Formula:
-    """ENGAGEE where a span covers the day, else FLEXIBLE."""
+    """ENGAGEE if a span covers the day, otherwise FLEXIBLE."""
     return Formula.ENGAGEE if span_on(spans, day) else Formula.FLEXIBLE
 
 
@@ -101,7 +101,7 @@ def estimate(
     spans: Sequence[Span],
     tariffs: Sequence[Tariff],
 ) -> Estimate:
-    """What sales of a day make, in cents incl. VAT, under what is known now."""
+    """What a day's sales, in cents incl. VAT, would be charged under what is known now."""
     formula, tariff = formula_on(spans, day), tariff_on(tariffs, day)
     service_bp = tariff.service_bp(formula)
     payment_bp = tariff.payment_bp if mode is PaymentMode.ONLINE else 0

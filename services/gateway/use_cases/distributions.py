@@ -13,7 +13,7 @@ def tell_distribution(
 ) -> Answer:
     """Record a validation and tell what changed; held while its market or a producer is unknown.
 
-    Refuses a number that came with other content, and another market than before.
+    Refuses a number reused with other content, and a market other than before.
     """
     gateway.fetch(distribution_id, told.market_id, told.parts)
     distribution = gateway.distribution(distribution_id)
@@ -34,7 +34,7 @@ def tell_distribution(
 def unvalidate(gateway: Gateway, distribution_id: str, validation_no: int, at: datetime) -> Answer:
     """Record an un-validation: what it takes back is told as zero sales.
 
-    Held while the number it names was not told.
+    Held until the number it names is told.
     """
     distribution = gateway.distribution(distribution_id)
     result = distribution.unvalidate(validation_no, at)

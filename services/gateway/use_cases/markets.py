@@ -1,4 +1,4 @@
-"""Markets: what the marketplace tells of them and of their payment modes."""
+"""Markets: what the marketplace tells about them and their payment modes."""
 
 from services.gateway.application import Gateway
 from services.gateway.domain.market import Market, MarketNotice
@@ -7,9 +7,9 @@ from shared.kernel.answers import Answer, Result
 
 
 def tell_market(gateway: Gateway, notice: MarketNotice) -> Answer:
-    """Take a market's notice over, and take up the distributions that waited for it.
+    """Record a market's notice, and take up the distributions that waited for it.
 
-    Refuses a mode over days already sold under the other, and a number with other content.
+    Refuses a mode over days already sold under the other, and a number reused with other content.
     """
     known = gateway.market(notice.market_id)
     if known and known.knows(notice):

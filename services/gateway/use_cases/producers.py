@@ -1,4 +1,4 @@
-"""Producers: what the marketplace tells of them, and who is to be forgotten."""
+"""Producers: what the marketplace tells about them, and forgetting them."""
 
 from services.gateway.application import Gateway
 from services.gateway.domain.producer import (
@@ -14,9 +14,9 @@ from shared.kernel.errors import NotFound
 
 
 def tell_producer(gateway: Gateway, notice: ProducerNotice, is_same: SamePerson) -> Answer:
-    """Take a producer's notice over, and tell his sales anew where they wait or he is excluded.
+    """Record a producer's notice; tell the sales anew if they are now billed or no longer are.
 
-    Refuses a party that is not its own party, and a number that came with other content.
+    Refuses a party that is not its own party, and a number reused with other content.
     """
     known = gateway.producer(notice.producer_id)
     if known is None or notice.seq > known.notice.seq:
@@ -36,9 +36,9 @@ def tell_producer(gateway: Gateway, notice: ProducerNotice, is_same: SamePerson)
 
 
 def forget_producer(gateway: Gateway, producer_id: str) -> Answer:
-    """Forget a producer's person; his sales, fees and documents stay. Twice changes nothing.
+    """Forget a producer's person; sales, fees and documents stay. A repeat changes nothing.
 
-    Refuses an unknown producer, and who is invoiced in the place of others.
+    Refuses an unknown producer, and one who is invoiced in the place of others.
     """
     producer = known_producer(gateway, producer_id)
     check_named_by_nobody(producer, gateway.naming(producer_id))

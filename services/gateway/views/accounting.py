@@ -1,4 +1,4 @@
-"""A producer's accounts: his transfers Monday by Monday, his documents month by month."""
+"""A producer's accounts: transfers Monday by Monday, documents month by month."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Accounts:
-    """Facts of transfers and documents, and of the fees that make them up, by what they are of."""
+    """The facts of transfers and documents and, grouped by these, of the fees in them."""
 
     transfers: list[Row]
     documents: list[Row]
@@ -29,7 +29,7 @@ class Accounts:
 
 
 def accounts(views: Readable, producer_id: str, first: date, last: date) -> Accounts:
-    """The transfers of Mondays, and the documents issued, from a day to another."""
+    """The Monday transfers, and the documents issued, from one day to another."""
     fees = _facts(views, select(FEES.c.fact).where(FEES.c.producer_id == producer_id))
     by_monday: dict[str, list[Row]] = defaultdict(list)
     by_document: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
@@ -63,7 +63,7 @@ def _documents(
     first: date,
     last: date,
 ) -> list[Row]:
-    """His own documents, and those of the parties that are invoiced in his place."""
+    """The producer's own documents, and those of other parties that hold the producer's fees."""
     parties = {producer_id, *(party_id for party_id, _, _ in keys)}
     own = set(keys)
     query = select(DOCUMENTS.c.fact, DOCUMENTS.c.type).where(DOCUMENTS.c.party_id.in_(parties))
@@ -108,7 +108,7 @@ def sales_of_day(views: Readable, day: date) -> list[Row]:
 
 
 def total(fees: Iterable[Row], kind: str) -> int:
-    """What the fees of a kind, SERVICE or PAYMENT, make together, in cents excl. VAT."""
+    """The sum of the fees of a kind, SERVICE or PAYMENT, in cents excl. VAT."""
     return sum(fee["amount_cents"] for fee in fees if fee["kind"] == kind)
 
 

@@ -1,4 +1,4 @@
-"""Distributions as they were told, and what each producer sold at them as it stands."""
+"""Distributions as told, and what each producer sold at them as it stands."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -23,7 +23,7 @@ DISTRIBUTIONS = Table(
 
 
 def _by_validation(name: str, *columns: Column[Any] | Index) -> Table:
-    """A table with a row a number of validation of a distribution."""
+    """A table keyed by distribution and validation number."""
     return Table(
         name,
         METADATA,
@@ -42,10 +42,10 @@ VALIDATIONS = _by_validation(
     Column("sales_cents", BigInteger, nullable=False),
     Index("validations_without_mode", "payment_mode"),
 )
-"""`payment_mode` is empty where its market's was not known when it was told."""
+"""`payment_mode` is null if the market's was not known when the validation was told."""
 FOUND_MODES = _by_validation("found_modes", Column("payment_mode", String, nullable=False))
 CASH_MISMATCHES = _by_validation("cash_mismatches")
-"""Validations of which what was paid is not what is owed: they stand only where paid on site."""
+"""Validations in which what was paid is not what is owed: they stand only if paid on site."""
 UNVALIDATIONS = _by_validation("unvalidations", Column("at", String, nullable=False))
 PARTS = _by_validation(
     "parts",

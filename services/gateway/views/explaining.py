@@ -27,15 +27,15 @@ class Grounds:
     rating: Row
     tariff: Row
     training: tuple[Row, ...]
-    """What was told of the training that the formula is owed to, rows of TRAININGS."""
+    """What was told of the training that gives the formula, rows of TRAININGS."""
 
 
 def grounds(
     views: Readable, fee_id: str, may_see: Callable[[str], bool] = lambda _: True
 ) -> Grounds:
-    """Explain a fee of a producer whose fees one may see.
+    """Explain a fee, if its producer's fees may be seen.
 
-    Raises NotFound for any other, for one that was never charged, and for one not heard of yet.
+    Raises NotFound if they may not, for a fee never charged, and for one not heard of yet.
     """
     found = views.found(select(FEES.c.fact).where(FEES.c.fee_id == fee_id))
     if not found or not may_see(found[0]["fact"]["producer_id"]):

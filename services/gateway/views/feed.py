@@ -11,7 +11,7 @@ from shared.messaging.chronicle import HeardFact
 
 
 class CloudEvent(BaseModel, frozen=True):
-    """A fact of one of the three houses, as CloudEvents 1.0 has it in JSON.
+    """A fact of one of the three houses, in the JSON format of CloudEvents 1.0.
 
     `sequence` is its place in this feed; `id` is its speaker's and is the same on Kafka.
     """
@@ -29,7 +29,7 @@ class CloudEvent(BaseModel, frozen=True):
 
 
 class FeedPage(BaseModel, frozen=True):
-    """`next` is the `after` of the following page; at the end, where to ask again later."""
+    """`next` is the `after` of the following page; at the end, the place to ask from later."""
 
     events: tuple[CloudEvent, ...]
     next: int
@@ -39,7 +39,7 @@ def feed(log: EventLog, after: int, limit: int) -> FeedPage:
     """Up to `limit` events that follow a place in the feed."""
     events: list[CloudEvent] = []
     reached = after
-    wanted = limit + limit // 2  # for not every event is told
+    wanted = limit + limit // 2  # because not every event is told
     while len(events) < limit:
         page = log.page(reached, wanted, {HeardFact.Kept, *publishing.told})
         for recorded in page.events:
@@ -57,7 +57,7 @@ def feed(log: EventLog, after: int, limit: int) -> FeedPage:
 
 
 def _cloud_event(recorded: Recorded) -> CloudEvent | None:
-    """What the gateway told itself, or heard; None for what it keeps to itself."""
+    """What the gateway itself told, or heard; None for what it keeps to itself."""
     place, event = recorded
     if isinstance(event, HeardFact.Kept):
         speaker, position, time = event.speaker, event.position, event.told_at

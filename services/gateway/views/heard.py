@@ -1,4 +1,4 @@
-"""What the neighbours told, each fact a row under what it is about."""
+"""What the neighbours told, each fact a row keyed by what it is about."""
 
 from collections.abc import Callable, Iterator
 
@@ -29,11 +29,11 @@ from shared.messaging.chronicle import HeardFact
 
 METADATA = MetaData()
 KNOWN = {"type": String, "position": BigInteger, "told_at": String, "fact": JSON}
-"""What is known of every fact."""
+"""The columns that every fact has."""
 
 
 def _facts(name: str, keys: tuple[str, ...], *others: str) -> Table:
-    """A table of facts: the latest of each key, with its position in its speaker's log."""
+    """A table of facts: the latest for each key, with its position in its speaker's log."""
     columns = [Column(key, String, primary_key=True) for key in keys if key not in KNOWN]
     columns += [Column(other, String, index=True) for other in others]
     columns += [Column(n, kind, primary_key=n in keys, nullable=False) for n, kind in KNOWN.items()]
@@ -78,7 +78,7 @@ Names = Callable[[AsStored], dict[str, str | int | None]]
 
 
 def _names(table: Table) -> Names:
-    """What of a fact names it in a table."""
+    """Reads a table's own columns from a fact."""
     return fields(*(c.name for c in table.columns if c.name not in KNOWN))
 
 
@@ -98,7 +98,7 @@ class _Kept(Excerpt):
 
 def _rows(event: _Kept) -> Iterator[Row]:
     """A fact under its key, and how far its speaker has been heard."""
-    told_at = event.told_at.replace("Z", "+00:00")  # as it always stood here
+    told_at = event.told_at.replace("Z", "+00:00")  # the format these rows always had
     speaker = {"speaker": event.speaker, "position": event.position, "told_at": told_at}
     yield SPEAKERS, speaker
     known = {
@@ -109,7 +109,7 @@ def _rows(event: _Kept) -> Iterator[Row]:
     }
     for table, names in _TABLES.get(event.type, ()):
         row = known | names(event.content)
-        if table is TARIFFS:  # which a number names
+        if table is TARIFFS:  # whose key is a number in the fact
             row["version"] = str(row["version"])
         yield table, row
 

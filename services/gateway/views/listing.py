@@ -40,7 +40,7 @@ def markets_after(views: Readable, after: str, limit: int) -> list[Row]:
 
 
 def distributions_after(views: Readable, after: str, limit: int) -> list[Row]:
-    """Distributions whose id follows another, by id, each as it was told last."""
+    """Distributions whose id follows another, by id, each as last told."""
     query = select(DISTRIBUTIONS).where(DISTRIBUTIONS.c.distribution_id > after)
     rows = views.found(query.order_by(DISTRIBUTIONS.c.distribution_id).limit(limit))
     streams = [row["stream"] for row in rows]
@@ -58,7 +58,7 @@ def distributions_after(views: Readable, after: str, limit: int) -> list[Row]:
 
 
 def _must_match(told: Row) -> bool:
-    """Whether what was paid has to be what is owed."""
+    """Whether what was paid has to equal what is owed."""
     return told["payment_mode"] == PaymentMode.ONLINE and not told["unvalidated"]
 
 
@@ -87,7 +87,7 @@ def _told(
 
 
 def _latest(views: Readable, table: Table, streams: list[UUID]) -> dict[UUID, Row]:
-    """Of each stream, the row of the highest number."""
+    """For each stream, the row with the highest number."""
     query = select(table).where(table.c.stream.in_(streams)).order_by(table.c.validation_no)
     return {row["stream"]: row for row in views.found(query)}
 

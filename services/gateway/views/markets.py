@@ -1,4 +1,4 @@
-"""Every market told, a row each, and how it is paid from which day on."""
+"""Every market told, one row each, and how it is paid from each day on."""
 
 from collections.abc import Iterator
 
@@ -29,7 +29,7 @@ MODES = Table(
 
 
 def _market(event: Market.Opened | Market.Changed) -> Iterator[Row]:
-    """A market as it was told last."""
+    """A market as last told."""
     details = event.details
     yield (
         MARKETS,

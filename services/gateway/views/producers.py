@@ -1,4 +1,4 @@
-"""Every producer told, a row each; nothing of his person."""
+"""Every producer told, one row each; nothing of the person."""
 
 from collections.abc import Iterator
 
@@ -24,7 +24,7 @@ PRODUCERS = Table(
 
 
 def _rows(event: Producer.Enrolled | Producer.Changed | Producer.Forgotten) -> Iterator[Row]:
-    """A producer as he was told last."""
+    """A producer as last told."""
     notice = event.notice
     yield (
         PRODUCERS,

@@ -1,4 +1,4 @@
-"""How a producer stands on a day: his formula, his trainings, what is missing."""
+"""How a producer stands on a day: formula, trainings, what is missing."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -23,7 +23,7 @@ from shared.kernel.spans import around
 
 
 class TrainingStatus(StrEnum):
-    """How a producer stands with his trainings on a day."""
+    """A producer's training status on a day."""
 
     NONE = "NONE"
     IN_PROGRESS = "IN_PROGRESS"
@@ -34,7 +34,7 @@ class TrainingStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Standing:
-    """How a producer stands on a day. `next_due_on`: the first day not ENGAGEE any more."""
+    """How a producer stands on a day. `next_due_on`: the first day no longer ENGAGEE."""
 
     formula: Formula
     since: date | None
@@ -46,7 +46,7 @@ class Standing:
 
 
 def standing(views: Readable, producer_id: str, on: date) -> Standing:
-    """How a producer stands on a day. Raises NotFound for one who was never told."""
+    """How a producer stands on a day. Raises NotFound for one never told."""
     spans = spans_of(views, producer_id)
     formula = formula_on(spans, on)
     since, until = around(spans, on)
@@ -65,7 +65,7 @@ def standing(views: Readable, producer_id: str, on: date) -> Standing:
 
 
 def missing(views: Readable, producer_id: str) -> tuple[str, ...]:
-    """What an invoice to a producer's party lacks. Raises NotFound for one never told."""
+    """What an invoice to a producer's party lacks. Raises NotFound for a producer never told."""
     own = must_be_known(views, producer_id)
     party_id = own["party_id"]
     party = own if party_id == producer_id else _producer(views, party_id)
@@ -92,11 +92,11 @@ DAY_FIELDS = {
     TrainingCompleted.type(): "completed_on",
     TrainingCancelled.type(): "cancelled_on",
 }
-"""The day that each fact about a training tells."""
+"""The field in which each fact about a training tells its day."""
 
 
 def _days(views: Readable, producer_id: str, until: date) -> dict[str, dict[str, date]]:
-    """By type of fact and session, the day that it tells, as far as a day."""
+    """The days told, up to a day, by type of fact and session."""
     query = select(TRAININGS).where(TRAININGS.c.producer_id == producer_id)
     found: dict[str, dict[str, date]] = {name: {} for name in DAY_FIELDS}
     for row in views.found(query):

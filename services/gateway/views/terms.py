@@ -14,7 +14,7 @@ from shared.eventstore.reading import Readable
 
 @dataclass
 class Terms:
-    """What billing told of some producers and of a distribution by one moment.
+    """What billing had told of some producers and a distribution as of one moment.
 
     `rated` holds, by producer, the number of the validation that billing rated last.
     """
@@ -30,7 +30,7 @@ NO_FACT: Any = type_coerce(null(), JSON)
 
 
 def terms_of(views: Readable, producer_ids: Collection[str], distribution_id: str = "") -> Terms:
-    """The terms of the sales of some producers at a distribution: with one query."""
+    """The terms of some producers' sales at a distribution, in one query."""
     asked = {"producers": list(producer_ids), "distribution": distribution_id}
     terms = Terms(spans={producer_id: [] for producer_id in producer_ids})
     for row in views.found(TOLD, asked):

@@ -1,4 +1,4 @@
-"""What is held, and what each waits for."""
+"""What is held, and what each notice waits for."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Held:
-    """One notice that is held: its kind and ids as in an import, and what it waits for."""
+    """One held notice: its kind and id as in an import, and what it waits for."""
 
     kind: str
     id: str
@@ -89,7 +89,7 @@ def _without_producer() -> Select[Any]:
 
 
 def _not_in_place_of_what_stands() -> Select[Any]:
-    """Distributions whose last telling does not match, while an earlier one stands."""
+    """Distributions whose latest validation does not match while an earlier one stands."""
     stream, number = CASH_MISMATCHES.c.stream, CASH_MISMATCHES.c.validation_no
     later = VALIDATIONS.alias("later")
     is_superseded = exists().where(later.c.stream == stream, later.c.validation_no > number)

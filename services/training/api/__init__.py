@@ -1,1 +1,1 @@
-"""How training is asked by its neighbours."""
+"""How training's neighbours ask it."""

@@ -1,4 +1,4 @@
-"""Asks made again of training: its stored notices, and its daily passes."""
+"""Replays asks stored by training: its notices and its daily passes."""
 
 from collections.abc import Callable
 from datetime import date
@@ -24,18 +24,18 @@ BODIES: dict[str, type[Body]] = {
 
 
 class AsksAgain:
-    """Makes stored asks again of a house."""
+    """Replays stored asks on a house."""
 
     def __init__(self, house: House[Training]) -> None:
         self._house = house
 
     def __call__(self, made: Asked.Made) -> None:
-        """Make one again, under the same id; raises what its use case refuses."""
+        """Replay one under the same id; raises the refusals of its use case."""
         self._house.ask(Ask.again(made), use_case_of(made))
 
 
 def use_case_of(made: Asked.Made) -> Callable[[Training], Answer]:
-    """What an ask asks for, with its arguments as they were stored."""
+    """The use case of a stored ask, bound to its stored arguments."""
     given = made.arguments
     if made.use_case == "remind":
         today, rhythm = date.fromisoformat(given["today"]), msgspec.convert(given["rhythm"], Rhythm)

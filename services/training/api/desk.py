@@ -1,4 +1,4 @@
-"""Training's desk: takes what the gateway forwards, and hands it to a use case."""
+"""Training's desk: takes what the gateway forwards and hands it to a use case."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -30,7 +30,7 @@ from shared.messaging.house import House
 
 
 class TrainingDesk(ShownTrainings):
-    """Training as its neighbours ask it, in the same process; and what it shows them."""
+    """Training as neighbours in the same process ask it, and what it shows them."""
 
     def __init__(self, house: House[Training], views: Views, rhythm: Rhythm, form: BpfForm) -> None:
         super().__init__(views, rhythm, form, today=lambda: paris_day(datetime.now(UTC)))
@@ -46,7 +46,7 @@ class TrainingDesk(ShownTrainings):
         key: str | None,
         dry_run: bool = False,
     ) -> tuple[Answer, bool]:
-        """Tell a session (no producer), or something of a producer in it; and if it is a replay."""
+        """Tell a session, or about a producer in it; the answer, and whether it is a replay."""
         arguments: dict[str, Any] = {"session_id": session_id, "body": body.content()}
         if isinstance(body, Session):
             plan = plan_of(body)
@@ -67,7 +67,7 @@ class TrainingDesk(ShownTrainings):
         )
 
     def remind(self, today: date, *, by: str, dry_run: bool = False) -> Answer:
-        """The daily pass over a day."""
+        """Run the daily pass for a day."""
         arguments = {"today": today, "rhythm": vars(self._rhythm)}
         ask = Ask("remind", arguments, by=by, nonce=uuid4())
         answer, _ = self._house.ask(

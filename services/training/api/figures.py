@@ -1,4 +1,4 @@
-"""The trainings of a year in figures: who pays them, and what the BPF asks for."""
+"""The trainings of a year in figures: who pays for them, and what the BPF asks for."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -23,12 +23,12 @@ from shared.asks.training_figures import (
 )
 
 ON_SITE = "ON_SITE"
-"""The mode of a session of which no part is remote."""
+"""The mode of a session with no remote part."""
 NOTHING = EnrolmentSum(enrolments=0, amount_cents=0)
 
 
 def fundings(year: int, as_of_event: int, everyone: Sequence[Attendance]) -> TrainingFundings:
-    """Who pays for the sessions of a year; `everyone` in them who was taken up."""
+    """Who pays for the sessions of a year; `everyone` is all who were taken up in them."""
     standing = _in_state(everyone, State.ENROLLED, State.COMPLETED)
     cancelled = _in_state(everyone, State.CANCELLED)
     paid, lost = _by_fund(standing), _by_fund(cancelled)
@@ -51,7 +51,7 @@ def fundings(year: int, as_of_event: int, everyone: Sequence[Attendance]) -> Tra
 
 
 def bpf(year: int, as_of_event: int, everyone: Sequence[Attendance], form: BpfForm) -> Bpf:
-    """What the BPF of a year asks for; `everyone` in its sessions who was taken up."""
+    """What the BPF of a year asks for; `everyone` is all who were taken up in its sessions."""
     completed = _in_state(everyone, State.COMPLETED)
     return Bpf(
         as_of_event=as_of_event,
@@ -121,7 +121,7 @@ def _figures(completed: Sequence[Attendance], form: BpfForm) -> BpfFigures:
 
 
 def _hours(some: Iterable[Attendance]) -> str:
-    """Hours × trainees: those attended, or where they were not told, those planned."""
+    """Hours × trainees: the hours attended or, if those were not told, planned."""
     hours = Decimal(0)
     for attendance in some:
         told = attendance.attended_hours

@@ -1,4 +1,4 @@
-"""What training shows, read from its views: nothing waits for it, and it waits for nobody."""
+"""What training shows, read from its views: reads wait for nothing, and nothing for them."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -31,7 +31,7 @@ from shared.kernel.errors import NotFound
 
 
 class ShownTrainings:
-    """The reads of training. `today` says what day it is, for who asks about no day."""
+    """The reads of training. `today` gives the day for a caller who names none."""
 
     def __init__(
         self, views: Views, rhythm: Rhythm, form: BpfForm, today: Callable[[], date]
@@ -62,7 +62,7 @@ class ShownTrainings:
         )
 
     def trainings_of(self, producer_id: str) -> ProducerTrainings:
-        """All that a producer is in; raises NotFound for one of whom nothing was told."""
+        """All trainings of a producer; raises NotFound for one of whom none was told."""
         as_of, today = self._as_of(), self._today()
         found = attendances.of_producer(self._views, producer_id)
         if not found:
@@ -79,7 +79,7 @@ class ShownTrainings:
         )
 
     def due(self, on: date | None, limit: int, after: str | None) -> DueList:
-        """Whose update is due or lapsed by a day (or today), by due day and id."""
+        """Producers whose update is due or lapsed by a day (default: today), by due day and id."""
         as_of, day = self._as_of(), on or self._today()
         found = sorted(
             (self._rhythm.due_on(last), producer_id, last, self._rhythm.status(last, day))
@@ -112,7 +112,7 @@ class ShownTrainings:
         return HeldTrainings(as_of_event=as_of, held=notices)
 
     def _as_of(self) -> int:
-        """Taken before anything is read, so that what is read is as fresh or fresher."""
+        """A position taken before anything is read, so that what is read is as fresh or fresher."""
         return min(self._views.positions().values())
 
 

@@ -1,4 +1,4 @@
-"""The BPF as a form: on which of its lines a share of a price and a trainee stand."""
+"""The BPF as a form: on which line a share of a price, or a trainee, stands."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from services.training.domain.notices import SELF, ContractKind, FundingShare
 
 OWN_COSTS, SELF_EMPLOYED = "d", "e"
-"""The two types of trainees that can be told apart from what is told."""
+"""The two types of trainees that the notices can tell apart."""
 
 
 @dataclass(frozen=True)
 class BpfForm:
-    """The lines of the form, in its order, by their labels; and who stands on which: dated data."""
+    """The form's lines and labels, in its order, and who or what stands on which: dated data."""
 
     own: Mapping[ContractKind, str]
     funds: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""A producer as a learner: when his next update is due, and of what he was reminded."""
+"""A producer as a learner: when the next update is due, and the reminders given."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -11,7 +11,7 @@ from shared.kernel.ids import stable_id
 
 
 class UpdateStatus(StrEnum):
-    """How a producer stands with his updates on a day."""
+    """A producer's update status on a day."""
 
     UP_TO_DATE = "UP_TO_DATE"
     DUE = "DUE"
@@ -20,17 +20,17 @@ class UpdateStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Rhythm:
-    """How often an update is due, and how long before he is reminded: dated data."""
+    """How often an update is due, and how long before it the reminder comes: dated data."""
 
     update_every_months: int
     notice_days: int
 
     def due_on(self, completed_on: date) -> date:
-        """The day by which the next training is due: the first that the last no longer covers."""
+        """The day by which the next training is due: the first that the last one does not cover."""
         return months_later(completed_on, self.update_every_months)
 
     def status(self, completed_on: date, day: date) -> UpdateStatus:
-        """How someone whose last training was completed on one day stands on another."""
+        """The status, on a day, of a producer whose last training was completed on another."""
         due_on = self.due_on(completed_on)
         if day >= due_on:
             return UpdateStatus.LAPSED
@@ -40,25 +40,25 @@ class Rhythm:
 
 
 class Learner(Aggregate):
-    """One per producer who ever completed a training. Reminders never change a bill."""
+    """One per producer who was ever reminded. Reminders never change a bill."""
 
     TOPIC = "training.learner"
 
     class Opened(Created):
-        """He was to be reminded for the first time."""
+        """The producer was to be reminded for the first time."""
 
         TOPIC = "training.learner.opened"
         producer_id: str
 
     class UpdateDue(Aggregate.Event):
-        """He was reminded that an update is due by a day."""
+        """The producer was reminded that an update is due by a day."""
 
         TOPIC = "training.learner.update-due"
         producer_id: str
         due_on: date
 
     class Lapsed(Aggregate.Event):
-        """He was told that no completed training is recent enough since a day."""
+        """The producer was told that since a day no completed training is recent enough."""
 
         TOPIC = "training.learner.lapsed"
         producer_id: str
@@ -72,11 +72,11 @@ class Learner(Aggregate):
 
     @staticmethod
     def create_id(producer_id: str) -> UUID:
-        """One stream a producer."""
+        """One stream per producer."""
         return stable_id("training/learner", producer_id)
 
     def remind(self, last_completed_on: date, today: date, rhythm: Rhythm) -> None:
-        """Remind him of what is due, once each."""
+        """Remind the producer of what is due, once each."""
         due_on = rhythm.due_on(last_completed_on)
         status = rhythm.status(last_completed_on, today)
         if status is UpdateStatus.LAPSED and due_on not in self.lapsed_since:

@@ -72,7 +72,7 @@ class Plan:
 
 
 SELF = "SELF"
-"""The fund of a producer who pays by himself."""
+"""The fund that stands for the producer's own money."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class FundingShare:
 
     @property
     def payer(self) -> str:
-        """The fund by one name, however it was written: ` Vivea` is VIVEA."""
+        """The fund under one name, however it was written: ` Vivea` is VIVEA."""
         return " ".join(self.fund.split()).upper()
 
 
@@ -102,7 +102,7 @@ class EnrolmentNotice:
 
     @property
     def total_cents(self) -> int:
-        """What the shares make."""
+        """The sum of the shares."""
         return sum(share.amount_cents for share in self.fundings)
 
     def check(self, price_cents: int) -> None:

@@ -1,4 +1,4 @@
-"""A training session, and how far each producer in it came."""
+"""A training session, and how far each producer in it got."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -23,7 +23,7 @@ COMPLETED = "completed/"
 
 @dataclass
 class Attendee:
-    """What was told of a producer in a session, and what of it was told on, by then."""
+    """What was told of a producer in a session, and what of that was told on."""
 
     enrolment: EnrolmentNotice | None = None
     completion: CompletionNotice | None = None
@@ -111,11 +111,11 @@ class Session(Aggregate):
 
     @staticmethod
     def create_id(session_id: str) -> UUID:
-        """One stream a session."""
+        """One stream per session."""
         return stable_id("training/session", session_id)
 
     def tell(self, plan: Plan) -> Answer:
-        """Plan it, or edit the plan: the highest number counts. Whoever waited is enrolled."""
+        """Plan it, or edit the plan: the highest number counts. Those who waited are enrolled."""
         known = self.plans.get(plan.seq)
         if known:
             result = _compared(known, plan, f"session {self.session_id}") or Result.UNCHANGED
@@ -133,7 +133,7 @@ class Session(Aggregate):
         return self.plans[max(self.plans)] if self.plans else None
 
     def tell_of(self, producer_id: str, notice: AttendeeNotice) -> Answer:
-        """Take over what is told of a producer in it; held while session or enrolment miss."""
+        """Record what is told of a producer in it; held while what it refers to is missing."""
         known = self._known(producer_id, notice)
         result = _compared(known, notice, f"producer {producer_id} in session {self.session_id}")
         if result is None:
@@ -183,7 +183,7 @@ class Session(Aggregate):
             self._cancelled(self.session_id, producer_id, plan.kind, attendee.cancellation)
 
     def _adds_up(self, enrolment: EnrolmentNotice) -> bool:
-        """Whether the shares make the price of any number told, in whatever order they came."""
+        """Whether the shares make the price of any plan told, in whatever order they came."""
         return enrolment.total_cents in {plan.price_cents for plan in self.plans.values()}
 
     def completed_on(self, producer_id: str) -> date | None:
@@ -234,7 +234,7 @@ class Session(Aggregate):
 def _compared(
     known: Plan | AttendeeNotice | None, told: Plan | AttendeeNotice, what: str
 ) -> Result | None:
-    """How a number compares with the last one: None where it is to be taken over."""
+    """How a notice's number compares with the last one: None if it is to be recorded."""
     if known is None or told.seq > known.seq:
         return None
     if told.seq < known.seq:

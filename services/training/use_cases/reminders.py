@@ -8,7 +8,7 @@ from shared.kernel.answers import Answer, Result
 
 
 def remind(training: Training, today: date, rhythm: Rhythm) -> Answer:
-    """Remind every producer once of what is due on a day; doing it twice changes nothing."""
+    """Remind every producer once of what is due on a day; a second pass changes nothing."""
     reminders = 0
     for producer_id, completed_on in training.last_completed().items():
         learner = training.learner(producer_id)

@@ -1,4 +1,4 @@
-"""A producer in a session as it is read: what was told of him put together."""
+"""A producer in a session, as read: all that was told, put together."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -21,7 +21,7 @@ from shared.eventstore.views import Views
 
 
 class State(StrEnum):
-    """How far a producer came in a session. Who completed it, completed it, whatever came after."""
+    """How far a producer got in a session. Completed stays completed, whatever came after."""
 
     HELD = "HELD"
     ENROLLED = "ENROLLED"
@@ -47,7 +47,7 @@ class Attendance:
 
     @property
     def state(self) -> State:
-        """How far he came."""
+        """How far the producer got."""
         if not self.is_taken_up:
             return State.HELD
         if self.completed_on:
@@ -56,7 +56,7 @@ class Attendance:
 
     @property
     def waiting_for(self) -> tuple[str, ...]:
-        """What he is held for; nothing where he is not."""
+        """What it is held for; empty if it is not held."""
         if self.is_taken_up:
             return ()
         planned, told = self.plan is not None, self.enrolled_on is not None
@@ -64,7 +64,7 @@ class Attendance:
 
     @property
     def price_cents(self) -> int:
-        """What the shares make."""
+        """The sum of the shares."""
         return sum(share.amount_cents for share in self.fundings)
 
 
@@ -74,7 +74,7 @@ def in_session(views: Views, session_id: str) -> list[Attendance]:
 
 
 def of_producer(views: Views, producer_id: str) -> list[Attendance]:
-    """Everything that a producer is in, by session."""
+    """All attendances of a producer, by session."""
     return _found(views, ATTENDEES.c.producer_id == producer_id)
 
 
@@ -126,7 +126,7 @@ EVERYONE = (
     .outerjoin(COMPLETIONS, _same(COMPLETIONS, ATTENDEES))
     .outerjoin(CANCELLATIONS, _same(CANCELLATIONS, ATTENDEES))
 )
-"""One statement, so that what it finds stood together at one moment."""
+"""One statement, so that what it finds is consistent as of one moment."""
 
 
 def _found(views: Views, where: ColumnElement[bool]) -> list[Attendance]:

@@ -1,4 +1,4 @@
-"""Every producer in every session, as he was told: enrolled, completed, abandoned, or waiting."""
+"""Every producer in every session, as told: enrolled, completed, abandoned, or waiting."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -13,7 +13,7 @@ METADATA = MetaData()
 
 
 def _by_attendee(name: str, *columns: Column[Any] | Index) -> Table:
-    """A table with a row a producer in a session."""
+    """A table with one row per producer in a session."""
     return Table(
         name,
         METADATA,
@@ -24,7 +24,7 @@ def _by_attendee(name: str, *columns: Column[Any] | Index) -> Table:
 
 
 ATTENDEES = _by_attendee("attendees", Index("attendees_by_producer", "producer_id"))
-"""Of whom anything was told."""
+"""Everyone of whom anything was told."""
 ENROLMENTS = _by_attendee(
     "enrolments",
     Column("seq", BigInteger, nullable=False),
@@ -33,9 +33,9 @@ ENROLMENTS = _by_attendee(
     Column("contract", String, nullable=False),
     Column("fundings", JSON, nullable=False),
 )
-"""As told last; `fundings` are the shares: fund, amount_cents, agreement_no."""
+"""As last told; `fundings` are the shares: fund, amount_cents, agreement_no."""
 TAKEN_UP = _by_attendee("taken_up", Column("price_cents", BigInteger, nullable=False))
-"""Who no longer waits: session, enrolment and price are known, and it was told on."""
+"""Those who no longer wait: session, enrolment and price are known, and it was told on."""
 COMPLETIONS = _by_attendee(
     "completions",
     Column("completed_on", Date, nullable=False),
@@ -56,7 +56,7 @@ def _taken_up(event: Session.Enrolled) -> Iterator[Row]:
 
 
 def _enrolment(event: Session.EnrolmentTold) -> Iterator[Row]:
-    """Each notice in place of the one before it."""
+    """Each notice replaces the one before it."""
     key, notice = _key(event), event.notice
     yield ATTENDEES, key
     yield (

@@ -78,9 +78,9 @@ def _highest() -> Subquery:
 
 
 STANDING = _highest()
-"""The plan that counts of every session that has one."""
+"""The plan that counts, for every session that has one."""
 PLAN = [column for column in STANDING.columns if column.name != "stream"]
-"""What it says."""
+"""Its columns, without the stream."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class StandingPlan:
 
 
 def plan_in(row: Mapping[str, Any], prefix: str = "") -> StandingPlan | None:
-    """The plan in a row of a query, its columns under a prefix; None where there is none."""
+    """The plan in a query's row, its columns under a prefix; None if there is none."""
     said = {column.name: row[prefix + column.name] for column in PLAN}
     if said["seq"] is None:
         return None
@@ -111,7 +111,7 @@ EVERY_SESSION = select(SESSIONS.c.session_id, *PLAN).outerjoin(
 
 
 def sessions_after(views: Views, after: str, limit: int) -> list[tuple[str, StandingPlan | None]]:
-    """Up to `limit` sessions that follow an id, by id; with the plan, where one was told."""
+    """Up to `limit` sessions that follow an id, by id; with the plan, if one was told."""
     page = EVERY_SESSION.where(SESSIONS.c.session_id > after).limit(limit)
     found = views.found(page.order_by(SESSIONS.c.session_id))
     return [(row["session_id"], plan_in(row)) for row in found]

@@ -1,9 +1,9 @@
 """`cagette bench`: how fast, as ratios to a baseline that ran beside it on the same machine.
 
-One module a bench, each with `trials()`: what is done, by whom. `ours` is the product's own code,
-`baseline` plain eventsourcing 9.5.6 with its defaults on the same database, `limit` raw SQL. A
-`Trial` lets them take turns, round after round, so that what else the machine does hits all of them
-alike; of the rounds the median counts. A `Probe` looks once: at a latency, a cost, a backlog.
+One module per bench, with `trials()`: what is done, by whom. `ours` is the product's own code,
+`baseline` plain eventsourcing 9.5.6 with its defaults on the same database, `limit` raw SQL. In a
+`Trial` they take turns, round after round, so that other load on the machine hits all of them
+alike; the median of the rounds counts. A `Probe` measures once: a latency, a cost, a backlog.
 """
 
 NAMES = (
@@ -21,4 +21,4 @@ NAMES = (
     "memory",
     "growth",
 )
-"""Of all benches: `catalogue.py` has what they do, which no other command has to import."""
+"""Every bench. `catalogue.py` has what they do, so that no other command has to import it."""

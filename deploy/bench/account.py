@@ -1,6 +1,6 @@
-"""An account that is charged, twice the same: in the words of our kernel, and in the library's.
+"""An account that is charged, written for our kernel; `library.py` has the same for the library.
 
-Nothing of it is ever kept in a home. Both store the same seven fields an event.
+It is never kept in a home. Of a charge both store five fields and the time; ours also its cause.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ AMOUNT, DUE = Decimal("129.95"), datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 class Account(Aggregate):
-    """Ours."""
+    """The account, for our kernel."""
 
     TOPIC = "bench.account"
 
@@ -44,7 +44,7 @@ class Account(Aggregate):
 
     @staticmethod
     def create_id(account_id: UUID) -> UUID:
-        """The id that it was given."""
+        """The id it was given."""
         return account_id
 
     @event(Charged)
@@ -57,7 +57,7 @@ class Account(Aggregate):
 
 
 def account(charges: int = 0) -> Account:
-    """A new account, charged so many times."""
+    """A new account, charged that many times."""
     fresh = Account(uuid4())
     for _ in range(charges):
         charge(fresh)
@@ -70,7 +70,7 @@ def charge(charged: Account) -> None:
 
 
 def keep(log: EventLog, aggregates: Iterable[Aggregate]) -> None:
-    """Write down what happened to some aggregates."""
+    """Commit what happened to some aggregates."""
     work = log.begin()
     work.keep(aggregates, "bench")
     work.commit()

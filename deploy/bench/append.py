@@ -1,9 +1,9 @@
-"""`append`: one event a commit, durable when it is acknowledged, by 1 and by 8 writers.
+"""`append`: one event per commit, durable once acknowledged, by 1 and by 8 writers.
 
-Every writer charges an account of his own that he holds in memory, and saves it: `begin`, `keep`
-and `commit` of ours, `Application.save` of the library, an autocommitted INSERT as the limit.
-Askers are writers as a house has them: each asks it to charge, under its lease. What was asked is
-an event more, and asks that wait for each other are done with one commit.
+Each writer charges an account of its own, held in memory, and saves it: by `begin`, `keep` and
+`commit` in ours, by `Application.save` in the library; the limit is an autocommitted INSERT.
+Askers are writers as a house has them: each asks it to charge, under its lease. The ask itself is
+one more event, and asks that wait for each other share one commit.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +31,7 @@ Ours = Callable[[Ground, EventLog, int], list[Write]]
 
 
 def trials(scale: float) -> Iterator[Trial]:
-    """On each database: alone, in company, and in company in front of a house."""
+    """On each database: one writer, eight writers, and eight askers of a house."""
     for database in (POSTGRES, SQLITE):
         for name, count, made in WHO:
             yield Trial(
@@ -57,7 +57,7 @@ def _prepared(made: Ours, writers: int, commits: int) -> Callable[[Ground], Turn
 
 
 def _together(threads: ThreadPoolExecutor, writes: Sequence[Write], commits: int) -> Turn:
-    """All writers at once, each on a thread of his own, so many commits each."""
+    """All writers at once, each on its own thread with that many commits."""
 
     def write_on(write: Write) -> None:
         for _ in range(commits):

@@ -1,7 +1,7 @@
-"""`append-batch`: 100 and 500 events with one commit, of ten accounts, decided and written.
+"""`append-batch`: 100 and 500 events of ten accounts, decided and written in one commit.
 
-The limit is the fastest way that the database has to write so many rows: COPY in binary, or one
-prepared statement in one transaction on SQLite.
+The limit is the database's fastest way to write that many rows: binary COPY, or on SQLite one
+prepared statement in one transaction.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ STATE = b"x" * 256
 
 
 def trials(scale: float) -> Iterator[Trial]:
-    """On each database, in small and in large batches."""
+    """On each database, in small and large batches."""
     for database in (POSTGRES, SQLITE):
         for size in (100, 500):
             yield Trial(

@@ -33,4 +33,4 @@ BENCHES: dict[str, Callable[[float], Iterator[Trial | Probe]]] = {
     "memory": memory.trials,
     "growth": growth.trials,
 }
-"""`trials(scale)`: what is done; a scale below 1 does less of it, one above does more."""
+"""`trials(scale)` says what is done; a scale below 1 does less, one above 1 does more."""

@@ -1,8 +1,8 @@
 """`consume`: a backlog of sales over Kafka becomes fees, durable on PostgreSQL.
 
-A fact is what a producer sold at a distribution, five lines on average: `--full` is the backlog of
-100 000 lines. Ours hears 2 000 facts a transaction; the baseline (`plain_listener.py`) one, with
-the library's defaults. Neither publishes nor shows what came of it.
+A fact is what a producer sold at a distribution, five lines: `--full` is a backlog of 200 000
+lines. Ours hears 2 000 facts per transaction; the baseline (`plain_listener.py`) one, with the
+library's defaults. Neither publishes or shows the result.
 """
 
 import time
@@ -25,7 +25,7 @@ AT = datetime(2024, 10, 4, 19, 12, 9, tzinfo=UTC)
 
 
 class Backlog:
-    """A gateway that has told so many sales."""
+    """A gateway that has told that many sales."""
 
     name = "gateway"
 
@@ -33,7 +33,7 @@ class Backlog:
         self._messages = [enveloped(_sale(n), n + 1, AT) for n in range(count)]
 
     def told(self, after: int, limit: int) -> tuple[list[Message], int]:
-        """The next of them."""
+        """The next of them, and how far that reaches."""
         page = self._messages[after : after + limit]
         return page, after + len(page)
 

@@ -1,4 +1,4 @@
-"""Many who call a door at once: as little client as there can be, for it has the same CPU."""
+"""Many callers of a door at once: as thin a client as possible, since it shares the CPU."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ class Call(NamedTuple):
 
     @property
     def bytes(self) -> bytes:
-        """As it goes over the wire."""
+        """The request as it goes over the wire."""
         head = (
             f"{self.method} {self.path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {KEY}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(self.body)}\r\n\r\n"
@@ -39,14 +39,14 @@ class Line:
         return cls(*await asyncio.open_connection("127.0.0.1", port))
 
     async def made(self, call: Call) -> bytes:
-        """Make a call; the body of its answer. Raises RuntimeError for a refusal."""
+        """Make a call; return the body of the answer. Raises RuntimeError for a refusal."""
         status, body = await self.answered(call)
         if status >= 300:
             raise RuntimeError(f"{call.method} {call.path} was refused: {body.decode()}")
         return body
 
     async def answered(self, call: Call) -> tuple[int, bytes]:
-        """Make a call; the status and the body of its answer, whatever it is."""
+        """Make a call; return the status and body of the answer, whatever they are."""
         self._writer.write(call.bytes)
         head = await self._reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
@@ -58,7 +58,7 @@ class Line:
 
 
 async def rush(ports: Sequence[int], calls: Sequence[Call], connections: int) -> None:
-    """Make calls as fast as they are answered, on so many connections, over doors in turn."""
+    """Make calls as fast as they are answered, on that many connections, over doors in turn."""
     left: Iterator[Call] = iter(calls)
 
     async def call_on(port: int) -> None:
@@ -74,7 +74,7 @@ async def rush(ports: Sequence[int], calls: Sequence[Call], connections: int) ->
 
 
 async def stream(ports: Sequence[int], calls: Sequence[Call], per_second: float) -> list[float]:
-    """Make calls at a steady pace, whatever is answered; seconds from when each was due."""
+    """Make calls at a steady pace, answered or not; return seconds from when each was due."""
     doors = cycle(ports)
     idle: dict[int, list[Line]] = {port: [] for port in ports}
     began = time.perf_counter()
@@ -96,6 +96,6 @@ async def stream(ports: Sequence[int], calls: Sequence[Call], per_second: float)
 
 
 def percentile(figures: Sequence[float], share: float) -> float:
-    """The figure below which lies such a share of all."""
+    """The figure below which that share of them lies."""
     ordered = sorted(figures)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]

@@ -1,4 +1,4 @@
-"""A deployment of its own for a bench: a home, a database, topics, and its processes."""
+"""A deployment for one bench: a home, a database, topics and processes."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ KEY = "the-key-of-a-bench"
 
 
 class Deployment:
-    """Three houses, in one process or on PostgreSQL and Kafka, and what runs of them."""
+    """Three houses, in one process or on PostgreSQL and Kafka, and the processes started."""
 
     def __init__(self, settings: Settings, home: Home, stack: ExitStack) -> None:
         self.settings = settings
@@ -31,7 +31,7 @@ class Deployment:
         self._stack = stack
 
     def serve(self, words: str = "serve") -> tuple[int, Server]:
-        """Start a door; its port, once it answers, and its process."""
+        """Start a door and wait until it answers; return its port and process."""
         port = free_port()
         process = self.start(words, {"CAGETTE_PORT": str(port)})
         process.wait_until(lambda: answers(port), START_SECONDS)
@@ -47,7 +47,7 @@ class Deployment:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What leads a command to it; its doors take as many requests as come."""
+        """The environment that leads a command to it; its doors limit no requests."""
         ours = {name: value for name, value in os.environ.items() if "CAGETTE" not in name}
         servers = variables_of(self.settings) if self.settings.database_url else {}
         return {
@@ -63,7 +63,7 @@ class Deployment:
 
 @contextmanager
 def deployment(grounds: Grounds, *, embedded: bool = False) -> Iterator[Deployment]:
-    """A fresh one, migrated; nothing of it is left."""
+    """A fresh deployment, migrated; only its topics are left afterwards."""
     name = f"bench_{uuid.uuid4().hex[:8]}"
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))

@@ -1,4 +1,4 @@
-"""Where contenders meet: the same kind of database for each, and nothing left of it afterwards."""
+"""Where contenders meet: the same kind of database for each, removed afterwards."""
 
 import tempfile
 import uuid
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Ground:
-    """A SQLite file, or a schema of a PostgreSQL, for each contender. Closed with its stack."""
+    """A SQLite file, or a PostgreSQL schema, for each contender; closed with its stack."""
 
     def __init__(self, stack: ExitStack, url: str | None) -> None:
         self._stack = stack
@@ -35,11 +35,11 @@ class Ground:
             stack.callback(dropped, url, schemas)
 
     def enter(self, held: AbstractContextManager[T]) -> T:
-        """Something that is closed with this ground."""
+        """Enter a context that is closed with this ground."""
         return self._stack.enter_context(held)
 
     def log(self, name: str = "ours") -> EventLog:
-        """Ours, one of each name."""
+        """Our log, one for each name."""
         schema = f"{self._schema}_{name}"
         recorder: LogRecorder = (
             PostgresLogRecorder(self._url, schema)
@@ -54,18 +54,18 @@ class Ground:
         return log
 
     def lease(self, log: EventLog) -> Lease:
-        """The right to write to ours."""
+        """The right to write to our log."""
         recorder = log.recorder
         if isinstance(recorder, PostgresLogRecorder):
             return PostgresLease(recorder, "write")
         return FileLease(self.folder / "lease")
 
     def plain(self) -> Plain:
-        """The baseline's."""
+        """The baseline's application."""
         return self._stack.enter_context(plain(self.plain_settings()))
 
     def plain_settings(self) -> dict[str, str]:
-        """Where the baseline's is, in the library's words."""
+        """Where the baseline's database is, as the library's settings."""
         if self._url:
             settings = library_settings(self._url, f"{self._schema}_plain")
             return {**settings, "PERSISTENCE_MODULE": "eventsourcing.postgres"}
@@ -75,7 +75,7 @@ class Ground:
         }
 
     def raw(self) -> Raw:
-        """The limit's: a connection more at every call."""
+        """The limit's connection, a new one at every call."""
         raw: Raw = (
             RawPostgres(self._url, f"{self._schema}_raw")
             if self._url
@@ -86,7 +86,7 @@ class Ground:
 
 
 class Grounds:
-    """The servers of a run of benches, started when they are first asked for."""
+    """The servers for a run of benches, started when first asked for."""
 
     def __init__(self, stack: ExitStack, database_url: str | None, bootstrap: str | None) -> None:
         self._stack = stack
@@ -95,14 +95,14 @@ class Grounds:
 
     @property
     def database_url(self) -> str:
-        """A PostgreSQL in which schemas and databases may be made."""
+        """A PostgreSQL in which schemas and databases may be created."""
         if self._database_url is None:
             self._database_url = self._stack.enter_context(LocalPostgres()).url
         return self._database_url
 
     @property
     def bootstrap(self) -> str:
-        """A Kafka in which topics may be made."""
+        """A Kafka in which topics may be created."""
         if self._bootstrap is None:
             self._bootstrap = self._stack.enter_context(LocalKafka()).bootstrap
         return self._bootstrap

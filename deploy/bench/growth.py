@@ -1,7 +1,7 @@
 """`growth`: what one more costs when ten times (`--full`: a hundred times) as much is stored.
 
-Append, replay and close on PostgreSQL, standing on SQLite, each in turns on a small and on a large
-home: `ours` is the rate on the large one, `baseline` that on the small one.
+Append, replay and close on PostgreSQL, standing on SQLite, each in turns on a small and a large
+home: `ours` is the rate on the large one, `baseline` the rate on the small one.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,11 +27,11 @@ LATER = [f"2026-{month:02}" for month in range(1, 5)]
 DAY = date(2025, 1, 1)
 
 Making = Callable[[Ground, str, float], Turn]
-"""The turn on a home of a name, so many times the small one."""
+"""Fills the home of that name, so many times the basic size, and returns the turn on it."""
 
 
 def trials(scale: float) -> Iterator[Trial]:
-    """The same on both."""
+    """The same work on both homes."""
     small, large = min(scale, 1), TIMES * scale
     for name, unit, database, brief, make in (
         ("append", "commits", POSTGRES, 3, _append),
@@ -87,7 +87,7 @@ def _replay(ground: Ground, name: str, times: float) -> Turn:
 
 
 def _close(ground: Ground, name: str, times: float) -> Turn:
-    """Months of the same producers; what is stored besides is of others, later."""
+    """Months of the same producers; all else that is stored is of others, in later months."""
     log = ground.log(name)
     vault, turn = closed_by_turns(ground, log, MONTHS)
     for number in range(PRODUCERS):
@@ -100,7 +100,7 @@ def _close(ground: Ground, name: str, times: float) -> Turn:
 
 
 def _standing(ground: Ground, name: str, times: float) -> Turn:
-    """Pages of the gateway's first producer; the others are told besides."""
+    """Pages of the gateway's first producers, one each; the others only fill the home."""
     log = ground.log(name)
     for first in range(0, int(SMALL * times), 500):
         account.keep(log, [Producer(_notice(n)) for n in range(first, first + 500)])

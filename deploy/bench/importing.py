@@ -1,8 +1,8 @@
 """`import`: the season, twice (`--full`: twenty times), by `cagette import`, all houses in one.
 
 Lines are order lines; the command ends when all houses have heard and shown them. The baseline
-checks the same notices in this process and saves one aggregate a line with the library's defaults.
-Memory is the peak of the command beside that of a tenth of the file.
+checks some of the same notices in this process and saves one aggregate per line with the library's
+defaults. Memory is the peak of the command, compared with that for a tenth of the distributions.
 """
 
 import json
@@ -20,11 +20,11 @@ from deploy.bench.plain_door import Distribution, sold
 from deploy.bench.season import lines_of, season
 
 TIMES, PLAIN = 2, 30
-"""The season so many times; distributions that the baseline saves."""
+"""Seasons imported; distributions that the baseline saves."""
 
 
 def trials(scale: float) -> Iterator[Probe]:
-    """On SQLite, as a home is without further ado."""
+    """On SQLite, the default of a home."""
     yield Probe(lambda grounds: _imported(grounds, TIMES * scale))
 
 
@@ -44,7 +44,7 @@ def _imported(grounds: Grounds, times: float) -> Measuring:
 
 
 def _told(notices: list[bytes]) -> tuple[float, int]:
-    """Seconds and bytes at the peak of a command that imports notices into a fresh home."""
+    """Seconds and peak bytes of a command that imports notices into a fresh home."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         file = Path(folder, "season.ndjson")
         file.write_bytes(b"".join(notices))
@@ -61,7 +61,7 @@ def _told(notices: list[bytes]) -> tuple[float, int]:
 
 
 def _saved(grounds: Grounds, notices: list[bytes]) -> float:
-    """Lines a second of the baseline."""
+    """The baseline's lines per second."""
     with grounds.on(SQLITE) as ground:
         application = ground.plain()
         began = time.perf_counter()

@@ -1,8 +1,8 @@
 """`ingest` and `ingest-latency`: distributions of 25 lines told over HTTP, durable on PostgreSQL.
 
-Two doors, 64 connections, a key, the whole body checked, the answer when it is committed. The
-baseline does the same job with the library's defaults on FastAPI, one save a line
-(`plain_door.py`). CPU is that of the doors and of the database together; who calls is not counted.
+Two doors, 64 connections, a key, the whole body checked, an answer once it is committed. The
+baseline does the same job with the library's defaults on FastAPI, one save per line
+(`plain_door.py`). CPU is that of the doors and the database together, without the callers.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from deploy.local.processes import answers, free_port, start
 
 CONNECTIONS, DOORS = 64, 2
 OURS, PLAIN = 400, 60
-"""Distributions told, in all, and by the baseline."""
+"""Distributions told to ours, and to the baseline."""
 
 PER_SECOND, SECONDS = 40, 8
 Doors = tuple[Sequence[int], Sequence[int]]
@@ -33,12 +33,12 @@ Doors = tuple[Sequence[int], Sequence[int]]
 
 
 def trials(scale: float) -> Iterator[Probe]:
-    """As fast as they are taken."""
+    """Told as fast as they are taken."""
     yield Probe(lambda grounds: _ingested(grounds, scale))
 
 
 def latencies(scale: float) -> Iterator[Probe]:
-    """At 40 a second, from when each was due."""
+    """Told at 40 per second, timed from when each was due."""
     yield Probe(lambda grounds: _late(grounds, scale))
 
 
@@ -56,7 +56,7 @@ def _ingested(grounds: Grounds, scale: float) -> Measuring:
 
 
 class Rush(NamedTuple):
-    """Lines a second, and CPU microseconds of doors and database a line."""
+    """Lines per second, and CPU microseconds per line of doors and database."""
 
     rate: float
     cpu_us: float
@@ -85,7 +85,7 @@ def _late(grounds: Grounds, scale: float) -> Measuring:
 
 
 def _warm(ports: Sequence[int]) -> None:
-    """One call a connection that nobody counts: connections and statements are there then."""
+    """Make one uncounted call per connection, which sets up connections and statements."""
     asyncio.run(rush(ports, _calls(CONNECTIONS, first=1_000_000), CONNECTIONS))
 
 

@@ -16,7 +16,7 @@ VAT, CENT = Decimal("0.2"), Decimal("0.01")
 
 
 class PlainAccount(Aggregate):
-    """The account in the library's words."""
+    """The account, for the library."""
 
     @event("Opened")
     def __init__(self, account_id: UUID) -> None:
@@ -43,12 +43,12 @@ class PlainStatement(Aggregate):
     def charge(
         self, invoice_id: UUID, amount: Decimal, currency: str, memo: str, due: datetime
     ) -> None:
-        """Take a line."""
+        """Add a line."""
         self.lines.append({"sale": invoice_id, "amount": amount, "market": memo, "due": due})
 
     @event("Closed")
     def close(self, net: Decimal, vat: Decimal) -> None:
-        """Take nothing more."""
+        """Accept nothing more."""
         self.totals = (net, vat)
 
 
@@ -79,7 +79,7 @@ def plain(environment: Mapping[str, str]) -> Iterator[Plain]:
 
 
 def account(charges: int = 0) -> PlainAccount:
-    """A new account, charged so many times."""
+    """A new account, charged that many times."""
     fresh = PlainAccount(uuid4())
     for _ in range(charges):
         charge(fresh)
@@ -87,7 +87,7 @@ def account(charges: int = 0) -> PlainAccount:
 
 
 def statement(charges: int) -> PlainStatement:
-    """A new statement, charged so many times."""
+    """A new statement, charged that many times."""
     fresh = PlainStatement(uuid4())
     for _ in range(charges):
         charge(fresh)
@@ -100,7 +100,7 @@ def charge(charged: PlainAccount | PlainStatement) -> None:
 
 
 def read(application: Plain, page: int) -> int:
-    """Read the whole log, decoded; how many events."""
+    """Read and decode the whole log; return how many events."""
     return sum(1 for _ in events(application, page))
 
 
@@ -115,7 +115,7 @@ def events(application: Plain, page: int) -> Iterator[Any]:
 
 
 def close(application: Plain, streams: Iterable[UUID]) -> int:
-    """Close statements, each with its invoice in one save; how many."""
+    """Close statements, each with its invoice in one save; return how many."""
     count = 0
     for stream in streams:
         found: PlainStatement = application.repository.get(stream)

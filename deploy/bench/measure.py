@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 from deploy.bench.grounds import Ground, Grounds
 
 Turn = Callable[[], int]
-"""Does the work once; how many things it was."""
+"""Does the work once; returns how many units it was."""
 
 ROUNDS = 5
 
 
 class Goal(NamedTuple):
-    """What a figure should reach: so many times the baseline, and a bound in its own unit."""
+    """What a figure should reach: a multiple of the baseline, and bounds in its own unit."""
 
     ratio: float | None = None
     at_least: float | None = None
@@ -35,7 +35,7 @@ class Goal(NamedTuple):
 
 
 class Turns(NamedTuple):
-    """The work of each contender; who has none does not take part."""
+    """The work of each contender; one without work does not take part."""
 
     ours: Turn
     baseline: Turn | None = None
@@ -47,7 +47,7 @@ NO_GOAL = Goal()
 
 @dataclass(frozen=True)
 class Figure:
-    """What was measured, of each in the same unit. Of a cost (seconds, bytes) less is better."""
+    """What was measured for each, in the same unit. Of a cost (seconds, bytes), less is better."""
 
     name: str
     unit: str
@@ -64,7 +64,7 @@ class Figure:
 
     @property
     def of_limit(self) -> float | None:
-        """Which part of what the database, or a bare loop, gives at all."""
+        """The share reached of what the database, or a bare loop, can do at most."""
         return self._times(self.limit)
 
     def _times(self, other: float | None) -> float | None:
@@ -88,14 +88,14 @@ class Figure:
 
 
 Measuring = Iterator[Figure | None]
-"""Figures as they are found; None whenever something more is done."""
+"""Figures as they are found; None for each step without one."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One thing done by three contenders in turns; `unit` is what is counted, as a rate.
+    """One thing done by up to three contenders in turns; `unit` is what is counted, as a rate.
 
-    `prepare` makes their turns ready on a kind of database; it is not measured.
+    `prepare` sets up their turns on a kind of database; it is not measured.
     """
 
     name: str
@@ -104,10 +104,10 @@ class Trial:
     prepare: Callable[[Ground], Turns]
     goal: Goal = NO_GOAL
     brief: int = 1
-    """So many times as many rounds, where a turn takes some ms: the machine's own pace varies."""
+    """Multiplies the rounds where a turn takes some ms, because the machine's own pace varies."""
 
     def measured(self, grounds: Grounds, rounds: int) -> Measuring:
-        """Let the contenders take turns; the first one fills caches and is not counted."""
+        """Let the contenders take turns; the first of each fills caches and is not counted."""
         with grounds.on(self.database) as ground:
             turns = _present(self.prepare(ground))
             rates: dict[str, list[float]] = {name: [] for name, _ in turns}
@@ -126,12 +126,12 @@ class Trial:
 
 @dataclass(frozen=True)
 class Probe:
-    """What is measured otherwise: a latency, a cost, something that is not done in turns."""
+    """What is not measured in turns: a latency, a cost, a backlog."""
 
     look: Callable[[Grounds], Measuring]
 
     def measured(self, grounds: Grounds, _: int) -> Measuring:
-        """Look once."""
+        """Measure once."""
         return self.look(grounds)
 
 
@@ -146,7 +146,7 @@ def _rate(turn: Turn) -> float:
 
 
 def _short(number: float | None) -> float | int | None:
-    """A figure without digits that say nothing."""
+    """A figure without meaningless digits."""
     if number is None:
         return None
     return round(number) if number >= 100 else round(number, 2)

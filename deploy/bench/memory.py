@@ -1,7 +1,7 @@
-"""`memory`: what three houses have in memory when they have taken the season in.
+"""`memory`: what three houses have in memory once they have taken in the season.
 
-Embedded they are one process, `cagette serve`. Deployed they are five: two doors, three workers. Of
-what processes share each has its part (PSS).
+Embedded they are one process, `cagette serve`. Deployed they are five: two doors, three workers.
+Memory that processes share is divided among them (PSS).
 """
 
 import asyncio
@@ -21,7 +21,7 @@ GOAL = Goal(at_most=400)
 
 
 def trials(scale: float) -> Iterator[Probe]:
-    """In both worlds."""
+    """Embedded, and deployed."""
     for world in ("embedded", "deployed"):
         yield Probe(partial(_measured, world=world, scale=scale))
 
@@ -35,7 +35,7 @@ def _measured(grounds: Grounds, world: str, scale: float) -> Measuring:
 
 
 def _at_work(deployed: Deployment, scale: float) -> list[int]:
-    """The processes, once all houses have heard and shown the season and a page was read."""
+    """The processes, once all houses have heard and shown the season and a page has been read."""
     if deployed.home.is_embedded:
         imported(deployed.home, season(scale), by="bench")
         port, door = deployed.serve()

@@ -7,7 +7,7 @@ from deploy.bench.crowd import Call
 
 MARKET = "1606"
 PRODUCERS, LINES = 50, 25
-"""Producers who sell; lines of a distribution."""
+"""Producers that sell; lines of a distribution."""
 
 
 def before() -> list[Call]:
@@ -16,7 +16,7 @@ def before() -> list[Call]:
 
 
 def distribution(number: int, lines: int = LINES, producers: int = 5) -> Call:
-    """A distribution with so many lines of so many producers, paid in full."""
+    """A distribution with that many lines of that many producers, paid in full."""
     name = f"D{number}"
     sold = [
         {

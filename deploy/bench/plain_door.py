@@ -1,7 +1,7 @@
 """The baseline of `ingest`: the same job on FastAPI with the library's defaults.
 
-A key, the same shape of body, its totals checked, and one aggregate saved a line, as the library's
-documentation saves them. Nothing of ours is in it; its database is that of the environment.
+It checks a key, the same shape of body and its totals, and saves one aggregate per line, as the
+library's documentation does. Nothing of ours is in it; the environment names its database.
 """
 
 import os
@@ -82,7 +82,7 @@ class SoldLine(Aggregate):
 
 
 def sold(application: Application[UUID], distribution_id: str, body: Distribution) -> int:
-    """Check a distribution's totals and save every line; how many. Raises ValueError."""
+    """Check a distribution's totals, save every line; return how many. Raises ValueError."""
     lines = [line for basket in body.baskets for line in basket.lines]
     total = sum(line.amount_cents for line in lines)
     if (len(lines), total) != (body.control.lines, body.control.amount_cents):

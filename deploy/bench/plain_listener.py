@@ -1,7 +1,7 @@
-"""The baseline of `consume`: one message a transaction, with the library's defaults.
+"""The baseline of `consume`: one message per transaction, with the library's defaults.
 
-Each fact becomes a sale and a line of the producer's statement of the month, saved with the
-position of the message, by the library's own tracking: a message counts once.
+Each fact becomes a sale and a line on the producer's statement for the month, saved with the
+position of the message by the library's own tracking, so that a message counts once.
 """
 
 import json
@@ -30,7 +30,7 @@ class PlainSale(Aggregate):
 
     @staticmethod
     def create_id(sale: str) -> UUID:
-        """One sale a producer and distribution."""
+        """One sale per producer and distribution."""
         return uuid5(NAMESPACE_URL, f"sale/{sale}")
 
 
@@ -43,12 +43,12 @@ class PlainStatement(Aggregate):
 
     @staticmethod
     def create_id(producer_id: str, month: str) -> UUID:
-        """One statement a producer and month."""
+        """One statement per producer and month."""
         return uuid5(NAMESPACE_URL, f"statement/{producer_id}/{month}")
 
     @event("Charged")
     def charge(self, distribution_id: str, fee: Decimal) -> None:
-        """Take a fee."""
+        """Add a fee."""
         self.lines.append((distribution_id, fee))
 
 
@@ -76,7 +76,7 @@ class PlainBilling(ProcessApplication[UUID]):
 
 
 def consumed(environment: Mapping[str, str], bootstrap: str, topic: str, count: int) -> int:
-    """Take so many facts of a topic in, one by one; how many."""
+    """Take in that many facts of a topic, one by one; return how many."""
     consumer = KafkaConsumer(
         topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest", group_id=None
     )

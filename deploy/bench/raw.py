@@ -1,4 +1,4 @@
-"""The limit: raw SQL on a table like ours, one connection a writer, and a bare loop over JSON."""
+"""The limit: raw SQL on a table like ours, one connection per writer; a bare loop over JSON."""
 
 import sqlite3
 from abc import ABC, abstractmethod
@@ -23,7 +23,7 @@ class Raw(ABC):
 
     @abstractmethod
     def append(self, rows: Sequence[RawRow]) -> None:
-        """Write rows, committed and durable, in the fastest way that there is for so many."""
+        """Commit rows durably, in the fastest way there is for that many."""
 
     @abstractmethod
     def stream(self, stream: UUID) -> list[bytes]:
@@ -39,7 +39,7 @@ class Raw(ABC):
 
 
 class RawSQLite(Raw):
-    """On a file of its own, with the journal and the durability that ours has."""
+    """A file of its own, with the same journal and durability as ours."""
 
     def __init__(self, file: Path) -> None:
         self._connection = sqlite3.connect(
@@ -53,7 +53,7 @@ class RawSQLite(Raw):
         )
 
     def append(self, rows: Sequence[RawRow]) -> None:
-        """One transaction of one prepared statement."""
+        """Run one prepared statement in one transaction."""
         self._connection.execute("BEGIN IMMEDIATE")
         self._connection.executemany(
             "INSERT INTO stored_events (originator_id, originator_version, topic, state)"
@@ -80,7 +80,7 @@ class RawSQLite(Raw):
 
 
 class RawPostgres(Raw):
-    """In a schema of its own: an autocommitted INSERT, or COPY for many rows."""
+    """A schema of its own: an autocommitted INSERT, or COPY for many rows."""
 
     def __init__(self, url: str, schema: str) -> None:
         self._connection = psycopg.connect(url, autocommit=True)
@@ -96,7 +96,7 @@ class RawPostgres(Raw):
             )
 
     def append(self, rows: Sequence[RawRow]) -> None:
-        """No lock: so positions may be committed in another order than they count."""
+        """Write without a lock, so positions may be committed out of order."""
         columns = "stored_events (originator_id, originator_version, topic, state)"
         if len(rows) == 1:
             values = "VALUES (%b, %b::bigint, %b, %b)"
@@ -133,7 +133,7 @@ class RawPostgres(Raw):
 
 
 def dropped(url: str, schemas: Sequence[str]) -> None:
-    """Remove the schemas of a bench."""
+    """Drop the schemas of a bench."""
     with psycopg.connect(url, autocommit=True) as connection:
         for schema in schemas:
             drop = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema))
@@ -141,7 +141,7 @@ def dropped(url: str, schemas: Sequence[str]) -> None:
 
 
 def projected(file: Path, events: Iterable[Any]) -> int:
-    """A view as plain as can be: a row and the position of every event, committed; how many."""
+    """The plainest possible view: each event's row and position committed; return how many."""
     connection = sqlite3.connect(file, isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("CREATE TABLE balances (id TEXT PRIMARY KEY, version INTEGER, said TEXT)")
@@ -159,7 +159,7 @@ def projected(file: Path, events: Iterable[Any]) -> int:
 
 @contextmanager
 def fresh_database(url: str, name: str) -> Iterator[str]:
-    """The URL of a database that is there meanwhile."""
+    """The URL of a new database, dropped at the end."""
     place = sql.Identifier(name)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(place))
@@ -170,13 +170,13 @@ def fresh_database(url: str, name: str) -> Iterator[str]:
 
 
 def server(url: str) -> int:
-    """The process of PostgreSQL that starts all its others."""
+    """The process id of PostgreSQL's postmaster."""
     with psycopg.connect(url) as connection:
         return parent(connection.info.backend_pid)
 
 
 def library_settings(url: str, schema: str) -> dict[str, str]:
-    """What a URL says, in the words of the library's settings."""
+    """Recreate a schema, and return the library's settings that lead to it."""
     given = psycopg.conninfo.conninfo_to_dict(url)
     dropped(url, [schema])
     with psycopg.connect(url, autocommit=True) as connection:
@@ -188,6 +188,6 @@ def library_settings(url: str, schema: str) -> dict[str, str]:
 
 
 def bare(states: Sequence[bytes]) -> int:
-    """Decode states to plain dictionaries; how many."""
+    """Decode states to plain dictionaries; return how many."""
     decode = msgspec.json.Decoder().decode
     return len([decode(state) for state in states])

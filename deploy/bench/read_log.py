@@ -1,6 +1,6 @@
 """`read-log`: the whole log by position, every event decoded, 1 000 at a time.
 
-`EventLog.history` of ours; `select_notifications` and the mapper of the library. The limit reads
+Ours uses `EventLog.history`, the library `select_notifications` and its mapper. The limit reads
 the same states by position and decodes them to plain dictionaries.
 """
 

@@ -1,9 +1,9 @@
-"""`rebuild`: every view of every house, made again from the logs of the season.
+"""`rebuild`: every view of every house, rebuilt from the logs of the season.
 
-Ours is `rebuilt`, as `cagette verify` and `replay views` make them, in memory, and every row in
-order, to be compared. The fold alone makes the same rows of the same logs and keeps none: as there,
-every event is fetched, and decoded as far as some view reads it. The baseline reads as many events
-of the library's and writes a row and its position for each, as its projections do.
+Ours is `rebuilt`, in memory as in `cagette verify` and `replay views`, with every row sorted for
+comparison. The fold alone makes the same rows from the same logs and keeps none: it too fetches
+every event, and decodes it as far as some view reads it. The baseline reads events with the library
+and writes a row and its position for each, as the library's projections do.
 """
 
 import time
@@ -24,7 +24,7 @@ from shared.eventstore.rebuilt import rebuilt
 MILLION = 1_000_000
 PLAIN, STREAM = 2_000, 50
 ROUNDS = 5
-"""Of which the middle counts: each takes less than half a second."""
+"""Rounds, of which the median counts: each takes less than half a second."""
 
 
 def trials(scale: float) -> Iterator[Probe]:
@@ -67,7 +67,7 @@ def _folded(deployed: Deployment) -> float:
 
 
 def _projected(grounds: Grounds, events: int) -> float:
-    """Seconds an event of the baseline."""
+    """The baseline's seconds per event."""
     with grounds.on(SQLITE) as ground:
         application = ground.plain()
         for _ in range(events // STREAM):

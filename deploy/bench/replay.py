@@ -1,6 +1,6 @@
-"""`replay`: an aggregate found by its stream of 100 and of 1 000 events, again and again.
+"""`replay`: an aggregate loaded from its stream of 100 and of 1 000 events, repeatedly.
 
-`Work.find` of ours, `repository.get` of the library. The limit reads the same states of a stream
+Ours uses `Work.find`, the library `repository.get`. The limit reads the same states of a stream
 and decodes them to plain dictionaries; it makes neither events nor an aggregate of them.
 """
 

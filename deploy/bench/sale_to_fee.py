@@ -1,7 +1,7 @@
-"""`sale-to-fee`: from a distribution that is told to its fees, readable at the gateway.
+"""`sale-to-fee`: from telling a distribution to reading its fees at the gateway.
 
 One after the other over HTTP, as people do: PUT the distribution, then read its billing until its
-fees are there. Over Kafka each house is a process of its own; embedded, all of them are one.
+fees are there. Over Kafka each house has processes of its own; embedded, all of them share one.
 """
 
 import asyncio
@@ -17,15 +17,15 @@ from deploy.bench.grounds import Grounds
 from deploy.bench.measure import Figure, Goal, Measuring, Probe
 
 SALES, FIRST = 60, 10
-"""Sales that are followed; as many before them as nobody counts."""
+"""Sales that count, and warm-up sales before them."""
 READ_SECONDS = 0.01
-"""How often who waits looks: to look all the time would take a core from those who work."""
+"""How often the reader polls: polling without a pause would take a core from the workers."""
 WORKERS = ("work gateway", "work billing")
 GOALS = {0.5: Goal(at_most=50), 0.99: Goal(at_most=250)}
 
 
 def trials(scale: float) -> Iterator[Probe]:
-    """In both worlds."""
+    """Embedded, and over Kafka."""
     for world in ("embedded", "kafka"):
         yield Probe(partial(_followed, world=world, scale=scale))
 
@@ -66,6 +66,6 @@ async def _sale(line: Line, number: int) -> float:
 
 def _has_fees(status: int, body: bytes) -> bool:
     if status == 404:
-        return False  # its own view does not show it yet
+        return False  # the gateway's own view does not show it yet
     producers = json.loads(body)["producers"]
     return bool(producers) and all(producer["fees"] for producer in producers)

@@ -1,4 +1,4 @@
-"""The season of the sandbox, told of so many times as many producers."""
+"""The season of the sandbox, multiplied by copies with other producers."""
 
 import gzip
 import json
@@ -12,10 +12,10 @@ NAMES = {"id", "session_id", "market_id", "producer_id", "billing_party_id"}
 
 
 def season(times: float) -> Iterator[bytes]:
-    """Its notices, a line each; every copy has producers and markets of its own."""
+    """Its notices, one per line; every copy has producers and markets of its own."""
     with gzip.open(SEASON) as file:
         notices = [json.loads(line) for line in file]
-    step = max(1, round(1 / times))  # less than a season: of its notices every so many
+    step = max(1, round(1 / times))  # less than a season: of its distributions, one in `step`
     few = notices if step == 1 else [n for n in notices if n["kind"] != "distribution"]
     few += [] if step == 1 else [n for n in notices if n["kind"] == "distribution"][::step]
     for copy in range(max(1, round(times))):

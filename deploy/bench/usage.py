@@ -1,4 +1,4 @@
-"""What processes use of the machine, as its kernel counts it (Linux)."""
+"""What processes use of the machine, as the kernel counts it (Linux)."""
 
 import os
 from collections.abc import Iterable
@@ -6,12 +6,12 @@ from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
 TICK = 1 / TICKS
-"""Seconds: what is less is not seen."""
+"""In seconds; anything shorter is not seen."""
 PROC = Path("/proc")
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """CPU of processes so far, and of the children that they waited for, in seconds."""
+    """CPU seconds used so far by processes and the children they have waited for."""
     return sum(_ticks(pid) for pid in pids) / TICKS
 
 
@@ -23,7 +23,7 @@ def _ticks(pid: int) -> int:
 
 
 def memory_bytes(pid: int) -> int:
-    """What a process has in memory; what it shares with others counts in part (PSS)."""
+    """The memory of a process; what it shares with others counts in part (PSS)."""
     lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024
 
@@ -34,7 +34,7 @@ def parent(pid: int) -> int:
 
 
 def family(pid: int) -> list[int]:
-    """A process and all that it started, and so on."""
+    """A process and all its descendants."""
     found = [pid]
     children: dict[int, list[int]] = {}
     for folder in PROC.glob("[0-9]*"):
@@ -48,5 +48,5 @@ def family(pid: int) -> list[int]:
 
 
 def _fields(pid: int) -> list[str]:
-    """The fields of `stat` behind the name of the program, from the third on."""
+    """The fields of `stat` after the name of the program, from the third on."""
     return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()

@@ -1,4 +1,4 @@
-"""`cagette payout`, `close` and `remind`: what operations ask on their days."""
+"""`cagette payout`, `close` and `remind`: what operations ask for, each on its day."""
 
 from datetime import date
 
@@ -28,7 +28,7 @@ def payout(
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
-    """Settle a Monday: withhold the fees, ask for the transfers. Twice changes nothing.
+    """Settle a Monday: withhold the fees, ask for the transfers. Repeating it changes nothing.
 
     Example: cagette payout 2024-10-07
     """
@@ -73,7 +73,7 @@ def remind(
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
-    """The daily pass: remind producers of updates due, and say who lapsed.
+    """Run the daily pass: remind producers of updates due, and say who has lapsed.
 
     Example: cagette remind 2024-10-07
     """
@@ -85,7 +85,7 @@ def remind(
 
 
 def _check(day: date, despite: bool, why: str | None) -> None:
-    """Refuse a reason without a need for one, and a day that can only be a slip of the pen."""
+    """Refuse --why without --despite, or the reverse, and a day that can only be a typing error."""
     if despite != (why is not None):
         raise NotValid("--despite and --why go together: say why parked facts can wait.")
     _check_day(day)

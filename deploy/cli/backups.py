@@ -1,4 +1,4 @@
-"""`cagette backup` and `restore`: the three houses copied as they stand at one moment, and back."""
+"""`cagette backup` and `restore`: the three houses copied as of one moment, and put back."""
 
 from pathlib import Path
 from typing import Annotated
@@ -37,11 +37,12 @@ def register(app: typer.Typer) -> None:
 
 
 def backup(folder: Folder, check: Check = False, as_json: options.Json = False) -> None:
-    """Copy the three houses and the vault into DIR, as of one moment, while all go on.
+    """Copy the three houses and the vault into DIR, as of one moment, while all of them go on.
 
     What is copied: every event, how far each house had heard, the keys of the HTTP API (as digests)
-    and the webhooks (with their secrets). Keep vault.keys.ndjson.gz apart, and a month at most: it
-    opens persons. Views are not copied: the logs make them again. --check proves one taken before.
+    and the webhooks (with their secrets). Keep vault.keys.ndjson.gz apart, and for a month at most:
+    it opens the data of persons. Views are not copied: the logs rebuild them. --check proves an
+    earlier backup.
 
     Example: cagette backup /srv/backups/2024-11-02
     """
@@ -72,10 +73,10 @@ def restore(
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
-    """Put the backup of DIR into a home, or a database, that remembers nothing; all of it or none.
+    """Put the backup in DIR into a home, or a database, that remembers nothing: all of it or none.
 
     Every file is proved first. With Kafka, CAGETTE_KAFKA_PREFIX has to be a new word: old topics
-    tell of what came after the backup. Keys of persons destroyed here, or in DIR, stay so.
+    hold what was told after the backup. Keys of persons destroyed here, or in DIR, stay destroyed.
 
     Example: CAGETTE_KAFKA_PREFIX=cagette2 cagette restore /srv/backups/2024-11-02
     """
@@ -105,7 +106,7 @@ NEXT = (
     "Who was forgotten since then has a key again, unless the vault was newer: forget him again.",
     "API keys revoked since then open again: `cagette keys list`, and revoke them again.",
 )
-"""What a restored home does not know, and who tells it."""
+"""What to do next: what a restored home does not know, and who tells it."""
 
 
 def _restore(home: Home, folder: Path, manifest: Manifest, keys: Path | None) -> None:

@@ -33,19 +33,19 @@ def bench(
     full: Annotated[bool, typer.Option("--full", help="Ten times of it: for minutes.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """How fast, as ratios to plain eventsourcing and to raw SQL that run in turns with it.
+    """Measure how fast it is, as ratios to plain eventsourcing and raw SQL run in turns with it.
 
-    On SQLite, and on the PostgreSQL of CAGETTE_DATABASE_URL (in schemas and databases of its own,
-    which are dropped) and the Kafka of CAGETTE_KAFKA_BOOTSTRAP, or on ones that are started for it.
-    Exit code 0 when all of it ran: `met` says whether a goal was reached. Figures are true on a
-    machine that does nothing else.
+    It runs on SQLite, and on the PostgreSQL of CAGETTE_DATABASE_URL (in schemas and databases of
+    its own, dropped afterwards) and the Kafka of CAGETTE_KAFKA_BOOTSTRAP, or on servers started
+    for it. Exit code 0 means that all of it ran: `met` says whether a goal was reached. Figures are
+    true only on a machine that does nothing else.
 
     Example: cagette bench read-log --json
     """
     unknown = [name for name in names or () if name not in NAMES]
     if unknown:
         raise NotFound(f"There is no bench {unknown[0]!r}: take one of {', '.join(NAMES)}.")
-    from deploy.bench.catalogue import BENCHES  # noqa: PLC0415 - a second that others save
+    from deploy.bench.catalogue import BENCHES  # noqa: PLC0415 - a second that other commands save
     from deploy.bench.grounds import Grounds  # noqa: PLC0415 - as above
     from deploy.bench.measure import ROUNDS  # noqa: PLC0415 - as above
 

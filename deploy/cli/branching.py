@@ -22,10 +22,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Branched:
-    """What was billed, and what would have been, by the same causes.
+    """What was billed, and what would have been billed, from the same causes.
 
-    `events` is how far the log was lived through; `besides` is what only the branch had to settle
-    or close first.
+    `events` is how far the log was replayed; `besides` is what only the branch had to settle or
+    close first.
     """
 
     events: int
@@ -36,7 +36,7 @@ class Branched:
     moves: list[Row]
 
     def narrowed(self, producer_id: str) -> "Branched":
-        """The same of one producer: his fees and transfers, and what he is party of."""
+        """The same for one producer: their fees and transfers, and what they are the party of."""
         mine = [row for row in self.producers if row["producer_id"] == producer_id]
         if not mine:
             raise unknown("producer", producer_id)
@@ -45,10 +45,10 @@ class Branched:
 
 
 def branched(home: Home, tariff: Tariff) -> Branched:
-    """Bill a home's whole history again with another tariff, as far as its views have read it.
+    """Bill a home's whole history again under another tariff, as far as its views have read it.
 
-    Nothing of the home is written to. Its neighbours are read where they remember, so no broker
-    is needed.
+    Nothing is written to the home. Facts are read from the neighbours' own logs, so no broker is
+    needed.
     """
     lived = home.billing.log
     stood = home.views["billing"].snapshot()

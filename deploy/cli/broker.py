@@ -14,14 +14,14 @@ from shared.settings import Settings
 
 
 def broker_of(settings: Settings) -> Broker | None:
-    """The broker of the settings, where they name one."""
+    """The broker that the settings name, if any."""
     if settings.kafka_bootstrap is None:
         return None
     return Broker(settings.kafka_bootstrap, settings.kafka_prefix)
 
 
 def worker_on(settings: Settings, house: House[Any], lease: Lease, views: Views) -> Worker:
-    """The worker of a house, telling and hearing by the broker of the settings."""
+    """The worker of a house, telling and hearing through the broker of the settings."""
     broker = broker_of(settings)
     assert broker, "who has workers of a deployment has named its broker"
     return Worker(
@@ -34,9 +34,9 @@ def worker_on(settings: Settings, house: House[Any], lease: Lease, views: Views)
 
 
 def make_topics(settings: Settings, *, anew: bool = False) -> None:
-    """Make the topics that are missing, or all of them `anew`.
+    """Create the missing topics; if `anew`, delete and recreate all of them.
 
-    Raises NotValid where one stands that loses facts.
+    Raises NotValid if there is one that loses facts.
     """
     broker = broker_of(settings)
     if broker:

@@ -6,10 +6,10 @@ from shared.kernel.calendar import paris_day
 
 
 def now() -> datetime:
-    """The moment, in UTC."""
+    """The current time, in UTC."""
     return datetime.now(UTC)
 
 
 def today() -> date:
-    """The day in Paris."""
+    """The current day in Paris."""
     return paris_day(now())

@@ -1,7 +1,7 @@
 """Which module has which command, each imported when its command is first asked for.
 
-A command loads what it needs and nothing of the others: a worker no HTML, nobody the benches.
-`--help` and the completion of a shell load them all.
+A command loads what it needs and nothing else: a worker loads no HTML, only `bench` the benches.
+`cagette --help` and shell completion load them all.
 """
 
 import gc
@@ -39,7 +39,7 @@ MODULES = {
     "services": "services",
     "facts": "treaty",
 }
-"""By command, in the order of `--help`."""
+"""The module by command, in the order of `--help`."""
 
 
 class Commands(Mapping[str, Any]):
@@ -53,7 +53,7 @@ class Commands(Mapping[str, Any]):
             app = typer.Typer()
             import_module(f"deploy.cli.{MODULES[name]}").register(app)
             self._loaded.update(typer.main.get_group(app).commands)
-            gc.freeze()  # it stays: to look through it for garbage is a tenth of a rebuild
+            gc.freeze()  # it stays: scanning it for garbage takes a tenth of a rebuild
         return self._loaded[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -64,7 +64,7 @@ class Commands(Mapping[str, Any]):
 
 
 class CommandGroup(TyperGroup):
-    """`cagette`, whose commands are loaded as they are needed."""
+    """`cagette`, whose commands are loaded as needed."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{**settings, "commands": Commands()})

@@ -17,9 +17,9 @@ from shared.eventstore.lease import HomeBusy
 
 @contextmanager
 def delivering(home: Home, end: Callable[[], None]) -> Iterator[None]:
-    """A thread that delivers webhooks meanwhile; what it does beside never waits for a receiver.
+    """Deliver webhooks on a thread meanwhile, so that the work beside it waits for no receiver.
 
-    `end` ends what it works beside, if it breaks.
+    `end` ends that work: it is called if the thread breaks, and at the end.
     """
     stop = threading.Event()
 
@@ -37,7 +37,7 @@ def delivering(home: Home, end: Callable[[], None]) -> Iterator[None]:
 
 
 def deliver_once(home: Home) -> None:
-    """Deliver what is due, unless somebody else is at it."""
+    """Deliver what is due, unless another deliverer is at work."""
     with suppress(HomeBusy), home.webhooks_lease.held():
         asyncio.run(deliverer(home).once())
 

@@ -27,7 +27,7 @@ from shared.kernel.french import euros
 from shared.settings import Settings
 
 DEPLOYED_PATIENCE = 120
-"""Seconds to wait for the workers to take the whole season in."""
+"""Seconds to wait for the workers to take in the whole season."""
 
 SEASON = Path(__file__).parent.parent / "sandbox" / "season.ndjson.gz"
 
@@ -45,7 +45,7 @@ def demo(
     by: options.By = "demo",
     as_json: options.Json = False,
 ) -> None:
-    """Tell a real season in a fresh home, pay every Monday out, close every month, show it all.
+    """Tell a real season in a fresh home, pay out every Monday, close every month, show it all.
 
     Example: cagette demo --no-serve
     """
@@ -54,7 +54,7 @@ def demo(
     shutil.rmtree(settings.home, ignore_errors=True)
     with ExitStack() as stack:
         if deployment:
-            from deploy.cli.services import local_services, processes  # noqa: PLC0415 - seldom
+            from deploy.cli.services import local_services, processes  # noqa: PLC0415 - rare
 
             settings = stack.enter_context(local_services(settings))
             settings = settings.model_copy(update={"patience_seconds": DEPLOYED_PATIENCE})
@@ -121,7 +121,7 @@ def _close(home: Home, by: str) -> None:
 
 
 def _pages(home: Home) -> Path:
-    """Every document as a page in the home; the path of the one with the largest amount."""
+    """Write every document as a page in the home; return the path of the largest one by amount."""
     folder = home.folder / "documents"
     folder.mkdir(exist_ok=True)
     documents = home.views["billing"].rows(DOCUMENTS)
@@ -135,7 +135,7 @@ def _pages(home: Home) -> Path:
 
 
 def _figures(home: Home, told: Counter[str]) -> dict[str, int]:
-    """What came of it, in numbers named with their unit."""
+    """The result, as numbers named with their unit."""
     fees, papers, transfers = (_rows(home, table) for table in (FEES, DOCUMENTS, TRANSFERS))
     return {
         "notices_told": sum(told.values()),

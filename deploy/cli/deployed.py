@@ -1,4 +1,4 @@
-"""The deployment: a PostgreSQL schema a house, facts over Kafka, a worker a house."""
+"""The deployment: one PostgreSQL schema and one worker per house, facts over Kafka."""
 
 from contextlib import ExitStack, closing
 from functools import partial
@@ -22,7 +22,7 @@ from shared.vault.vault import Vault
 def deployed(settings: Settings) -> Home:
     """The home on the database and the broker of the settings.
 
-    Nothing of it connects before it is used.
+    No part of it connects before it is used.
     """
     url, patience, held = _database(settings), settings.patience_seconds, ExitStack()
     keys = held.enter_context(closing(Keys(postgres_engine(settings.vault_url or url, SCHEMA))))
@@ -58,15 +58,15 @@ def deployed(settings: Settings) -> Home:
 
 
 def _training(settings: Settings, held: ExitStack) -> TrainingHouse:
-    """Training as another process, where the settings say it is."""
-    from services.gateway.adapters.training import HttpTraining  # noqa: PLC0415 - a worker no HTTP
+    """Training in another process, at the URL of the settings."""
+    from services.gateway.adapters.training import HttpTraining  # noqa: PLC0415 - not in workers
 
     key = settings.key or kept_key(settings.home) or ""
     return held.enter_context(closing(HttpTraining(str(settings.training_url), key)))
 
 
 def _database(settings: Settings) -> str:
-    """Where the database is. Raises NotValid where it or the broker is not named."""
+    """The URL of the database; raises NotValid if it or the broker is not named."""
     if not settings.database_url or not settings.kafka_bootstrap:
         raise NotValid("CAGETTE_DATABASE_URL and CAGETTE_KAFKA_BOOTSTRAP go together: set both.")
     return settings.database_url

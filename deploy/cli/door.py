@@ -1,6 +1,6 @@
 """A home served over HTTP, its houses hearing each other meanwhile.
 
-Apart from the commands, for it is half a second of imports that only `serve` and `demo` need.
+Kept apart from the commands: only `serve` and `demo` need its half second of imports.
 """
 
 import gc
@@ -21,16 +21,16 @@ from shared.settings import Settings
 from shared.web.server import ProblemProtocol
 
 LISTEN_SECONDS = 0.05
-"""How often to look for what nobody said was told."""
+"""How often to look for facts that were told without a signal."""
 REST_SECONDS = 75
-"""How long a connection may rest: longer than clients and proxies keep theirs, some 5 to 60 s, or
-their next request would meet a door that closes in that moment."""
+"""How long a connection may be idle: longer than clients and proxies keep theirs, some 5 to 60 s,
+or their next request might arrive just as the door closes it."""
 
 
 def run(home: Home, settings: Settings, *, training: bool = False, as_json: bool = False) -> None:
-    """Serve a home that is open; embedded, its houses hear each other meanwhile.
+    """Serve an open home; if embedded, its houses hear each other meanwhile.
 
-    Where `training` is served it is training's own API, for the gateway.
+    With `training` it serves training's own API, for the gateway.
     """
     key = home.api_key()
     told = threading.Event()
@@ -44,7 +44,7 @@ def run(home: Home, settings: Settings, *, training: bool = False, as_json: bool
         app = web_app(home, settings, settings.key, told)
     door = _bound(settings.host, settings.port)
     server = uvicorn.Server(configured(app, settings))
-    gc.freeze()  # the app stays: to look through it for garbage holds requests up
+    gc.freeze()  # the app stays: scanning it for garbage holds up requests
     where = f"http://{settings.host}:{door.getsockname()[1]}"
     source = "CAGETTE_KEY" if settings.key else str(home.folder / KEY_FILE)
     if as_json:
@@ -56,7 +56,7 @@ def run(home: Home, settings: Settings, *, training: bool = False, as_json: bool
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    """The socket to serve at. Raises NotValid where it cannot be had."""
+    """The socket to serve on; raises NotValid if it cannot be bound."""
     try:
         [family, *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server((host, port), family=family)
@@ -68,7 +68,7 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 def configured(app: FastAPI, settings: Settings) -> uvicorn.Config:
-    """How an app is served."""
+    """How uvicorn serves an app."""
     return uvicorn.Config(
         app,
         host=settings.host,
@@ -82,7 +82,7 @@ def configured(app: FastAPI, settings: Settings) -> uvicorn.Config:
 
 @contextmanager
 def _listening(home: Home, told: threading.Event, server: uvicorn.Server) -> Iterator[None]:
-    """Threads that let billing hear what was told, and deliver webhooks.
+    """Threads that let the houses hear each other, and deliver webhooks.
 
     If one of them breaks, the server stops with it.
     """

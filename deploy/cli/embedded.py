@@ -1,4 +1,4 @@
-"""The embedded default: a SQLite file a house in one folder; houses read each other's logs."""
+"""The embedded default: one SQLite file per house, in one folder; houses read each other's logs."""
 
 from contextlib import ExitStack, closing
 

@@ -1,4 +1,4 @@
-"""`cagette forget`: a producer's person, erased wherever it was written but on invoices."""
+"""`cagette forget`: a producer's person, erased everywhere but on issued invoices."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -28,10 +28,10 @@ def forget(
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
-    """Forget who a producer is, for ever: his name, address and contacts. Twice changes nothing.
+    """Forget who a producer is, for ever: name, address, contacts. Repeating it changes nothing.
 
-    His sales, fees and issued invoices stay. Refused while anything of his is open. Name nobody
-    in --why and --by: they are remembered.
+    Sales, fees and issued invoices stay. Refused while anything of the producer's is open. Name
+    nobody in --why and --by: they are remembered.
 
     Example: cagette forget 2045 --why "asked by letter of 2 March" --by u:991
     """
@@ -44,9 +44,9 @@ def forget(
 
 
 def forgotten(home: Home, producer_id: str, *, by: str, why: str, dry_run: bool = False) -> Answer:
-    """Forget a producer in a home that has heard all; the key goes last, when all have heard that.
+    """Forget a producer in a home that is caught up; the key goes last, once all have heard it.
 
-    Broken off in between, it is finished by doing it again.
+    If interrupted, doing it again completes it.
     """
     if not home.gateway_desk.is_forgotten(producer_id):
         home.billing_desk.refuse_unfinished(producer_id)
@@ -61,7 +61,7 @@ def forgotten(home: Home, producer_id: str, *, by: str, why: str, dry_run: bool 
 
 
 def unsound_keys(home: Home) -> Iterator[str]:
-    """A sentence for every key that does not open what it should, or should be gone and is not."""
+    """A sentence for every key that does not open what it should, or that should be gone."""
     yield from _unopened(home)
     for name in sorted(name for name, has_key in home.vault.keys.names().items() if has_key):
         producer_id = producer_of(name)

@@ -1,4 +1,4 @@
-"""Hearing, with patience for what passes by itself."""
+"""Hearing, with patience for failures that pass by themselves."""
 
 import signal
 import threading
@@ -17,19 +17,19 @@ from shared.messaging.worker import Worker
 POLL_SECONDS = 0.01
 RETRY_SECONDS = 1
 WORTH_WAITING: tuple[type[Exception], ...] = (BrokerAway, HomeBusy, *STORAGE_EXCEPTIONS)
-"""What passes by itself; anything else ends the process."""
+"""Failures that pass by themselves; any other ends the process."""
 
 
 def hear(home: Home) -> None:
-    """Let all houses catch up, as far as that goes now."""
+    """Let all houses catch up, as far as they can now."""
     with patience():
         home.caught_up()
 
 
 def stop_on_sigterm() -> threading.Event:
-    """An event that SIGTERM sets; it also interrupts whatever waits.
+    """An event that SIGTERM sets; the signal also interrupts whatever waits.
 
-    Both, for an interrupt that falls into a finalizer is lost.
+    Both are needed: an interrupt raised in a finalizer is lost.
     """
     stop = threading.Event()
 
@@ -42,7 +42,7 @@ def stop_on_sigterm() -> threading.Event:
 
 
 def keep_working(workers: Sequence[Worker], stop: threading.Event) -> None:
-    """Be the worker of some houses until told to stop; where somebody else is, wait for his end."""
+    """Be the worker of some houses until told to stop, once any other one of theirs has ended."""
     while not stop.is_set():
         with patience(), ExitStack() as stack:
             for worker in workers:
@@ -57,9 +57,9 @@ def keep_working(workers: Sequence[Worker], stop: threading.Event) -> None:
 
 @contextmanager
 def beside(name: str, work: Callable[[], None], end: Callable[[], None]) -> Iterator[None]:
-    """A thread that works meanwhile. `end` makes it stop, and whatever it works beside.
+    """Work on a thread meanwhile. `end` stops the thread, and the work beside it.
 
-    If it breaks, what it works beside is ended, and its reason is raised there.
+    If the thread breaks, the work beside it is ended, and the exception is raised there.
     """
     broken: list[BaseException] = []
 
@@ -90,7 +90,7 @@ def _steps(worker: Worker, stop: threading.Event) -> None:
 
 @contextmanager
 def patience() -> Iterator[None]:
-    """What passes by itself is said and waited for; anything else is not caught."""
+    """Report a failure that passes by itself, and wait a moment; any other is not caught."""
     try:
         yield
     except WORTH_WAITING as reason:

@@ -1,4 +1,4 @@
-"""What houses say to have heard, held against what their neighbours have told."""
+"""What houses claim to have heard, compared with what their neighbours have told."""
 
 import re
 from collections import defaultdict
@@ -12,13 +12,13 @@ from shared.messaging.house import House
 from shared.messaging.parking import ParkedFacts
 
 CAUSE = re.compile(rb'"cause":"((?:%s)/\d+:\d+)"' % "|".join(HOUSES).encode())
-"""A neighbour's fact, as the logs hold what led to an event."""
+"""A neighbour's fact as the cause of an event, as the logs hold it."""
 
 
 def hearsay(home: Home) -> Iterator[str]:
-    """What a house remembers and nobody told, or beyond what it counts; or counts, and did not do.
+    """Facts remembered but never told, or not counted as heard; or counted, but without effect.
 
-    Houses go on meanwhile: what was told and what is counted is read after what was remembered.
+    Houses go on meanwhile: what was told and what is counted is read after what is remembered.
     """
     causes = {house.name: _causes_in(house) for house in home.houses}
     positions = {house.name: {row[0] for row in house.log.rows()} for house in home.houses}
@@ -36,7 +36,7 @@ def hearsay(home: Home) -> Iterator[str]:
 
 
 def _causes_in(house: House[Any], *, parked: bool = False) -> set[str]:
-    """What led to its events; what was set aside may be nobody's."""
+    """The facts that led to its events; parked ones, which may be nobody's, only if `parked`."""
     return {
         cause.decode()
         for _, _, _, topic, state in house.log.rows()
@@ -46,9 +46,9 @@ def _causes_in(house: House[Any], *, parked: bool = False) -> set[str]:
 
 
 def _undone(home: Home, house: House[Any]) -> Iterator[str]:
-    """Facts that a house counts as heard and that led to nothing, though they would if they came.
+    """Facts that a house counts as heard and that led to nothing, though they would if heard now.
 
-    Each is followed in a transaction that is never written.
+    Each is applied in a transaction that is never committed.
     """
     worker = home.workers.get(house.name)
     if worker is None or worker.source is None:
@@ -65,7 +65,7 @@ def _undone(home: Home, house: House[Any]) -> Iterator[str]:
 
 
 def _followed(house: House[Any]) -> Mapping[str, set[int]]:
-    """By speaker, the positions of the facts that led to something, if only to be set aside."""
+    """By speaker, the positions of the facts that led to something, if only to being parked."""
     found: dict[str, set[int]] = defaultdict(set)
     for cause in _causes_in(house, parked=True):
         stream, _, position = cause.partition(":")

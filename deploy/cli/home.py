@@ -25,7 +25,7 @@ from shared.vault.seal import IN_JSON
 from shared.vault.vault import Vault, VaultMissing
 from shared.web.keys import KeyStore
 
-if TYPE_CHECKING:  # a process loads those houses that it asks for
+if TYPE_CHECKING:  # a process loads only the houses that it asks for
     from services.billing.api.desk import BillingDesk
     from services.billing.application import Billing
     from services.gateway.adapters.endpoints import Endpoints
@@ -47,11 +47,11 @@ class NewsLate(Refusal):
 class Home:
     """The three houses, how each is asked, their workers, and what each shows.
 
-    All that is by house is made when it is first asked for, and let go at the end, with `held`.
-    `training_elsewhere`: training as another process, where the gateway is to find it there.
-    `patience_seconds` is how long to wait for workers of other processes; None: there are none,
-    so whoever waits works himself. `own_key` is the one that the settings give its processes.
-    `webhooks_lease`: one deliverer of webhooks at a time.
+    Whatever is per house is made when first asked for, and released at the end, with `held`.
+    `training_elsewhere`: training in another process, if the gateway is to find it there.
+    `patience_seconds` is how long to wait for workers in other processes; None: there are none, so
+    a caller that waits does the work itself. `own_key` is the one that the settings give the home's
+    processes. `webhooks_lease`: one deliverer of webhooks at a time.
     """
 
     folder: Path
@@ -73,7 +73,7 @@ class Home:
 
     @property
     def houses(self) -> tuple[House[Any], ...]:
-        """In the order in which a sale passes them."""
+        """The houses, in the order in which a sale passes them."""
         return tuple(self.by_name[name] for name in HOUSES)
 
     @property
@@ -119,14 +119,14 @@ class Home:
     @property
     def endpoints(self) -> "Endpoints":
         """Who receives webhooks."""
-        from services.gateway.adapters.endpoints import Endpoints  # noqa: PLC0415 - as the houses
+        from services.gateway.adapters.endpoints import Endpoints  # noqa: PLC0415 - on demand
 
         return Endpoints(self.engines["gateway"])
 
     def catch_up(self) -> Iterator[int]:
-        """Let all that was told be heard and shown; how much was taken in, step by step.
+        """Let all that was told be heard and shown; yield how much was taken in, step by step.
 
-        Round after round, for what one house hears leads it to tell more.
+        Round after round, because what one house hears leads it to tell more.
         """
         news = True
         while news:
@@ -178,7 +178,7 @@ class Home:
         self.caught_up()
 
     def _migrate_vault(self) -> None:
-        """Make the vault, unless that would hide that it was lost."""
+        """Create the vault, unless that would hide that it was lost."""
         if self.vault.keys.are_there():
             return
         if any(True for house in self.houses for _ in house.log.matches(IN_JSON)):
@@ -189,7 +189,7 @@ class Home:
         self.vault.keys.migrate()
 
     def check(self, houses: Collection[str] = HOUSES) -> None:
-        """Refuse a home on whose houses this version cannot work."""
+        """Refuse a home with houses on which this version cannot work."""
         for name in houses:
             self.by_name[name].log.check()
         if not self.vault.keys.are_there():
@@ -200,11 +200,11 @@ class Home:
 
     @property
     def is_new(self) -> bool:
-        """Whether nothing was ever made in it."""
+        """Whether nothing was ever created in it."""
         return not any(house.log.recorder.schema_version() for house in self.houses)
 
     def api_key(self) -> str:
-        """The key of this home, good for everything: that of the settings, or that of its file."""
+        """The key of this home, good for everything: from the settings, or from its file."""
         return self.own_key or file_key(self.folder, self.keys)
 
     def close(self) -> None:
@@ -218,14 +218,13 @@ def opened(
 ) -> Iterator[Home]:
     """The home of the settings, embedded or deployed.
 
-    Refuses one that is not migrated. Of a deployment, to work for some `houses` alone, the others
-    are not looked at.
+    Refuses one that is not migrated. In a deployment, only the given `houses` are checked.
     """
     if check and not settings.home.is_dir():
         raise NotMigrated(f"There is no home at {settings.home}: run `cagette migrate` first.")
     settings.home.mkdir(parents=True, exist_ok=True)
     if settings.database_url or settings.kafka_bootstrap:
-        from deploy.cli.deployed import deployed  # noqa: PLC0415 - imports that embedded ones save
+        from deploy.cli.deployed import deployed  # noqa: PLC0415 - embedded homes save it
 
         home = deployed(settings)
     else:

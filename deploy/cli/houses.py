@@ -1,4 +1,4 @@
-"""The three houses by name: whom each hears, and its code, loaded when it is first asked for."""
+"""The three houses by name: whom each hears, and its code, loaded when first asked for."""
 
 import gc
 from collections.abc import Callable, Iterator, Mapping
@@ -21,14 +21,14 @@ HEARS: dict[str, tuple[str, ...]] = {
     "training": (),
     "billing": ("gateway", "training"),
 }
-"""Its speakers, by listener."""
+"""The speakers that each house hears."""
 
 NO_PATIENCE = 0
-"""Whoever finds a worker at work leaves the work to it."""
+"""Do not wait for a worker that is at work: leave the work to it."""
 
 
 class ByHouse(Mapping[str, T]):
-    """Something that each house has one of, made when it is first asked for.
+    """One of something per house, made when first asked for.
 
     So the process of one house loads nothing of the others.
     """
@@ -69,7 +69,7 @@ def main_of(house: str) -> Any:
         from services.billing import main as billing
 
         loaded = billing
-    gc.freeze()  # it stays: nobody need look through it for garbage
+    gc.freeze()  # it stays: no need to scan it for garbage
     return loaded
 
 

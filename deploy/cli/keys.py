@@ -37,9 +37,9 @@ def add(
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
-    """Give HOLDER a key, shown this once.
+    """Give HOLDER a key, shown only this once.
 
-    Two keys of one holder may stand, so that one can take the place of the other.
+    A holder may have two keys at a time, so that one can replace the other.
 
     Example: cagette keys add marketplace --scope tell --scope read
     """
@@ -56,7 +56,7 @@ def add(
 
 @keys.command("list")
 def list_(as_json: options.Json = False) -> None:
-    """List all keys ever given out, by holder: never the keys themselves.
+    """List every key ever given out, by holder; the keys themselves are not shown.
 
     Example: cagette keys list
     """
@@ -88,7 +88,7 @@ def revoke(
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
-    """Let a key open nothing any more; doors take notice within seconds.
+    """Revoke a key for good; doors notice within seconds.
 
     Example: cagette keys revoke 4f9c2a71d0be --why "the marketplace has its new one"
     """

@@ -11,7 +11,7 @@ from shared.messaging.house import House
 from shared.messaging.source import FactSource
 
 LOOK = 20_000
-"""Events at the end of a log that are looked through, where more were heard than not."""
+"""Events at the end of a log that are searched, although most of them were heard."""
 
 
 class Lag(NamedTuple):
@@ -22,7 +22,7 @@ class Lag(NamedTuple):
 
 
 def lag_of(home: Home, house: str, heard: Mapping[str, int]) -> Lag:
-    """How far a house is behind; raises BrokerAway where Kafka does not say what was told."""
+    """How far a house is behind; raises BrokerAway if Kafka does not say what was told."""
     worker = home.workers.get(house)
     source = worker.source if worker else None
     tails = source.tails() if source else {}
@@ -42,10 +42,10 @@ def lag_of(home: Home, house: str, heard: Mapping[str, int]) -> Lag:
 def _unheard(
     speaker: House[Any], source: FactSource, heard: Mapping[str, int], stood: Mapping[str, int]
 ) -> Iterator[Message]:
-    """What a speaker has told on some streams behind where they stood.
+    """What a speaker has told on some streams since the positions where they stood.
 
-    One of them may stand far back, for little is told on it: what is not at the end of the log, nor
-    behind all that was heard of the speaker, was heard.
+    A stream may stand far back because little is told on it. So only the end of the log, and what
+    follows all that was heard from the speaker, is searched: the rest has been heard.
     """
     furthest = max(at for s, at in {**heard, **stood}.items() if s.startswith(f"{speaker.name}/"))
     begin = max(min(stood.values()), min(furthest, speaker.head() - LOOK))

@@ -24,7 +24,7 @@ app = typer.Typer(
 
 @app.callback()
 def cagette() -> None:
-    """Only leads to the commands."""
+    """Do nothing but lead to the commands."""
 
 
 class FileRefused(Refusal):
@@ -40,7 +40,7 @@ class LogUnreadable(Refusal):
 
 
 def main() -> None:
-    """Run a command; exit code 0 only when all went well."""
+    """Run a command; exit code 0 only if all went well."""
     try:
         app()
     except KeyboardInterrupt:
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _refusal(error: Exception) -> Refusal | None:
-    """What an error says to people; None for one that is our own fault."""
+    """The refusal that tells people of an error; None for one that is our own fault."""
     if isinstance(error, Refusal):
         return error
     if isinstance(error, ValidationError):

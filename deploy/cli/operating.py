@@ -1,4 +1,4 @@
-"""`cagette migrate`: what operations begin with."""
+"""`cagette migrate`: what operations start with."""
 
 import typer
 
@@ -19,7 +19,7 @@ def migrate(
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
-    """Create or upgrade the tables of every house; services never do.
+    """Create or upgrade the tables of every house; services never do it themselves.
 
     Example: CAGETTE_HOME=/srv/cagette cagette migrate
     """
@@ -41,8 +41,8 @@ def migrate(
 
 
 def make_topics(settings: Settings, *, anew: bool = False) -> None:
-    """Make the topics of a deployment that are missing, or all `anew`; embedded there are none."""
+    """Create a deployment's missing topics, or all of them `anew`; an embedded home has none."""
     if settings.kafka_bootstrap:
-        from deploy.cli.broker import make_topics as make  # noqa: PLC0415 - embedded ones save it
+        from deploy.cli.broker import make_topics as make  # noqa: PLC0415 - embedded homes save it
 
         make(settings, anew=anew)

@@ -1,4 +1,4 @@
-"""Options that many commands share, each spelled once."""
+"""Options that many commands share, each defined once."""
 
 from datetime import date
 from pathlib import Path
@@ -42,11 +42,11 @@ Why = Annotated[str | None, typer.Option("--why", help="The reason; it is rememb
 
 
 def said(why: str | None, more: str = "") -> str:
-    """The reason that was given, which is remembered; raises NotValid where there is none."""
+    """The reason given, which will be remembered; raises NotValid if there is none."""
     if why is None or not why.strip():
         raise NotValid(f"Say --why: it is remembered.{more}")
     return why
 
 
 SYSTEM = "system"
-"""Who asks when nobody says so."""
+"""Who asks, if nobody says."""

@@ -79,7 +79,7 @@ def table(
     *,
     whole: Collection[str] = (),
 ) -> None:
-    """Print a table; columns after the first are on the right, those in `whole` never folded."""
+    """Print a table; columns after the first are right-aligned, those in `whole` never folded."""
     shown_table = Table(
         title=title,
         title_justify="left",
@@ -101,9 +101,9 @@ def table(
 
 @contextmanager
 def progress(what: str, total: int | None = None, *, unit: str | None = None) -> Iterator["Bar"]:
-    """A progress bar on standard error; silent where that is no terminal.
+    """A progress bar on standard error; silent if that is not a terminal.
 
-    With a `unit` it also says how many of it pass a second, and when it will be over.
+    With a `unit` it also shows the units per second and the time remaining.
     """
     columns: list[ProgressColumn] = [TextColumn("{task.description}"), BarColumn()]
     columns += [_Speed(unit), TimeRemainingColumn()] if unit else []
@@ -115,14 +115,14 @@ def progress(what: str, total: int | None = None, *, unit: str | None = None) ->
 
 
 class _Speed(ProgressColumn):
-    """How many pass a second."""
+    """How many pass per second."""
 
     def __init__(self, unit: str) -> None:
         super().__init__()
         self._unit = unit
 
     def render(self, task: Task) -> Text:
-        """As far as it is known."""
+        """The speed, if it is known."""
         return Text(f"{int(task.speed or 0)} {self._unit}/s" if task.speed else "")
 
 
@@ -134,11 +134,11 @@ class Bar:
         self._task = task
 
     def advance(self, steps: int = 1) -> None:
-        """So much more is done."""
+        """Count that many more steps as done."""
         self._progress.advance(self._task, steps)
 
     def reach(self, done: int) -> None:
-        """So much is done in all."""
+        """Count that much as done in all."""
         self._progress.update(self._task, completed=done)
 
 

@@ -1,4 +1,4 @@
-"""The key in the file of a home: for its own processes, where the settings give them none."""
+"""The key in a home's file: for its own processes, if the settings give them none."""
 
 import os
 from pathlib import Path
@@ -9,20 +9,20 @@ from shared.web.keys import KeyStore
 
 KEY_FILE = "api-key"
 HOLDER = "home"
-"""Who holds the key in that file."""
+"""The holder of the key in that file."""
 
 
 def kept_key(folder: Path) -> str | None:
-    """What stands in a home's file `api-key`."""
+    """The content of a home's file `api-key`, if there is one."""
     file = folder / KEY_FILE
     return file.read_text().strip() if file.exists() else None
 
 
 def file_key(folder: Path, keys: KeyStore) -> str:
-    """The key of the file, which is made once, readable by its owner alone.
+    """The key in the file, which is written once, readable by its owner alone.
 
-    It is made anew if its key stands no more; by one process at a time, and the others take what
-    the first one made.
+    It is replaced if it no longer stands, by one process at a time; the others take what the first
+    one wrote.
     """
     standing = _standing(folder, keys)
     if standing:

@@ -31,7 +31,7 @@ SHOWN = {
     "reason": "reason",
     "what is wrong": "sentence",
 }
-"""What a list for people shows, by the head of its column."""
+"""What the list shows people, by column heading."""
 At = Annotated[
     HouseName | None, typer.Option("--house", help="Where it is parked, if in more than one.")
 ]
@@ -63,7 +63,7 @@ def list_(as_json: options.Json = False) -> None:
 
 @parked.command()
 def show(key: Key, house: At = None, as_json: options.Json = False) -> None:
-    """Show what is parked of SPEAKER/KEY whole: values, reasons, what waits, what was done before.
+    """Show in full what is parked of SPEAKER/KEY: values, reasons, what waits, what was done.
 
     Persons stay sealed.
 
@@ -96,7 +96,8 @@ def fix(
 ) -> None:
     """Take in the first fact of SPEAKER/KEY with the value in a file, and what waits behind it.
 
-    What cannot be taken in then is the first of what stays. The value as it came stays on record.
+    Of what waits, the first that cannot be taken in stays parked, with all behind it. The value as
+    it came stays on record.
 
     Example: cagette parked fix gateway/2045 --fact mended.json --why "baskets were missing"
     """
@@ -118,7 +119,7 @@ def replay(
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
-    """Take in again, in order, what is parked of SPEAKER/KEY.
+    """Take in what is parked of SPEAKER/KEY again, in order.
 
     Example: cagette parked replay gateway/2045 --why "mended by 1.4"
     """
@@ -134,7 +135,7 @@ def drop(
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
-    """Let go for ever of what is parked of SPEAKER/KEY.
+    """Drop what is parked of SPEAKER/KEY, for ever.
 
     Example: cagette parked drop gateway/2045 --why "sent by mistake"
     """
@@ -169,7 +170,7 @@ def _text(file: Path) -> str:
 
 
 def _parked(home: Home, key: str, chosen: HouseName | None) -> tuple[House[Any], ParkedFacts]:
-    """What is parked of a key, and where; raises NotFound where nowhere, NotValid for twice.
+    """What is parked of a key, and where; raises NotFound for nowhere, NotValid for several houses.
 
     A key that no shell can pass is named by its stream.
     """
@@ -189,7 +190,7 @@ def _parked(home: Home, key: str, chosen: HouseName | None) -> tuple[House[Any],
 
 
 def _whole(message: Message, reason: str, sentence: str) -> dict[str, Any]:
-    """A fact as it came, its value read as far as it can be."""
+    """A fact as it came, its value decoded as far as possible."""
     value: Any = message.value.decode("utf-8", "backslashreplace")
     with suppress(ValueError):
         value = json.loads(value)

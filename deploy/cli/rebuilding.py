@@ -1,4 +1,4 @@
-"""`cagette replay views`: views made again from the log, beside the live ones."""
+"""`cagette replay views`: views rebuilt from the log, beside the live ones."""
 
 import time
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from shared.kernel.errors import NotFound
 from shared.settings import Settings
 
 FIRST_ROWS = 20
-"""As many rows a view are shown to a person; `--json` has them all."""
+"""How many rows per view are shown to a person; `--json` has them all."""
 
 Which = Annotated[
     str | None,
@@ -31,10 +31,10 @@ def views(
     ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Make views again from the log while writers go on, and put them in place of the live ones.
+    """Rebuild views from the log while writers go on, and put them in place of the live ones.
 
-    Rows that differ change in one transaction a view; its worker goes on as if nothing had been.
-    --diff says row by row what would change.
+    Rows that differ change in one transaction per view; its worker goes on as if nothing had
+    happened. --diff says row by row what would change.
 
     Example: cagette replay views billing.fees --diff
     """
@@ -57,7 +57,7 @@ def views(
 
 
 def chosen(which: str | None) -> Iterator[tuple[str, View]]:
-    """The views of a name, by house; raises NotFound for one that there is not."""
+    """The views that a name means, each with its house; raises NotFound if there is none."""
     house, _, name = (which or "").partition(".")
     found = [
         (each, view)

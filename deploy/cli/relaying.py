@@ -1,4 +1,4 @@
-"""`cagette relay rewind` and `topics rebuild`: what was told is told again from the log."""
+"""`cagette relay rewind` and `topics rebuild`: what was told is published again from the log."""
 
 from contextlib import ExitStack
 from typing import Annotated, Any
@@ -32,9 +32,9 @@ def rewind(
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
-    """Have a house publish again what follows POSITION of its log, by its worker's next turn.
+    """Have a house publish again what follows POSITION in its log, at its worker's next turn.
 
-    Safe: whoever listens takes each position once. Stop the house's worker for the moment.
+    This is safe: listeners take each position once. Stop the house's worker meanwhile.
 
     Example: cagette relay rewind billing --to 4711
     """
@@ -56,10 +56,10 @@ def rebuild(
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
-    """Make the topics that are missing and publish every fact again, from the logs.
+    """Create the missing topics and publish every fact again, from the logs.
 
-    After a broker was lost with its disks; --anew where a record is spoilt on a disk. Listeners
-    take what they have heard already for heard. Stop the workers for the moment.
+    For when a broker was lost with its disks; --anew if a record is spoilt on a disk. Listeners
+    skip what they have already heard. Stop the workers meanwhile.
 
     Example: cagette topics rebuild
     """
@@ -75,10 +75,10 @@ def rebuild(
 
 
 def remade(home: Home, settings: Settings, *, anew: bool, dry_run: bool) -> dict[str, int]:
-    """Make the topics and publish all that the houses tell again; of how many events, by house.
+    """Make the topics and publish again all that the houses tell; return the events by house.
 
-    Raises HomeBusy, before anything is deleted, while a worker is at work; none begins meanwhile.
-    Relays go back first: where this breaks off, workers publish what is missing, from the first.
+    Raises HomeBusy, before anything is deleted, if a worker is at work; none can start meanwhile.
+    Relays go back first: if this is interrupted, workers publish what is missing, from the first.
     """
     for worker in home.workers.values():
         _refuse_embedded(worker)
@@ -95,7 +95,7 @@ def remade(home: Home, settings: Settings, *, anew: bool, dry_run: bool) -> dict
 
 
 def rewound(worker: Worker, to: int, *, dry_run: bool) -> int:
-    """Take a relay back to a position; where it was. Its worker must not be at work meanwhile."""
+    """Take a relay back to a position; return where it was. Its worker must not be at work."""
     _refuse_embedded(worker)
     with worker.lease.held():
         return _taken_back(worker, to, dry_run=dry_run)

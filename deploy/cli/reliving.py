@@ -1,4 +1,4 @@
-"""A house made again from its causes, beside the live one, and compared with it."""
+"""A house rebuilt from its causes, beside the live one, and compared with it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ Row = dict[str, Any]
 
 
 class Again(NamedTuple):
-    """How a house is made again: built, asked again; and which fields cannot be the same."""
+    """How to build a house again and repeat its asks, and which fields cannot be the same."""
 
     build: Callable[[EventLog, Lease], House[Any]]
     asks: Callable[[House[Any]], Repeat]
@@ -39,12 +39,12 @@ AGAIN = {
     "training": Again(training.build, training_again.AsksAgain),
     "billing": Again(billing.build, billing_again.AsksAgain, ("buyer",)),
 }
-"""A document's buyer was sealed under the key of its year, perhaps by a key that is gone since."""
+"""A document's buyer was resealed under the key of its year, from a key that may be gone by now."""
 
 
 @dataclass(frozen=True)
 class Relived:
-    """A house beside itself, made again: events compared, what was refused, what is not the same.
+    """A house beside its rebuild: events compared, what was refused, what is not the same.
 
     `bills` are billing's differences by fee, statement, document and transfer: live_cents is what
     the log says, branch_cents what its causes lead to.
@@ -58,17 +58,17 @@ class Relived:
 
     @property
     def is_same(self) -> bool:
-        """Whether the house came out as it stands."""
+        """Whether the rebuilt house is the same as the live one."""
         return not (self.refusals or self.differences or self.bills)
 
 
 def relived(home: Home, name: str) -> Relived:
-    """Make a house again from the topics, or from where its neighbours remember; write nothing."""
+    """Rebuild a house from the topics, or from its neighbours' logs; write nothing."""
     house = next(house for house in home.houses if house.name == name)
     lived, until = house.log, house.log.head()
     source = home.workers[name].source
     if source:
-        source.close()  # a worker may have read on: begin with the first fact
+        source.close()  # a worker may have read ahead: start from the first fact
     told = Told(source or EmbeddedSource(()))
     how, refusals = AGAIN[name], list[str]()
     with MemoryLog() as log, nothing_thrown_away():

@@ -1,4 +1,4 @@
-"""`cagette replay`: a history lived through again, beside the live one."""
+"""`cagette replay`: a history replayed beside the live one."""
 
 from collections import Counter
 from pathlib import Path
@@ -20,10 +20,10 @@ from shared.kernel.french import euros
 from shared.settings import Settings
 
 FIRST_PRODUCERS = 20
-"""As many are shown to a person; `--json` and `--out` have them all."""
+"""How many are shown to a person; `--json` and `--out` have them all."""
 
 FIRST_EVENTS = 20
-"""As many events that differ are shown to a person."""
+"""How many differing events are shown to a person."""
 
 replay = typer.Typer(help="The history again: under another tariff, or to prove what stands.")
 TariffFile = Annotated[
@@ -47,10 +47,10 @@ def branch(
     out: options.Out = None,
     as_json: options.Json = False,
 ) -> None:
-    """Bill the whole history under another tariff, and say what moves; nothing is written to.
+    """Bill the whole history under another tariff, and say what moves; the home is not changed.
 
     The tariff is in force from its `from_on`: versions that began earlier stay, later ones are
-    left out. Same facts, same payouts, same closes, in the same order. --out writes every fee,
+    left out. Facts, payouts and closes are the same, in the same order. --out writes every fee,
     statement, document and transfer that moves, as CSV, amounts in cents.
 
     Example: cagette replay branch --tariff engagee_3_percent.toml --out moves.csv
@@ -75,12 +75,13 @@ def house(
     name: Annotated[HouseName, typer.Argument(metavar="HOUSE", help="gateway, training, billing.")],
     as_json: options.Json = False,
 ) -> None:
-    """Make a house again from its causes, in memory, and compare it with the live one.
+    """Rebuild a house from its causes, in memory, and compare it with the live one.
 
-    From the topics (or its neighbours' logs, where there is no broker) and its own stored asks, in
-    their stored order. Compared is every event, so all that the house decides, shows and tells: of
-    billing every bill to the cent, of the gateway and of training what became of each notice. Only
-    the moment of writing may differ, and a buyer's seal. Exit code 1 if anything else does.
+    Its causes are read from the topics (or its neighbours' logs, if there is no broker) and from
+    its own stored asks, in their stored order. Every event is compared, and so all that the house
+    decides, shows and tells: at billing every bill to the cent, at the gateway and training what
+    became of each notice. Only the time of writing, how far an ask says that facts were heard, and
+    a buyer's seal may differ. Exit code 1 if anything else does.
 
     Example: cagette replay house billing
     """

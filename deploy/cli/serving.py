@@ -36,7 +36,8 @@ def register(app: typer.Typer) -> None:
 def serve(houses: Houses = None, as_json: options.Json = False) -> None:
     """Serve the HTTP API until Ctrl-C; its documentation is at /docs.
 
-    Of a deployment, each house on its own: gateway for the marketplace, training for the gateway.
+    In a deployment each house is served by itself: gateway for the marketplace, training for the
+    gateway.
 
     Example: cagette serve gateway
     """
@@ -55,9 +56,10 @@ def work(
     once: Annotated[bool, typer.Option("--once", help="Stop when nothing is new.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Let houses publish, hear and keep their views, until Ctrl-C or SIGTERM.
+    """Let houses publish, hear and keep their views up to date, until Ctrl-C or SIGTERM.
 
-    The gateway's also delivers webhooks. A second worker of a house waits until the first ends.
+    The gateway's worker also delivers webhooks. A second worker of a house waits until the first
+    one ends.
 
     Example: cagette work --once
     """
@@ -81,7 +83,7 @@ def work(
 
 
 def _delivering(home: Home, stop: threading.Event) -> AbstractContextManager[None]:
-    """Webhooks meanwhile; what that needs, only the gateway's worker loads."""
+    """Deliver webhooks meanwhile; only the gateway's worker loads what that needs."""
     from deploy.cli.delivering import delivering  # noqa: PLC0415 - as for `serve`
 
     return delivering(home, stop.set)

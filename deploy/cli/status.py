@@ -1,4 +1,4 @@
-"""`cagette status`: how the houses stand, once or again and again."""
+"""`cagette status`: how the houses stand, once or repeatedly."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -27,9 +27,9 @@ from shared.settings import Settings
 
 WATCH_SECONDS = 2
 LATE_SECONDS = 300
-"""What has waited longer waits for somebody to see to it."""
+"""Whatever has waited longer needs somebody to look into it."""
 COUNTED = 20_000
-"""Unpublished facts are counted as far as that, for to make them takes some seconds."""
+"""How many unpublished facts are counted at most: making them takes some seconds."""
 LAGS = ("lag", "lag_seconds", "unreadable", "unpublished", "unpublished_seconds")
 HEADER = ("house", "events", "unpublished", "heard up to", "lag", "parked", "schema")
 
@@ -43,14 +43,15 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Again and again, until Ctrl-C.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Heads, positions heard, lag, what is parked, what is settled and closed; and webhooks.
+    """Show heads, positions heard, lag, what is parked, what is settled and closed, and webhooks.
 
-    A house's lag is how many facts it did not hear yet, and how old the oldest of them is;
-    unpublished is how many it did not publish yet. Exit code 1 if anything is parked or unreadable,
-    Kafka away, a fact unheard or unpublished for five minutes, a view made by older code, or a
-    webhook's endpoint gone or given up on; --watch never ends by itself.
+    A house's lag is how many facts it has not heard yet, and how old the oldest of them is;
+    unpublished is how many it has not published yet. Exit code 1 if anything is parked or
+    unreadable, Kafka is away, a fact has been unheard or unpublished for five minutes, a view was
+    made by other code, a webhook's endpoint is gone or an event was given up; --watch never ends by
+    itself.
 
-    With --json also the versions: of the program, of each schema and of each view, as they are made
+    --json also has the versions of the program, of each schema and of each view, as they were made
     and as the code has them.
 
     Example: cagette status --watch
@@ -86,7 +87,7 @@ def status_of(home: Home) -> dict[str, dict[str, Any]]:
 
 
 def wrong(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What somebody has to see to, in words."""
+    """What somebody has to look into, in words."""
     words = []
     for name, house in found.items():
         if house["unreadable"]:
@@ -133,7 +134,7 @@ def _status(home: Home, house: House[Any]) -> dict[str, Any]:
 
 
 def _lag(home: Home, house: House[Any], heard: Mapping[str, int]) -> dict[str, Any]:
-    """How far a house is behind its neighbours, and they behind it; None where nobody can tell."""
+    """How far a house is behind its neighbours, and they behind it; None where that is unknown."""
     found: dict[str, Any] = dict.fromkeys(LAGS)
     try:
         untold = [message.time for message in islice(_unpublished(home, house), COUNTED)]
@@ -154,7 +155,7 @@ def _unpublished(home: Home, house: House[Any]) -> Iterable[Message]:
 
 
 def _views(home: Home, house: str) -> dict[str, dict[str, int]]:
-    """Of each view how far it has read, and by which version of its code it was made."""
+    """For each view, how far it has read, and which version of its code made it."""
     views = home.views[house]
     made, positions = views.versions(), views.positions()
     return {

@@ -1,4 +1,4 @@
-"""`cagette stream`: what happened to one aggregate, and its state then."""
+"""`cagette stream`: what happened to one aggregate, and its resulting state."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -23,7 +23,7 @@ from shared.vault.vault import Vault
 
 
 class Kind(NamedTuple):
-    """Streams of one kind: whose, the first word of their ids, what names one of them."""
+    """Streams of one kind: their house, the prefix of their ids, and what names one of them."""
 
     house: str
     prefix: str
@@ -48,7 +48,7 @@ KINDS: dict[str, tuple[Kind, ...]] = {
     "parked": tuple(Kind(house, "parked", ("SPEAKER", "KEY")) for house in HOUSES),
     "heard-fact": (Kind("gateway", "heard-fact", ("SPEAKER", "POSITION")),),
 }
-"""What the streams of the houses are called; a producer is one in each house."""
+"""What the streams of the houses are called; a producer has one in each house."""
 
 
 def register(app: typer.Typer) -> None:
@@ -65,10 +65,10 @@ def stream(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show what happened to one aggregate, event by event with its cause, and its state then.
+    """Show what happened to one aggregate, event by event with its cause, and its resulting state.
 
-    In all houses, or in one: HOUSE/KEY. An unknown key is refused with the keys that there are.
-    Persons stay sealed.
+    All houses are searched, or one: HOUSE/KEY. An unknown key is refused with the forms that keys
+    take. Persons stay sealed.
 
     Example: cagette stream distribution:48211 --at 3
     """
@@ -110,7 +110,7 @@ def _events(home: Home, house: str, name: UUID) -> Iterator[Happened]:
 
 
 def _sealed(value: Any, vault: Vault) -> Any:
-    """A value in which persons are said to be sealed, or erased, and under which key."""
+    """A value with each person replaced by whether it is sealed or erased, and under which key."""
     if isinstance(value, dict):
         return {key: _sealed(inner, vault) for key, inner in value.items()}
     if isinstance(value, list):
@@ -174,7 +174,7 @@ def _show(house: str, name: UUID, events: list[Happened]) -> None:
 
 
 def _lines(path: str, value: Any) -> Iterator[str]:
-    """Every field in a line, amounts in euros and rates in percent."""
+    """Every field on its own line, amounts in euros and rates in percent."""
     if isinstance(value, dict):
         for name, inner in value.items():
             yield from _lines(f"{path}.{name}" if path else name, inner)

@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 @tariff.command("list")
 def list_(as_json: options.Json = False) -> None:
-    """List every version: from which day it is in force, and its rates. Of one day the last counts.
+    """List every version: the day it is in force from, and its rates. For one day the last counts.
 
     Example: cagette tariff list
     """
@@ -49,8 +49,9 @@ def publish(
 ) -> None:
     """Publish a version, in force from its `from_on`; what was sold since then is billed again.
 
-    By corrections, in places that are open: what is settled or closed does not move. Ask `cagette
-    replay branch --tariff FILE` first what it will cost whom. Twice changes nothing.
+    That is done by corrections in places that are open: what is settled or closed does not move.
+    Ask `cagette replay branch --tariff FILE` first what it will cost whom. Repeating it changes
+    nothing.
 
     Example: cagette tariff publish from_january.toml --by "committee of 3 December"
     """

@@ -20,11 +20,11 @@ from shared.kernel.errors import NotFound, Refusal
 from shared.settings import Settings
 
 FIRST_REFUSALS = 20
-"""As many refused lines are shown to a person; `--json` has them all."""
+"""How many refused lines are shown to a person; `--json` has them all."""
 
 
 class FileDamaged(Refusal):
-    """A packed file that breaks off."""
+    """A gzip file that breaks off or is damaged."""
 
     name = "file-damaged"
 
@@ -40,9 +40,9 @@ def import_(
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
-    """Tell what a file holds, a notice a line. Bad lines are reported and stop nothing.
+    """Tell what a file holds, one notice per line. Bad lines are reported and stop nothing.
 
-    A home that was never used is made ready first, as by `cagette migrate`.
+    A home that was never used is prepared first, as by `cagette migrate`.
 
     Example: cagette import deploy/sandbox/season.ndjson.gz
     """
@@ -69,7 +69,7 @@ def import_(
 def imported(
     home: Home, lines: Iterator[bytes], *, by: str, dry_run: bool = False
 ) -> tuple[Counter[str], list[LineResult]]:
-    """Tell every line and let all houses catch up; how many of each result, and the refused."""
+    """Tell every line, and if embedded catch up; return counts by result, and what was refused."""
     results: Counter[str] = Counter()
     refusals = []
     try:
@@ -90,7 +90,7 @@ def imported(
 
 @contextmanager
 def _lines(file: str) -> Iterator[Iterator[bytes]]:
-    """The lines of a file, with a bar that follows the reading of it."""
+    """The lines of a file, with a bar that follows the reading."""
     if file == "-":
         with progress("importing"):
             yield bounded(sys.stdin.buffer)

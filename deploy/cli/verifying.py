@@ -1,4 +1,4 @@
-"""`cagette verify`: the whole log audited, or its end behind what was audited before."""
+"""`cagette verify`: the whole log audited, or only what follows an earlier audit."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, NamedTuple
@@ -22,18 +22,18 @@ from shared.messaging.house import House
 from shared.settings import Settings
 
 UNSEEN = ("causes", "tags", "amounts", "views", "persons")
-"""What only the whole log can tell."""
+"""What only an audit of the whole log can tell."""
 
 
 class Start(NamedTuple):
-    """Where an audit begins: behind a position, and the seal that it had, where that is known."""
+    """Where an audit starts: after a position, and the seal there, if it is known."""
 
     position: int = 0
     seal: str = ""
 
 
 def _start(text: str) -> tuple[str, Start]:
-    """`4711` of every house (its name is empty then), `billing:4711`, `billing:4711:SEAL`."""
+    """Parse `4711` (of every house: the name is empty), `billing:4711` or `billing:4711:SEAL`."""
     house, _, rest = text.rpartition(":") if text.count(":") < 2 else text.partition(":")
     position, _, seal = rest.partition(":")
     if house not in ("", *HOUSES) or not position.isdecimal():
@@ -59,13 +59,13 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(start: From = None, as_json: options.Json = False) -> None:
-    """Audit the whole log: no row was changed, all decode, amounts add up, views are their rebuild.
+    """Audit the whole log: no row was changed, all decode, amounts add up, views equal a rebuild.
 
     Rows that were changed, added, moved or removed by hand are named by the hash chain; the end of
     a log is compared with how far others have read it, and what a house heard with what was told.
-    And persons: whatever is sealed has had its key, and who was forgotten has none. With --json,
-    `heads` are worth keeping elsewhere: who writes a whole log anew cannot give it the same heads.
-    --from looks at what follows alone, and says what it did not look at.
+    Persons too: whatever is sealed has had its key, and whoever was forgotten has none. With
+    --json, `heads` are worth keeping elsewhere: nobody who rewrites a whole log can give it the
+    same heads. --from audits only what follows, and says what it did not look at.
 
     Example: cagette verify --from billing:4711
     """
@@ -134,7 +134,7 @@ def _broken(home: Home, begins: Mapping[str, Start]) -> Iterator[str]:
 
 
 def _cut(home: Home) -> Iterator[str]:
-    """What is missing at the end of a log, where anybody has read on."""
+    """Logs that end before a position that somebody has read."""
     for house in home.houses:
         readers = [*_readers(home, house)]
         head = house.log.head()
@@ -144,7 +144,7 @@ def _cut(home: Home) -> Iterator[str]:
 
 
 def _readers(home: Home, house: House[Any]) -> Iterator[tuple[str, int]]:
-    """Who reads the log of a house, and how far he has come."""
+    """The readers of a house's log, and how far each has read."""
     yield "its relay", house.relayed()
     for view, position in home.views[house.name].positions().items():
         yield f"its view {view}", position
@@ -161,9 +161,9 @@ def _undecodable(home: Home, begins: Mapping[str, Start]) -> Iterator[str]:
 
 
 def _tags(home: Home) -> Iterator[str]:
-    """Streams that are not found by what their events say, or are by what they do not.
+    """Tags that events say but that are not stored, and stored tags that no event says.
 
-    Events that come meanwhile may bring tags that were not stored before, and no tag ever goes.
+    Events that come meanwhile may bring tags that were not stored before; no tag is ever removed.
     """
     for house in home.houses:
         before = set(house.log.recorder.tagged("", END_OF_TAGS))
@@ -180,7 +180,7 @@ def _audit(home: Home) -> Iterator[str]:
 
 
 def _views(home: Home) -> Iterator[str]:
-    """Compared as they stand at one moment, while their workers go on."""
+    """Views that differ from their rebuild, as of one moment, while their workers go on."""
     for house in home.houses:
         stood = home.views[house.name].snapshot()
         fresh = rebuilt(house.log, VIEWS[house.name], stood.positions)

@@ -19,7 +19,7 @@ from shared.web.limits import Limits
 
 
 def web_app(home: Home, settings: Settings, key: str | None, told: threading.Event) -> FastAPI:
-    """The gateway's HTTP app over a home: for the deployment's own `key`, and all given out."""
+    """The gateway's HTTP app over a home: for the deployment's own `key` and all keys given out."""
     shown = Shown(home.gateway, home.views["gateway"], home.gateway_desk.training, today)
     app = create_app(
         "Cagette billing",

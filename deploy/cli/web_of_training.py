@@ -11,7 +11,7 @@ from shared.web.limits import Limits
 
 
 def training_app(home: Home, settings: Settings, key: str) -> FastAPI:
-    """Training's HTTP app, which the gateway calls, and nobody else."""
+    """Training's HTTP app, which only the gateway calls."""
     return create_app(
         "Cagette training",
         [routes(home.training_desk)],

@@ -37,9 +37,9 @@ def add(
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
-    """Tell a URL, signed, what happens from now on. Its secret is shown this once.
+    """Tell a URL, signed, what happens from now on. Its secret is shown only this once.
 
-    What happened before is sent too after `cagette webhooks replay ID --after 0`.
+    `cagette webhooks replay ID --after 0` also sends what happened before.
 
     Example: cagette webhooks add https://marketplace.example/hooks --type InvoiceIssued
     """
@@ -67,7 +67,7 @@ def add(
 
 @webhooks.command("list")
 def list_(as_json: options.Json = False) -> None:
-    """List who is told, how far, what waits and since when, and what went wrong last.
+    """List who is told and how far, what waits and since when, and what went wrong last.
 
     Example: cagette webhooks list
     """
@@ -89,7 +89,7 @@ def remove(
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
-    """Tell an endpoint nothing more, and let go of what waits for it.
+    """Tell an endpoint nothing more, and drop what waits for it.
 
     Example: cagette webhooks remove 1 --why "the marketplace polls now"
     """
@@ -111,7 +111,8 @@ def replay(
 ) -> None:
     """Go back in the feed: what follows PLACE is sent again, in order, under the same ids.
 
-    Receivers know by `webhook-id` what they have already. Wakes an endpoint that answered 410.
+    Receivers can tell by `webhook-id` what they have already. It also wakes an endpoint that
+    answered 410.
 
     Example: cagette webhooks replay 1 --after 4711
     """
@@ -123,7 +124,7 @@ def replay(
 
 
 def webhooks_status(home: Home) -> dict[str, int]:
-    """Endpoints, those that are gone, and events that wait or were given up."""
+    """How many endpoints there are and how many are gone; events that wait or were given up."""
     found = home.endpoints.listed()
     return {
         "endpoints": len(found),
@@ -134,7 +135,7 @@ def webhooks_status(home: Home) -> dict[str, int]:
 
 
 def _public(name: str) -> str:
-    """The public type of a fact, by it or by its short name; raises NotValid."""
+    """The public type of a fact, given that type or its short name; raises NotValid."""
     for type_, fact in FACTS.items():
         if name in (type_, fact.__name__):
             return type_

@@ -1,1 +1,1 @@
-"""Copies of a whole deployment: taken while it runs, and put back."""
+"""Backups of a whole deployment: taken while it runs, and restored."""

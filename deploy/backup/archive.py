@@ -1,7 +1,7 @@
-"""A backup on a disk: a folder of packed files, and a manifest by which each of them is proved.
+"""A backup on disk: a folder of gzipped files, and a manifest that proves each of them.
 
-Files are NDJSON, packed by gzip, a row a line, for `zcat` and `jq` to read. They are written beside
-the folder that they will be, so that what has the name of a backup is a whole one.
+Files are gzipped NDJSON, one row per line, for `zcat` and `jq` to read. They are written to a
+folder beside the final one, which is renamed last: what has the name of a backup is complete.
 """
 
 import gzip
@@ -28,17 +28,17 @@ VAULT = "vault.keys"
 BUFFER_BYTES = 1 << 16
 
 PACKED = 3
-"""How hard gzip tries: a log takes half the time of the default, and a tenth more room."""
+"""The gzip level: for a log, half the time of the default level, and a tenth more space."""
 
 
 class BackupDamaged(Refusal):
-    """A folder that is no backup, or not the one that was written."""
+    """A folder that is not a backup, or no longer the one that was written."""
 
     name = "backup-damaged"
 
 
 class NotEmpty(Refusal):
-    """Something stands already where a whole is to be put."""
+    """The place for a backup, or for what is restored, already holds something."""
 
     name = "not-empty"
 
@@ -61,7 +61,7 @@ class House(msgspec.Struct, frozen=True):
 class Manifest(msgspec.Struct, frozen=True):
     """What is in a backup, and which version of the product wrote it.
 
-    `is_embedded`: houses read each other's logs; else facts came by the partitions of topics.
+    `is_embedded`: houses read each other's logs; otherwise facts came by partitions of topics.
     """
 
     format: int
@@ -75,7 +75,7 @@ class Manifest(msgspec.Struct, frozen=True):
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """A folder to write to, which gets its name when all is well; else nothing of it stays."""
+    """A folder to write to, which gets its name if all goes well, and is removed otherwise."""
     if folder.exists():
         raise NotEmpty(f"{folder} is there already: name a folder that is not.")
     partial = folder.with_name(f"{folder.name}.partial")
@@ -96,12 +96,12 @@ def new_folder(folder: Path) -> Iterator[Path]:
 
 
 def file_of(folder: Path, name: str) -> Path:
-    """Where the rows of a table are."""
+    """The file with the rows of a table."""
     return folder / f"{name}.ndjson.gz"
 
 
 def written(folder: Path, name: str, rows: Iterable[Any]) -> File:
-    """Write rows to a file, for its owner's eyes alone; what proves it."""
+    """Write rows to a file that only its owner can read; return what proves it."""
     file, count = file_of(folder, name), 0
     encode = msgspec.json.Encoder().encode
     file.touch(0o600)
@@ -116,15 +116,15 @@ def written(folder: Path, name: str, rows: Iterable[Any]) -> File:
 
 
 def finished(folder: Path, manifest: Manifest) -> None:
-    """Write the manifest, which goes last."""
+    """Write the manifest, which comes last."""
     text = msgspec.json.format(msgspec.json.encode(manifest))
     (folder / MANIFEST).write_bytes(text + b"\n")
 
 
 def proved(folder: Path, *, without: Iterable[str] = ()) -> Manifest:
-    """The manifest of a backup whose every file is as it was written, but for some not needed.
+    """Prove every file of a backup except those in `without`; return its manifest.
 
-    Raises BackupDamaged, naming what is not.
+    Raises BackupDamaged, naming the file that is not as it was written.
     """
     file = folder / MANIFEST
     if not file.exists():
@@ -146,7 +146,7 @@ def proved(folder: Path, *, without: Iterable[str] = ()) -> Manifest:
 
 
 def rows_in(file: Path, shape: Any) -> Iterator[Any]:
-    """The rows of a file, in order; raises BackupDamaged for one that is not in shape."""
+    """The rows of a file, in order; raises BackupDamaged if it or a row cannot be read."""
     decode = msgspec.json.Decoder(shape).decode
     try:
         with gzip.open(file, "rb") as packed:

@@ -1,7 +1,7 @@
 """A backup put back into a home that remembers nothing.
 
-All is proved before anything is written, and the houses are written all or none. Views are made
-from the logs. The relays begin anew, on topics that nothing was told on.
+Everything is proved before anything is written, and either all houses are written or none. Views
+are rebuilt from the logs. Relays start from the beginning, on topics that hold no facts.
 """
 
 from collections import deque
@@ -44,9 +44,9 @@ from shared.web.keys import KEYS as API_KEYS
 
 
 def proved_backup(folder: Path, vault: Path | None) -> tuple[Manifest, Path | None]:
-    """The manifest of a backup that this version can put back, and where its vault is, if it is.
+    """The manifest of a backup that this version can restore, and its vault file, if there is one.
 
-    `vault` is another vault file, where the newest is kept apart. Raises BackupDamaged, naming the
+    `vault` is another vault file, if the newest is kept apart. Raises BackupDamaged, naming the
     file that is not as it was written, and WrittenByNewer.
     """
     own = file_of(folder, VAULT)
@@ -64,7 +64,7 @@ def proved_backup(folder: Path, vault: Path | None) -> tuple[Manifest, Path | No
 
 
 def refuse_other_ends(folder: Path, manifest: Manifest) -> None:
-    """Refuse a backup of which a log does not end as its manifest says; raises BackupDamaged."""
+    """Refuse a backup with a log that does not end as the manifest says; raises BackupDamaged."""
     for name in manifest.houses:
         rows = rows_in(file_of(folder, f"{name}.{EVENTS}"), EventRow)
         last = deque(linked_anew(rows), maxlen=1)
@@ -79,7 +79,7 @@ def _refuse_other_end(end: Head, name: str, folder: Path, manifest: Manifest) ->
 
 
 def refuse_elsewhere(home: Home, manifest: Manifest) -> None:
-    """Refuse a home of the other kind: how far a house has heard is counted differently there."""
+    """Refuse a home of the other kind, where positions heard are counted differently."""
     if home.is_embedded != manifest.is_embedded:
         kinds = ("a deployment with Kafka", "an embedded home")
         raise NotValid(
@@ -89,7 +89,7 @@ def refuse_elsewhere(home: Home, manifest: Manifest) -> None:
 
 
 def refuse_remembering(home: Home) -> None:
-    """Refuse a home that remembers anything: what is put back begins a log, it joins none."""
+    """Refuse a home that remembers anything: a backup cannot be merged into a log."""
     for house in home.houses:
         if house.log.recorder.schema_version() and house.log.head():
             raise NotEmpty(
@@ -99,9 +99,9 @@ def refuse_remembering(home: Home) -> None:
 
 
 def refuse_told(home: Home) -> None:
-    """Refuse topics on which anything was told: it may be what the backup does not know of.
+    """Refuse topics on which anything was told: the backup may not know of it.
 
-    Raises BrokerAway where Kafka does not answer.
+    Raises BrokerAway if Kafka does not answer.
     """
     if home.is_embedded:
         return
@@ -117,9 +117,9 @@ def refuse_told(home: Home) -> None:
 def restored(
     home: Home, folder: Path, manifest: Manifest, vault: Path | None, advance: Advance
 ) -> None:
-    """Put a proved backup back into a home that remembers nothing; broken off, nothing is there.
+    """Restore a proved backup into a home that remembers nothing: all of its houses, or none.
 
-    Raises BackupDamaged, and VaultMissing where neither backup nor home has the keys.
+    Raises BackupDamaged, and VaultMissing if neither backup nor home has the keys.
     """
     _restore_vault(home, vault)
     for house in home.houses:
@@ -140,7 +140,7 @@ def restored(
 
 
 def _restore_vault(home: Home, file: Path | None) -> None:
-    """Keys of the backup join those that are there; what was destroyed in either stays so."""
+    """Merge the backup's keys into the vault; a key destroyed in either stays destroyed."""
     keys = home.vault.keys
     if file is None and not keys.are_there():
         raise VaultMissing(
@@ -164,10 +164,11 @@ def _restore_house(at: At, name: str, folder: Path, manifest: Manifest, advance:
 
 
 def _is_taken(table: str, row: tuple[Any, ...]) -> bool:
-    """Whether a row is put back.
+    """Whether a row is restored.
 
-    Of the positions, what was heard of the speakers: relays begin anew, and strangers are counted
-    by the offsets of topics that are gone. Of the keys, all but a home's own: it makes a new one.
+    Of the positions, only those heard from speakers: relays start from the beginning, and strangers
+    are counted by offsets in topics that are gone. Of the API keys, all but the home's own: it
+    makes a new one.
     """
     if table == "tracking":
         name: str = row[0]
@@ -178,6 +179,6 @@ def _is_taken(table: str, row: tuple[Any, ...]) -> bool:
 
 
 def views_made(home: Home) -> Iterator[int]:
-    """Make every view from its log; how many events were read, by and by."""
+    """Build every view from its log; yield how many events were read, page by page."""
     for views in home.views.values():
         yield from views.catch_up()

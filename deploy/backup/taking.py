@@ -1,8 +1,9 @@
 """A backup taken of a home while its doors and workers go on.
 
-The houses are read as they stood at one moment, so what one had heard, another had told. Then the
-vault: it has every key by then under which anything was sealed. Views are left out: the logs have
-them. Kept besides are the keys of the HTTP API and the webhooks, which no log has.
+The houses are read as they stood at one moment, so whatever one had heard, another had told. The
+vault is read after them, so it has every key under which anything in them was sealed. Views are
+left out: the logs rebuild them. The keys of the HTTP API and the webhooks are in no log, so they
+are copied too.
 """
 
 from collections.abc import Callable, Iterator
@@ -40,11 +41,11 @@ Advance = Callable[[int], None]
 
 EVENTS = "stored_events"
 STEP = 1_000
-"""Rows after which progress is told."""
+"""Rows between two reports of progress."""
 
 
 def tables_of(house: str, dialect: str) -> tuple[Table, ...]:
-    """What of a house is kept besides its events, in an order in which it can be written."""
+    """The tables of a house copied besides its events, in an order in which they can be written."""
     _, tracking, tags = log_tables(dialect)
     besides = (KEYS, *WEBHOOKS.sorted_tables) if house == "gateway" else ()
     return (tracking, tags, *besides)
@@ -56,7 +57,7 @@ def name_of(house: str, table: Table) -> str:
 
 
 def taken(home: Home, folder: Path, advance: Advance) -> Manifest:
-    """Take a backup into a folder that is not there yet; what it says of itself."""
+    """Take a backup into a folder that does not exist yet; return its manifest."""
     engines = {house.name: home.views[house.name].engine for house in home.houses}
     at_rest = [house.still() for house in home.houses]
     with new_folder(folder) as partial, one_moment(engines, at_rest) as at:
@@ -93,7 +94,7 @@ def _house(connection: Connection) -> House:
 
 
 def counted(rows: Iterator[T], advance: Advance) -> Iterator[T]:
-    """The same rows, of which it is told how many have passed."""
+    """The same rows, while reporting how many have passed."""
     for count, row in enumerate(rows, start=1):
         yield row
         if count % STEP == 0:

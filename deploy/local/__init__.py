@@ -1,1 +1,1 @@
-"""A PostgreSQL and a Kafka of one's own, without Docker: for development and for the tests."""
+"""A local PostgreSQL and Kafka, without Docker: for development and for the tests."""

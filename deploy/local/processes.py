@@ -1,4 +1,4 @@
-"""Server processes that end with the process that started them, and never before."""
+"""Server processes that end with the process that started them, and not before."""
 
 import ctypes
 import os
@@ -21,7 +21,7 @@ FIRST_PORT, LAST_PORT = 19_100, 31_000
 
 
 _given: set[int] = set()
-"""Ports that this process gave away, each with its follower, whether or not they answer yet."""
+"""Ports that this process gave out, each with the next one, whether or not they answer yet."""
 
 
 class NotToBeHad(Refusal):
@@ -31,7 +31,7 @@ class NotToBeHad(Refusal):
 
 
 def free_port() -> int:
-    """A port on the loopback that nobody listens on, by chance: others look for one meanwhile."""
+    """A free port on the loopback, chosen at random: others look for one at the same time."""
     for _ in range(LAST_PORT - FIRST_PORT):
         port = FIRST_PORT + secrets.randbelow(LAST_PORT - FIRST_PORT)
         with socket.socket() as probe:
@@ -56,7 +56,7 @@ def answers(port: int) -> bool:
 
 
 def docker_answers() -> bool:
-    """Whether a Docker engine answers within a second."""
+    """Whether a Docker engine answers within a second; assumed of one that is not local."""
     host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
     if not host.startswith("unix://"):
         return True
@@ -70,7 +70,7 @@ def docker_answers() -> bool:
 
 
 def unprivileged() -> dict[str, Any]:
-    """Arguments of Popen that make a child nobody's, where we are root; else none."""
+    """Arguments of Popen that run a child as the user nobody if we are root; otherwise none."""
     if os.geteuid() != 0:
         return {}
     nobody = pwd.getpwnam("nobody")
@@ -106,16 +106,16 @@ class Server:
 
     @property
     def pid(self) -> int:
-        """Its number."""
+        """Its process id."""
         return self._process.pid
 
     @property
     def is_running(self) -> bool:
-        """Whether it has not ended."""
+        """Whether it is still running."""
         return self._process.poll() is None
 
     def wait_until(self, ready: Callable[[], bool], seconds: int) -> None:
-        """Wait until it is ready; raises NotToBeHad with the end of its log if it does not come."""
+        """Wait until it is ready; raises NotToBeHad with the end of its log if it never is."""
         give_up = time.monotonic() + seconds
         while time.monotonic() < give_up and self.is_running:
             if ready():
@@ -129,12 +129,12 @@ class Server:
         raise NotToBeHad(f"{self._process.args!r} did not start: {last_words}")
 
     def signal(self, number: int) -> None:
-        """Send a signal, if it still runs."""
+        """Send a signal, if it is still running."""
         if self.is_running:
             self._process.send_signal(number)
 
     def freeze(self) -> None:
-        """Halt it where it is; when this returns, it does nothing more."""
+        """Suspend it; once this returns, it does nothing more."""
         self.signal(signal.SIGSTOP)
         os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 

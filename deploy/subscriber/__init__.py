@@ -1,1 +1,1 @@
-"""Examples for whoever listens to the facts; nothing of the product is needed to run them."""
+"""Examples of listeners to the facts; they need nothing of the product."""

@@ -2,15 +2,15 @@
 
     python -m deploy.subscriber.fees_by_month --bootstrap localhost:9092 --database fees.sqlite
 
-A fact may come more than once: its speaker may publish it again, and we may read it again. What
-makes it the same fact is its position in its speaker's log, the header `ce_sequence`; an offset
-only says where a copy of it lies. Facts of one key, here a producer, come in the order in which
-they were told, for they share a partition. So it is enough to remember, for each partition, the
-last position heard, in the same transaction as what it led to: whenever we are killed, both are
-there or neither is.
+A fact may come more than once: its speaker may publish it again, and we may read it again. A fact
+is identified by its position in its speaker's log, the header `ce_sequence`; an offset only says
+where a copy of it lies. Facts of one key, here a producer, come in the order in which they were
+told, because they share a partition. So it is enough to remember, for each partition, the last
+position heard, in the same transaction as what it led to: whenever we are killed, both are there
+or neither is.
 
-We take no consumer group: which facts were heard is known from our own database alone. A message
-that is no fact stops us, for nothing is skipped in silence.
+We use no consumer group: only our own database says which facts were heard. A message that is not
+a fact stops us: nothing is skipped silently.
 """
 
 import argparse
@@ -41,7 +41,7 @@ ON CONFLICT DO UPDATE SET amount_cents = amount_cents + excluded.amount_cents
 def count(database: sqlite3.Connection, records: Iterable[Any]) -> None:
     """Count what is new among some records, in one transaction."""
     with database:
-        database.execute("BEGIN IMMEDIATE")  # nobody else counts between our reading and writing
+        database.execute("BEGIN IMMEDIATE")  # no other process counts between our read and write
         for record in records:
             headers = {name: value.decode() for name, value in record.headers}
             speaker, position = headers["ce_source"], int(headers["ce_sequence"])
@@ -54,7 +54,7 @@ def count(database: sqlite3.Connection, records: Iterable[Any]) -> None:
 
 
 def listen(bootstrap: str, topic: str, batch: int, *, once: bool) -> Iterator[list[Any]]:
-    """Batches of records from the beginning of a topic; for ever, or to where it ends now."""
+    """Batches of records from the beginning of a topic; for ever, or up to where it ends now."""
     consumer = KafkaConsumer(
         bootstrap_servers=bootstrap,
         group_id=None,

@@ -1,4 +1,4 @@
-"""What every test may ask for."""
+"""Fixtures for every test."""
 
 import os
 import uuid
@@ -13,7 +13,7 @@ from tests.support.shares import dealt
 from tests.support.world import World, world
 
 LONG = ("tests/gateway/test_fuzz.py", "tests/simulation/")
-"""Tests that keep a processor busy for long: one that begins last lets all workers but one rest."""
+"""Tests that keep a processor busy for long: started last, one leaves all other workers idle."""
 
 settings.register_profile("cagette", deadline=None, print_blob=True)
 settings.load_profile("cagette")
@@ -21,7 +21,7 @@ settings.load_profile("cagette")
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every worker begins with its share of the long tests."""
+    """Give each worker its share of the long tests first."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     items[:] = dealt(items, workers, lambda item: item.nodeid.startswith(LONG))
 

@@ -1,4 +1,4 @@
-"""AsyncAPI's own parser reads the document of the facts, and refuses it where it is spoiled."""
+"""AsyncAPI's own parser reads the document of the facts, and refuses it once it is spoiled."""
 
 import json
 import shutil

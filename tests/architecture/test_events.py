@@ -1,6 +1,6 @@
 """What houses remember: every event has its topic, its shape and its golden file, for ever.
 
-`python -m tests.architecture.test_events` writes the golden files that are missing, no other.
+`python -m tests.architecture.test_events` writes the golden files that are missing, and no others.
 """
 
 import ast
@@ -57,7 +57,7 @@ def below(cls: type) -> Iterator[type]:
 
 
 MAINS = [main_of(house) for house in HOUSES]
-"""With them all that a house remembers is loaded."""
+"""With these, every event that a house remembers is loaded."""
 AGGREGATES = sorted(
     {cls for cls in below(Aggregate) if cls.__module__.startswith(PRODUCT)},
     key=lambda cls: cls.__qualname__,
@@ -78,7 +78,7 @@ def golden_file(topic: str, version: int) -> Path:
 
 
 def hard_seasons() -> Iterator[World]:
-    """Worlds in which, together, everything that can be remembered was remembered."""
+    """Worlds that together remember every event that can be remembered."""
     seasons = [steps_of(SEASONS / f"hard-season-{number}") for number in (1, 2)]
     for steps in (*seasons, hard_season(0), None):
         with tempfile.TemporaryDirectory() as folder, world(Path(folder)) as told:
@@ -138,7 +138,7 @@ SCALARS = (str, int, bool, bytes, date, datetime, Decimal, UUID, type(None))
 
 
 def unfit(shape: Any, where: str) -> Iterator[str]:
-    """What must not stand in the log: floats, and types that nobody says how to read."""
+    """What must not be in the log: floats, lists and sets, and types that nothing can decode."""
     if shape in SCALARS or (isinstance(shape, type) and issubclass(shape, Enum)):
         return
     if isinstance(shape, type) and (dataclasses.is_dataclass(shape) or issubclass(shape, Value)):

@@ -54,7 +54,7 @@ def example(name: str) -> Json:
 
 
 def by_schema(name: str) -> Draft202012Validator:
-    """What checks a value against the published schema of a fact."""
+    """A validator of the published schema of a fact."""
     checker = Draft202012Validator.FORMAT_CHECKER
     return Draft202012Validator(read(f"schemas/{name}.json"), format_checker=checker)
 

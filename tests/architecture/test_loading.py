@@ -1,4 +1,4 @@
-"""Each process of a deployment loads what it runs on: memory, and seconds of every start."""
+"""Each process of a deployment loads only what it runs on, to save memory and start-up time."""
 
 import json
 import subprocess
@@ -53,7 +53,7 @@ NOT_LOADED = {
 
 @pytest.fixture(scope="module")
 def loaded() -> dict[str, set[str]]:
-    """The modules of each process: forked off one that has loaded what they share."""
+    """The modules of each process, forked from one that has loaded what they share."""
     done = subprocess.run(
         [sys.executable, "-c", LOADING], capture_output=True, check=True, text=True
     )

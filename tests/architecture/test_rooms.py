@@ -31,7 +31,7 @@ PEOPLE = "use cases answer people, they hear and tell no facts"
 
 
 class Planted(NamedTuple):
-    """A violation: one line at the end of a module (made if it is not there), and its contract."""
+    """A violation: one line at the end of a module (created if missing), and its contract."""
 
     contract: str
     module: str
@@ -154,7 +154,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def planted(copy: Path, module: str, text: str) -> Iterator[Path]:
-    """Text at the end of a module, for a while."""
+    """A module with text appended, for a while."""
     file = copy / f"{module.replace('.', '/')}.py"
     before = file.read_text("utf-8") if file.exists() else None
     made = None if file.parent.exists() else file.parent

@@ -1,4 +1,4 @@
-"""What a log is kept in: it changes only with its version, or homes of before would go on with it.
+"""The schema of a log changes only with its version, or older homes would go on without the change.
 
 `python -m tests.architecture.test_schema` writes the golden file of a version that has none.
 """
@@ -14,7 +14,7 @@ GOLDEN = ROOT / "tests" / "golden" / "schemas"
 
 
 def made() -> str:
-    """The statements by which `migrate` makes a log, on either database."""
+    """The statements with which `migrate` creates a log, on either database."""
     return "\n\n".join(["-- PostgreSQL", SCHEMA.strip(), "-- SQLite", *TABLES]) + "\n"
 
 
@@ -24,7 +24,7 @@ def golden_file(version: int) -> Path:
 
 
 def test_a_schema_changes_only_with_its_version() -> None:
-    """A line that changes nothing in the database is changed in the golden file too."""
+    """A change without effect on the database is made in the golden file too."""
     assert made() == golden_file(SCHEMA_VERSION).read_text()
     assert not golden_file(SCHEMA_VERSION + 1).exists()
 

@@ -1,4 +1,4 @@
-"""What every file of the product keeps to. Each check comes with a sample that it catches."""
+"""Rules that every file of the product keeps. Each check comes with a sample that it catches."""
 
 import ast
 import gzip
@@ -74,7 +74,7 @@ def modules(*folders: str) -> list[str]:
 
 
 def content(name: str) -> str:
-    """The text in a file, unpacked where it is packed; nothing where it is no text."""
+    """The text in a file, unpacked if it is packed; bytes that are not text are left out."""
     raw = (ROOT / name).read_bytes()
     if name.endswith(".gz"):
         raw = gzip.decompress(raw)
@@ -143,7 +143,7 @@ def imported(source: str) -> Iterator[str]:
 
 
 LOOKS_UP = ("importlib.util", "importlib.metadata")
-"""Find where a wheel keeps its binaries and which version is installed, and import nothing."""
+"""Modules that find a wheel's binaries and the installed version, and import nothing."""
 
 
 def by_name(source: str) -> list[str]:
@@ -156,7 +156,7 @@ def by_name(source: str) -> list[str]:
 
 
 def swallowed(source: str) -> list[str]:
-    """Handlers of every exception that go on as if nothing had been."""
+    """Handlers of every exception that go on as if nothing had happened."""
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ExceptHandler):
@@ -198,7 +198,7 @@ def pocket(name: str) -> list[str]:
 
 
 def misplaced(name: str) -> list[str]:
-    """A Python file where the layout of the houses has no room for it."""
+    """A Python file for which the layout of the houses has no room."""
     return [] if LAYOUT.fullmatch(name.removesuffix(".py")) else [name]
 
 

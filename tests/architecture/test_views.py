@@ -1,4 +1,4 @@
-"""What every view has: room for every number that may be told, and events as they are read."""
+"""What every view needs: room for every number that may be told, and excerpts true to events."""
 
 import dataclasses
 import json
@@ -64,7 +64,7 @@ def test_a_view_knows_an_event_by_the_class_that_its_topic_names(cls: type) -> N
 
 
 def fields_of(cls: type) -> dict[str, tuple[Any, bool]]:
-    """The fields of an event or of a part of one: what each holds, and if it may be missing."""
+    """The fields of an event or a part of one: what each holds, and whether it may be missing."""
     if hasattr(cls, "TOPIC"):
         shape = stored_shape(cls)
         hints = get_type_hints(shape)
@@ -79,7 +79,7 @@ def fields_of(cls: type) -> dict[str, tuple[Any, bool]]:
 
 
 def flaws(shape: type[Excerpt], cls: type) -> Iterator[str]:
-    """What an excerpt takes that its event has not, or not always, or as None in one of both."""
+    """Fields of an excerpt that its event lacks or may lack, or that may be None in only one."""
     known = fields_of(cls)
     for field in fields(shape):
         if field.name == "class_version":
@@ -117,7 +117,7 @@ def test_an_excerpt_says_what_its_event_says(cls: type, shape: type[Excerpt]) ->
 
 
 def is_part(said: Any, whole: Any) -> bool:
-    """Whether an excerpt, or a part of one, says nothing else than the whole does."""
+    """Whether an excerpt, or a part of one, says nothing but what the whole does."""
     if not isinstance(said, dict):
         return bool(said == whole)
     own = {name: value for name, value in said.items() if name != "class_version"}

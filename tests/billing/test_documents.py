@@ -199,7 +199,7 @@ def test_a_name_cannot_write_into_the_page(cagette: World) -> None:
 
 
 def interrupted_at(portion: int) -> Callable[[int], None]:
-    """Hears of portions, and interrupts the close behind one of them."""
+    """Counts portions, and interrupts the close after one of them."""
     left = iter(range(portion - 1, -1, -1))
 
     def advance(_: int) -> None:

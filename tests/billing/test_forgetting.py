@@ -1,4 +1,4 @@
-"""What must be done before a producer is forgotten, and what is kept of him: his documents."""
+"""What must be done before a producer is forgotten, and what is kept: issued documents."""
 
 from datetime import UTC, date, datetime
 

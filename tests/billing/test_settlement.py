@@ -105,7 +105,7 @@ def test_a_months_withholdings_are_its_invoice_to_the_cent(cagette: World) -> No
         (-5, {"a": -2, "b": -2}, {"a": -3, "b": -2}),
         (0, {"a": 5, "b": -5}, {"a": 6, "b": -6}),
         (1, {"a": 1, "b": -3, "c": 3}, {"a": 1, "b": -4, "c": 4}),
-        (-2, {"a": 1, "b": -3}, {"a": 1, "b": -3}),  # the largest is so by its absolute value
+        (-2, {"a": 1, "b": -3}, {"a": 1, "b": -3}),  # the largest by absolute value
         (0, {}, {}),
     ],
 )

@@ -47,7 +47,7 @@ def of(kind: TrainingKind, enrolled: str, completed: str = "", cancelled: str = 
         (of(INTEGRATION, "2024-09-10", cancelled="2024-11-10"), "2024-11-10", True),
         (of(INTEGRATION, "2024-09-10", cancelled="2024-11-10"), "2024-11-11", False),
         (of(INTEGRATION, "2024-09-10", cancelled="2024-09-01"), "2024-09-10", False),
-        # A cancellation changes nothing of what was completed.
+        # A cancellation does not change what was completed.
         (of(INTEGRATION, "2024-09-10", "2024-12-01", "2024-11-10"), "2024-11-11", True),
         (of(INTEGRATION, "2024-09-10", "2024-12-01", "2024-11-10"), "2026-11-30", True),
         # Completed, it lasts two years to the eve of the second anniversary.

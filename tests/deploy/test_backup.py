@@ -46,7 +46,7 @@ def back_up(home: Home, folder: Path) -> None:
 
 
 def put_back(backup: Path, folder: Path, vault: Path | None = None) -> None:
-    """Restore without a process of its own."""
+    """Restore in this process."""
     manifest, keys = proved_backup(backup, vault)
     with opened(Settings(home=folder), check=False) as home:
         refuse_remembering(home)
@@ -74,14 +74,14 @@ def test_what_no_log_knows_is_kept_too_and_the_home_makes_a_key_of_its_own(
 
 
 def flip(file: Path) -> None:
-    """One bit of the middle of a file."""
+    """Flip one bit in the middle of a file."""
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
 
 
 def rewrite(folder: Path, name: str, change: Callable[[bytes], bytes]) -> None:
-    """Another content under a proof that fits it: what a hand would do."""
+    """Change the content and the digest that proves it, as somebody would by hand."""
     file = file_of(folder, name)
     file.write_bytes(gzip.compress(change(gzip.decompress(file.read_bytes()))))
     manifest = json.loads((folder / "manifest.json").read_bytes())
@@ -101,7 +101,7 @@ SPOILT: dict[str, Callable[[Path], object]] = {
     "says something twice": lambda b: rewrite(b, "billing.tags", lambda rows: rows * 2),
     r"tags.* cannot be read": lambda b: rewrite(b, "billing.tags", lambda rows: rows[:-9]),
 }
-"""What is done to a backup, by what is said of it then."""
+"""What is done to a backup, by what is then said of it."""
 
 
 def test_a_damaged_backup_is_refused_by_the_name_of_what_is_damaged_and_nothing_is_put_back(

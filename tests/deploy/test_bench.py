@@ -1,4 +1,4 @@
-"""`cagette bench`: the shape of what it says; never how fast it was."""
+"""`cagette bench`: the shape of what it says, never how fast it was."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def bench(home: Path, *arguments: str, **settings: str) -> "subprocess.Completed
 
 
 PROCESSES = {"ingest", "sale-to-fee", "import", "memory"}
-"""Benches that are starts of processes above all: `cagette bench --quick` is their test."""
+"""Benches that mostly start processes: `cagette bench --quick` is their test."""
 
 
 def test_a_bench_says_of_every_figure_what_it_is_a_ratio_of(

@@ -28,7 +28,7 @@ from tests.support.world import World, world
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A home with one producer, who sold, and whose month is closed."""
+    """A home with two producers, one of whom sold, and with that month closed."""
     with world(tmp_path / "home") as cagette:
         cagette.told(on_site(), producer(), producer("7"), distribution())
         cagette.close("2024-10", date(2024, 11, 1))
@@ -132,7 +132,7 @@ def old_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def upgraded(old_home: Path) -> Iterator[World]:
-    """The same, migrated by this version."""
+    """The old home, migrated by this version."""
     with opened(Settings(home=old_home), check=False) as home:
         with pytest.raises(NotMigrated, match="cagette migrate"):
             home.check()

@@ -28,13 +28,13 @@ def home(migrated: Path, tmp_path: Path) -> Path:
 
 
 def migrate(home: Path, key: str | None = None) -> None:
-    """As the command does."""
+    """Migrate as the command does."""
     with opened(Settings(home=home, key=key), check=False) as houses:
         houses.migrate()
 
 
 def status(home: Path, key: str, path: str = "/v1/held") -> int:
-    """What a door to a home says to a key."""
+    """The status with which a door to a home answers a key."""
     with opened(Settings(home=home)) as houses:
         app = web_app(houses, Settings(home=home), None, threading.Event())
         with TestClient(app, headers={"Authorization": f"Bearer {key}"}) as http:

@@ -1,4 +1,4 @@
-"""The PostgreSQL and the Kafka of one's own: as root and not, under closed homes, no orphans."""
+"""The local PostgreSQL and Kafka: as root and not, under closed homes, without orphans."""
 
 import importlib.util
 import json
@@ -27,7 +27,7 @@ SERVICES = "home/services/postgres"
 
 @pytest.fixture(autouse=True)
 def to_be_had() -> None:
-    """What the servers are made of."""
+    """Skip the test, or fail it under CI, if the servers cannot be had here."""
     try:
         binaries()
         java()
@@ -49,7 +49,7 @@ def closed(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture(params=["open", "closed"])
 def kept(request: pytest.FixtureRequest, closed: Path) -> Iterator[Path]:
-    """Where a PostgreSQL is to keep its data: where all may enter, or only we."""
+    """Where a PostgreSQL is to keep its data: in a folder that all may enter, or only we."""
     if request.param == "closed":
         yield closed / SERVICES
     else:
@@ -59,7 +59,7 @@ def kept(request: pytest.FixtureRequest, closed: Path) -> Iterator[Path]:
 
 
 def remembers(url: str) -> bool:
-    """Whether this database was seen before; it is from now on."""
+    """Whether this database was seen before; marks it as seen."""
     with psycopg.connect(url, autocommit=True) as connection:
         row = connection.execute("SELECT to_regclass('seen')").fetchone()
         connection.execute("CREATE TABLE IF NOT EXISTS seen ()")
@@ -128,7 +128,7 @@ def test_binaries_that_only_we_can_read_are_copied(
 
 
 def family(pid: int) -> set[int]:
-    """The processes below one, with their own."""
+    """The descendants of a process."""
     parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -143,7 +143,7 @@ def family(pid: int) -> set[int]:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process has not ended, reaped or not."""
+    """Whether a process has not ended; a zombie has."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -151,7 +151,7 @@ def is_alive(pid: int) -> bool:
 
 
 def on_its_own(closed: Path) -> dict[str, str]:
-    """An environment in a closed home, where there are no servers but those of one's own."""
+    """An environment in a closed home, with no servers but those it starts."""
     for name in ("home", "tmp"):
         (closed / name).mkdir(mode=0o700, exist_ok=True)
     given = {name: value for name, value in os.environ.items() if not name.startswith("TEST_")}
@@ -163,7 +163,7 @@ def on_its_own(closed: Path) -> dict[str, str]:
 def until_it_says(
     command: list[str], environment: dict[str, str], word: str
 ) -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """A command at work, and its line with a word in it; killed at the end, if it did not end."""
+    """A command at work, and its first line with a word in it; killed at the end if need be."""
     with subprocess.Popen(
         command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -175,7 +175,7 @@ def until_it_says(
 
 
 def command_of(pid: int) -> list[str]:
-    """The words that a process was started with; none where it has ended meanwhile."""
+    """The words that a process was started with; none if it has ended."""
     with suppress(FileNotFoundError, ProcessLookupError):
         return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
     return []

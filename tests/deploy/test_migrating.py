@@ -1,4 +1,4 @@
-"""`cagette migrate`, by several who do not know of each other."""
+"""`cagette migrate`, by several processes that do not know of each other."""
 
 import os
 from pathlib import Path

@@ -41,7 +41,7 @@ def our_services() -> dict[str, dict[str, Any]]:
 
 
 def variables(text: str) -> set[str]:
-    """What Docker Compose puts in from the environment file."""
+    """The variables that Docker Compose takes from the environment file."""
     return set(re.findall(r"(?<!\$)\$\{(\w+)", text))
 
 
@@ -69,7 +69,7 @@ def commands_in(text: str) -> list[list[str]]:
 
 
 def flaw(arguments: list[str]) -> str | None:
-    """What the `cagette` command has against these arguments, without running them."""
+    """Why the `cagette` command refuses these arguments, if it does, without running them."""
     command: Any = typer.main.get_command(app)
     context, name = None, "cagette"
     while hasattr(command, "commands"):

@@ -1,4 +1,4 @@
-"""`cagette parked`: what is set aside is shown whole, corrected, and taken in in its order."""
+"""`cagette parked`: what is set aside is shown whole, corrected, and taken in order."""
 
 import json
 from dataclasses import replace
@@ -21,7 +21,7 @@ from tests.support.world import World
 
 @pytest.fixture
 def spoilt(cagette: World) -> list[Message]:
-    """Four sales of producer 1 are parked at billing; of the first and third nothing was left."""
+    """Four sales of producer 1, parked at billing; the first and third lost their content."""
     cagette.told(market(), producer("1"))
     for number in range(1, 5):
         told_alone(cagette, distribution(f"D{number}", {"1": 1_000 * number}))
@@ -36,7 +36,7 @@ def spoilt(cagette: World) -> list[Message]:
 
 
 def told_alone(cagette: World, notice: dict[str, Any]) -> None:
-    """Told to the gateway, and heard by nobody yet."""
+    """Tell the gateway something that nobody hears yet."""
     list(import_lines(cagette.home.gateway_desk, [json.dumps(notice).encode()], by="test"))
 
 

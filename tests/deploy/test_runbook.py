@@ -1,4 +1,4 @@
-"""Every page of the runbook is done, in the trouble that it is for: commands, codes and answers."""
+"""Every page of the runbook is followed in its trouble: commands, exit codes and answers."""
 
 import json
 import shlex
@@ -30,10 +30,10 @@ NOWHERE = "127.0.0.1:9"
 
 @dataclass
 class Scene:
-    """A home in trouble; what stands for the page's names there.
+    """A home in trouble, and what the page's names stand for there.
 
-    `refused` are commands (how they begin) that end in 1 when they are given for the first time.
-    `settings` are of the world, `away` those while something is, for the first so many commands.
+    `refused` are prefixes of commands that exit with 1 the first time they are given. `settings`
+    are the home's; `away` takes their place for the first `while_away` commands.
     """
 
     home: Path
@@ -59,7 +59,7 @@ def lagging(cagette: World, tmp: Path) -> Scene:
 
 
 def half_closed(cagette: World, tmp: Path) -> Scene:
-    """A Monday stands, and of one party nobody knows the address."""
+    """A Monday is not settled, and the address of one party is not known."""
     cagette.told(market(), producer(), producer("7", address=None))
     cagette.told(distribution(sales={"2045": 1_000, "7": 1_000}))
     again = tmp / "told-again.ndjson"
@@ -72,7 +72,7 @@ def half_closed(cagette: World, tmp: Path) -> Scene:
 
 
 def wrong_tariff(cagette: World, tmp: Path) -> Scene:
-    """FLEXIBLE at 7 % since October, and it should be 6 %."""
+    """FLEXIBLE is at 7 % from October on, and should be at 6 %."""
     text = REFERENCE_TARIFF.read_text("utf-8").replace("2000-01-01", "2024-10-01")
     right, wrong = tmp / "right.toml", tmp / "wrong.toml"
     right.write_text(text, "utf-8")
@@ -176,13 +176,13 @@ SHOWN_ELSEWHERE = (
     f"gateway: schema would go from 3 to {SCHEMA_VERSION}",  # from a home of an older schema
     '{"status":"alive"}',
     "HTTP/1.1 401",
-    "still-unfinished",  # of whom something is open; the page's other answer is of him who is done
+    "still-unfinished",  # for one with something open; the page's other answer is for one without
 )
-"""How answers begin that no command of their page gives in its scene."""
+"""Prefixes of answers that no command of their page gives in its scene."""
 
 
 def done(scene: Scene, page: Page, tmp: Path) -> str:
-    """All that was said by a page's commands; each must end as it should."""
+    """All that a page's commands say; each must end as it should."""
     said, home, refused = "", scene.home, list(scene.refused)
     for number, written in enumerate(page.commands):
         command = written

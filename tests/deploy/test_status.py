@@ -1,4 +1,4 @@
-"""`cagette status`: how the houses stand, and when somebody has to see to them."""
+"""`cagette status`: the state of the houses, and when somebody has to act."""
 
 import json
 import signal
@@ -115,7 +115,7 @@ def test_a_view_made_by_older_code_is_named_until_it_is_made_again(cagette: Worl
     assert fees == {"position": views.log.head(), "version": 1, "version_of_code": 1}
     newer = replace(views.by_name["fees"], version=2)
     with_newer = Views(views.log, (newer,), views.engine)
-    with_newer.migrate()  # as an upgrade does: what is there was made by the older code still
+    with_newer.migrate()  # as an upgrade does: the rows are still those that the older code made
     home = replace(cagette.home, views={**cagette.home.views, "billing": with_newer})
     (said,) = wrong(status_of(home))
     assert said.startswith("view billing.fees was made by version 1 of its code, this is 2: ")

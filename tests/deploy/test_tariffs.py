@@ -1,4 +1,4 @@
-"""`cagette tariff publish`: another version, and the right one in the place of a wrong one."""
+"""`cagette tariff publish`: another version, and the right one in place of a wrong one."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.support.world import World
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, Path]:
-    """FLEXIBLE at 7 % and at 5 % from October, and from September."""
+    """FLEXIBLE at 7 % and at 5 % from October, and at 5 % from September."""
     text = REFERENCE_TARIFF.read_text("utf-8")
     found = {}
     for name, day, rate in (

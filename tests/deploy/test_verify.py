@@ -1,4 +1,4 @@
-"""`cagette verify` names what a hand did to a log of any house, and keeps its head for later."""
+"""`cagette verify` names what was done by hand to any house's log, and gives its head to keep."""
 
 import json
 import sqlite3

@@ -13,7 +13,7 @@ BLOCK = re.compile(r"```(http|json|ndjson)\n(.*?)```", re.DOTALL)
 
 
 def holds(answer: Any, promised: Any) -> bool:
-    """Whether an answer holds what is promised of it, and maybe more."""
+    """Whether an answer holds at least what is promised of it."""
     if isinstance(promised, dict):
         return all(name in answer and holds(answer[name], what) for name, what in promised.items())
     if isinstance(promised, list):

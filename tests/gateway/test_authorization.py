@@ -29,7 +29,7 @@ PREVIEW = {"payment_mode": "ONLINE", "amount_cents": 100, "on": "2024-10-04"}
 
 
 class Call(NamedTuple):
-    """A path, `{own_fee}` and the like filled in, and a body."""
+    """A path, in which `{own_fee}` and the like are filled in, and a body."""
 
     path: str
     body: dict[str, Any] | None = None
@@ -39,7 +39,7 @@ class Row(NamedTuple):
     """What a route needs (None: no key at all), and calls of it.
 
     `own` is about an object of producer 2045, `other` about one of producer 7, `nobody` about one
-    that is not there. Without an `other` the route is of all producers, or tells.
+    that does not exist. A route without `other` is about all producers, or tells.
     """
 
     needs: Scope | None
@@ -54,12 +54,12 @@ def told(path: str) -> Row:
 
 
 def of_all(path: str, body: dict[str, Any] | None = None) -> Row:
-    """The row of what shows objects of all producers."""
+    """The row of a route that shows objects of all producers."""
     return Row(Scope.READ, Call(path, body))
 
 
 def of_one(path: str, *ids: str) -> Row:
-    """The row of what shows an object of one producer: his, another's, nobody's."""
+    """The row of a route that shows one producer's object: 2045's own, another's, nobody's."""
     own, other, nobody = (Call(path.replace("{}", id_)) for id_ in ids)
     return Row(Scope.READ, own, other, nobody)
 
@@ -184,7 +184,7 @@ def name(response: Response) -> str:
 
 
 def breaches(keys: Keys, http: TestClient, method: str, row: Row) -> list[str]:
-    """Whom a route treats otherwise than its row says."""
+    """The keys that a route treats otherwise than its row says."""
     if row.needs is None:
         return [] if keys.call(http, method, row.own, None).is_success else ["it is not open"]
     expected: dict[str, dict[str, str | None]] = {
@@ -210,7 +210,7 @@ def breaches(keys: Keys, http: TestClient, method: str, row: Row) -> list[str]:
 
 
 def _breaches_of_one(keys: Keys, http: TestClient, method: str, row: Row) -> Iterator[str]:
-    """What the key of one producer may do that it should not, or may not that it should."""
+    """What the key of one producer may do but should not, or should but may not."""
     own = keys.call(http, method, row.own, keys.of_2045)
     if row.needs is not Scope.READ:
         if name(own) != "403 scope-missing":
@@ -288,7 +288,7 @@ def test_training_takes_the_deployment_s_own_key_and_no_other(keys: Keys) -> Non
 
 
 def planted(keys: Keys) -> TestClient:
-    """An app with a route that keeps to its row, and three that do not."""
+    """An app with three routes that keep to their rows, and three that do not."""
     router = APIRouter(prefix="/v1", route_class=Guarded)
 
     @router.get("/kept/{producer_id}")

@@ -1,4 +1,4 @@
-"""How long the door keeps connections: who uses one lets go of it first."""
+"""The door keeps a connection open for longer than the clients that use it."""
 
 import http.client
 import threading
@@ -11,7 +11,7 @@ from tests.support.served import served
 from tests.support.world import World
 
 AS_LONG_AS_CLIENTS_REST = 6
-"""Seconds: many clients let go of a connection after five, and meet the door before."""
+"""Seconds: many clients let go of a connection after five at rest, and may use it until then."""
 
 
 def test_a_door_closes_no_connection_before_those_who_use_it(cagette: World) -> None:

@@ -22,7 +22,7 @@ NOW = datetime(2024, 10, 5, tzinfo=UTC)
 
 
 def changes_and_refuses(gateway: Gateway) -> Answer:
-    """What no use case of ours does; one that did would leave nothing behind."""
+    """Change and then refuse, as no use case of ours does; if one did, nothing would stay."""
     gateway.distribution("D1").unvalidate(1, NOW)
     raise NumberReused("It was told otherwise.")
 

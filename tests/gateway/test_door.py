@@ -53,12 +53,12 @@ class Door:
         return self.http.request(method, path.format(**notice), json=notice["body"], headers=named)
 
     def told(self, *given: Notice) -> None:
-        """Calls that must be taken."""
+        """Tell notices that must be taken."""
         for notice in given:
             assert self.tell(notice).is_success, notice
 
     def put(self, path: str, content: bytes) -> Response:
-        """A body of bytes, as they are."""
+        """Put a body of bytes, as they are."""
         return self.http.put(path, content=content, headers={"Content-Type": "application/json"})
 
     def heads(self) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""A producer forgotten: whatever is told of him afterwards, his person does not come back."""
+"""A producer forgotten: whatever is told of them afterwards, the person does not come back."""
 
 import re
 from datetime import UTC, datetime

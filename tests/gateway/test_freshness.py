@@ -25,7 +25,7 @@ ASKED: dict[str, tuple[str, str, Any]] = {
     "/v1/fee-previews": ("POST", "/fee-previews", PREVIEW),
     "/v1/reconciliations": ("POST", "/reconciliations", DAY),
 }
-"""By path, how each route is asked that says how fresh it is."""
+"""By path, how to ask each route that says how fresh it is."""
 
 
 def say_how_fresh(client: TestClient) -> set[str]:

@@ -1,6 +1,6 @@
 """The API fuzzed from its own OpenAPI document: all checks of schemathesis, and whole sequences.
 
-50 cases an operation in `make test`, 1 500 by `make fuzz` (CAGETTE_FUZZ_CASES).
+50 cases per operation in `make test`, 1 500 by `make fuzz` (CAGETTE_FUZZ_CASES).
 """
 
 import itertools
@@ -26,7 +26,7 @@ from tests.support.world import KEY, world
 
 CASES = int(os.environ.get("CAGETTE_FUZZ_CASES", "50"))
 TAKEN = ["2xx", "401", "403", "404", "409", "422"]
-"""422 too, for what is in shape and means nothing; see the check of our own."""
+"""422 too, for what is in shape and means nothing; see our own check."""
 JUDGED_BY_LINE: list[Any] = [negative_data_rejection]
 """A file is always taken: its bad lines are refused in the answer, each by itself."""
 HEADERS = {"Authorization": f"Bearer {KEY}"}
@@ -74,18 +74,18 @@ def api(served: Served) -> Iterator[BaseSchema]:
 CONFIG = schemathesis.Config.from_dict(
     {
         "checks": {"positive_data_acceptance": {"expected-statuses": TAKEN}},
-        # The collector's pauses grow with all that hypothesis keeps of 1 500 cases: with other
-        # work on the machine, a call of one of them took longer than the usual 10 seconds.
+        # Pauses for garbage collection grow with all that hypothesis keeps of 1 500 cases: with
+        # other work on the machine, a call took longer than the usual 10 seconds.
         "request-timeout": 60,
-        # Each call is sent with the key, whatever was generated: where a case lacked it, the
-        # check took that for the fault that had to be refused. `ignored_auth` calls without.
+        # Each call is sent with the key, whatever was generated: if a case lacked it, the check
+        # took that for the fault to be refused. `ignored_auth` calls without it.
         "generation": {"with-security-parameters": False},
     }
 )
 
 
 class Passing:
-    """One app for all sequences, over the home of each: schemathesis keeps what it has started."""
+    """One app for all sequences, over the home of each: schemathesis keeps the app it started."""
 
     def __init__(self, app: FastAPI) -> None:
         self.first = self.app = app
@@ -135,7 +135,7 @@ def test_sequences_of_calls_do_as_the_document_says(api: BaseSchema, served: Ser
     passing = Passing(api.app)
 
     class Sequences(machine):  # type: ignore[misc]
-        """Each begins in the same home: else what one did would decide what the next may do."""
+        """Each begins in the same home, or what one did would decide what the next may do."""
 
         def setup(self) -> None:
             self.home = ExitStack()

@@ -1,4 +1,4 @@
-"""What the gateway heard, as it is shown: word for word, under what names it."""
+"""What the gateway heard, as it is shown: word for word, under its name."""
 
 import json
 from collections import deque

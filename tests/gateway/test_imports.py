@@ -1,4 +1,4 @@
-"""Imports over HTTP: a notice a line, a result a line, and a bad line stops nothing."""
+"""Imports over HTTP: one notice per line, one result per line, and a bad line stops nothing."""
 
 import json
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ def line(notice: Notice) -> bytes:
 
 
 def imported(door: Door, lines: Sequence[bytes]) -> list[dict[str, Any]]:
-    """Imports lines; the results."""
+    """Imports lines; returns the results."""
     response = door.http.post("/v1/imports", content=b"\n".join(lines))
     assert response.status_code == 200
     assert response.headers["Content-Type"].startswith("application/x-ndjson")
@@ -157,7 +157,7 @@ def test_one_bad_line_in_ten_thousand_is_reported_and_all_the_others_are_done(do
     lines = [line(notices.producer(seq=5))]
     lines += [line(notices.producer(seq=5 - n % 2)).ljust(450) for n in range(9_998)]
     lines.insert(6_665, b"not a notice")
-    assert sum(map(len, lines)) > MEGABYTES_4  # each line has a limit, all of them have none
+    assert sum(map(len, lines)) > MEGABYTES_4  # each line has a limit, the whole has none
     results = imported(door, lines)
     assert [result["line"] for result in results] == list(range(1, 10_001))
     assert {result["line"] for result in results if "type" in result} == {6_666}

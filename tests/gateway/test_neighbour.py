@@ -33,7 +33,7 @@ class Doors(Door):
 
 
 def asked_by(cagette: World) -> set[str]:
-    """Who asked training something, as it remembers."""
+    """Who asked training, as its log remembers it."""
     log = cagette.home.training.log
     return {event.by for event in log.history() if isinstance(event, Asked.Made)}
 

@@ -1,4 +1,4 @@
-"""Notices that are JSON, and in shape, and yet a slip of somebody's program."""
+"""Notices that are JSON and in shape, and yet a slip of somebody's program."""
 
 import json
 

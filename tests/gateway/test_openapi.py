@@ -1,6 +1,6 @@
 """The API's document: every body has an example, and every example was a call that was made.
 
-`python -m tests.gateway.test_openapi` makes the calls anew and writes them down.
+`python -m tests.gateway.test_openapi` makes the calls again and writes them down.
 """
 
 import json
@@ -99,7 +99,7 @@ THEN: list[Call] = [
 
 
 def made(cagette: World) -> dict[str, dict[str, Any]]:
-    """Make the calls; the first request of each operation, and the first answer of each status."""
+    """Make the calls: the first request of each operation, and its first answer of each status."""
     client = web_client(cagette)
     found: dict[str, dict[str, Any]] = {"GET /livez": {"200": {"status": "alive"}}}
 
@@ -127,7 +127,7 @@ def made(cagette: World) -> dict[str, dict[str, Any]]:
 
 
 def timeless(examples: Any) -> str:
-    """Examples as text, without instants, and what only one vault can open."""
+    """Examples as text, without instants and without what only one vault can open."""
     return FLEETING.sub("…", json.dumps(examples, ensure_ascii=False, sort_keys=True))
 
 

@@ -1,4 +1,4 @@
-"""Redocly's linter reads the API's document as it is served, and refuses it where it is spoiled."""
+"""Redocly's linter reads the API's document as it is served, and refuses it once it is spoiled."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from tests.support.world import World, web_client
 
 PACKAGE = Path(__file__).parents[1] / "openapi"
 QUIET = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
-"""It tells nobody that it was run, and asks nobody for a newer one."""
+"""No telemetry, and no check for updates."""
 Json = dict[str, Any]
 
 
@@ -26,7 +26,7 @@ def linter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def document(cagette: World) -> Json:
-    """The document, as anybody is given it."""
+    """The document, as it is served to everybody."""
     served: Json = web_client(cagette).get("http://testserver/openapi.json").json()
     return served
 
@@ -58,7 +58,7 @@ def standing(document: Json) -> Json:
 
 
 def body(document: Json, path: str) -> Json:
-    """What is answered to the GET of a path."""
+    """The JSON answer to a GET of a path."""
     answers = document["paths"][path]["get"]["responses"]
     content: Json = answers["200"]["content"]["application/json"]
     return content
@@ -88,7 +88,7 @@ FAULTS: dict[str, Callable[[Json], object]] = {
         content={"application/json": {"schema": {"type": "object"}}}
     ),
 }
-"""A fault for a rule."""
+"""A fault for each rule."""
 
 
 def test_every_fault_that_is_planted_in_the_document_is_found(linter: Path, document: Json) -> None:

@@ -1,4 +1,4 @@
-"""A door with more to do than it can: who reads does not wait for those who wait to write."""
+"""A door with more to do than it can: reads do not wait for those that wait to write."""
 
 import threading
 from pathlib import Path
@@ -23,7 +23,7 @@ def test_reads_are_answered_while_all_who_write_wait_for_their_turn(tmp_path: Pa
 
 
 async def _read_behind_writers(cagette: World) -> list[int]:
-    """The status of a read while the lease is away, and those of all notices, told by then."""
+    """The status of a read while the lease is taken, and those of all notices, answered later."""
     app = web_app(cagette.home, Settings(home=cagette.home.folder), KEY, threading.Event())
     headers = {"Authorization": f"Bearer {KEY}"}
     told: list[int] = []

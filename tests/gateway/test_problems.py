@@ -1,4 +1,4 @@
-"""Every refusal that the door can give, brought about over HTTP, against the one table.
+"""Every refusal that the door can give, provoked over HTTP, against the one table.
 
 `python -m tests.gateway.test_problems` prints the table again where people look.
 """
@@ -53,7 +53,7 @@ def client(home: Home, **settings: Any) -> TestClient:
 
 
 def told_beside(door: Door, port: int) -> Response:
-    """A training told where training is to be found at a port."""
+    """Tell a session while training is to be found at a port."""
     home = door.world.home
     with closing(HttpTraining(f"http://127.0.0.1:{port}", KEY)) as training:
         http = client(replace(home, training_elsewhere=lambda: training))
@@ -61,7 +61,7 @@ def told_beside(door: Door, port: int) -> Response:
 
 
 def of_rule(name: str) -> Provoke:
-    """A rule of the business broken, as another test lists them."""
+    """Break a rule of the business that another test lists."""
 
     def provoke(door: Door) -> Response:
         given, notice, _ = REFUSED[name][0]
@@ -77,7 +77,7 @@ def asked(method: str, path: str, **given: Any) -> Provoke:
 
 
 def raw(content: bytes) -> Provoke:
-    """Bytes that are no request that any app would see."""
+    """Bytes that are not a request, which no app ever sees."""
 
     def provoke(door: Door) -> Problem:
         app = web_app(door.world.home, Settings(), KEY, door.woken)
@@ -92,7 +92,7 @@ def raw(content: bytes) -> Provoke:
 
 
 def too_slow(door: Door) -> Problem:
-    """A body that begins, and does not go on."""
+    """A body that begins and does not go on."""
     app = web_app(door.world.home, Settings(body_seconds=1), KEY, door.woken)
     head = f"PUT /v1/markets/1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n"
     head += "Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
@@ -118,7 +118,7 @@ def too_fast(door: Door) -> Response:
 
 
 def one_too_many(door: Door) -> Response:
-    """One request waits for a lease; there is room for no second one, if it is the second."""
+    """A request that waits for a lease leaves no room for a read; tried until a read is refused."""
     http = client(door.world.home, requests_in_flight=1)
     put = partial(http.put, "/v1/markets/1", json=MARKET["body"])
     with FileLease(door.world.home.folder / "gateway.lease", 1).held():
@@ -186,7 +186,7 @@ def neighbour_refused(door: Door) -> Response:
 
 @contextmanager
 def answering(status: int, body: Problem) -> Iterator[int]:
-    """Somebody at a port who answers always the same."""
+    """A server at a port that always gives the same answer."""
 
     class Same(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:
@@ -208,7 +208,7 @@ def answering(status: int, body: Problem) -> Iterator[int]:
 
 
 def edited(statement: str) -> Provoke:
-    """A sale told and billed; then the gateway's database edited, and its fee asked for again."""
+    """A sale told and billed; then the gateway's database is edited, and its door asked again."""
 
     def provoke(door: Door) -> Response:
         door.told(PRODUCER, MARKET, SALE)
@@ -230,7 +230,7 @@ PREVIEW = {"producer_id": "2045", "payment_mode": "ONLINE", "amount_cents": 1, "
 
 
 def damaged(door: Door) -> Response:
-    """Every page but the first is overwritten; the process that finds it so is a new one."""
+    """Every page but the first is overwritten; a new process finds it so."""
     door.told(PRODUCER)
     file = door.world.home.folder / "gateway.sqlite"
     with closing(sqlite3.connect(file)) as database:

@@ -252,7 +252,7 @@ def test_what_is_held_says_what_it_waits_for_and_goes_when_that_is_told(cagette:
 
 
 def mismatch(validation_no: int = 1) -> dict[str, Any]:
-    """A distribution of which less was paid than is owed."""
+    """A distribution for which less was paid than is owed."""
     notice = notices.distribution(sales={"2045": 200}, validation_no=validation_no)
     notice["body"]["control"]["payments_cents"] = 90
     notice["body"]["baskets"][0]["payments"] = [

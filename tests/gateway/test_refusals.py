@@ -57,7 +57,7 @@ def changed(notice: Notice, pointer: str, value: Any) -> Notice:
 
 
 def refused_without_trace(door: Door, notice: Notice, status: int, name: str) -> Any:
-    """Tells what must be refused; the problem. Every log stays as it was."""
+    """Tells what must be refused; returns the problem. Every log stays as it was."""
     door.world.home.caught_up()
     before = door.heads()
     problem = refused(door.tell(notice), status, name)
@@ -353,8 +353,8 @@ def full_disk(log: EventLog) -> Iterator[None]:
         with recorder.datastore.transaction(commit=False) as cursor:
             cursor.execute(f"PRAGMA max_page_count = {pages}")
 
-    assert recorder.datastore.pool.num_in_pool == 1  # so that all that is written meets it
-    limit("1")  # SQLite takes the present size where less is asked
+    assert recorder.datastore.pool.num_in_pool == 1  # so that every write meets the limit
+    limit("1")  # SQLite takes the present size if asked for less
     yield
     limit("1073741823")
 
@@ -381,7 +381,7 @@ def test_on_a_full_disk_a_call_is_refused_whole_and_taken_once_there_is_room(doo
 
 def test_every_refusal_of_the_product_stands_in_the_one_table_of_statuses() -> None:
     late = (kafka.SlowChecksums, training.NeighbourRefused, endpoints.EndpointKnown)
-    assert all((main.app, *Commands().values(), *late))  # with these, all there is is loaded
+    assert all((main.app, *Commands().values(), *late))  # with these, every refusal is loaded
 
     def names(refusal: type[Refusal]) -> set[str]:
         own = {refusal.name} if "name" in vars(refusal) else set()

@@ -51,7 +51,7 @@ def training(tmp_path: Path) -> Iterator[TrainingProcess]:
 
 @pytest.fixture
 def http(training: TrainingProcess, cagette: World) -> Iterator[httpx.Client]:
-    """The gateway's door before that process."""
+    """The gateway's door in front of that process."""
     with asked_at(training.url) as asked, behind(cagette, asked) as client:
         yield client
 
@@ -64,7 +64,7 @@ def tell(http: httpx.Client, notice: Notice, key: str | None = None) -> httpx.Re
 
 
 def told(http: httpx.Client, *given: Notice) -> None:
-    """Calls that must be taken."""
+    """Tell notices that must be taken."""
     for notice in given:
         assert tell(http, notice).is_success, notice
 
@@ -84,7 +84,7 @@ def state(http: httpx.Client) -> str:
 
 
 def away(response: httpx.Response) -> Any:
-    """Checks that it says to come again later."""
+    """Checks that a response says to come again later."""
     assert int(response.headers["Retry-After"]) > 0
     return refused(response, 503, "neighbour-away")
 
@@ -245,7 +245,7 @@ class Stranger(BaseHTTPRequestHandler):
         self.do_GET()
 
     def log_message(self, *_: Any) -> None:
-        """Nothing is said."""
+        """Log nothing."""
 
 
 def test_an_import_waits_once_for_a_training_that_does_not_answer(cagette: World) -> None:

@@ -1,4 +1,4 @@
-"""Webhooks: signed, at least once, in order per producer, for three days; a receiver is real."""
+"""Webhooks: signed, at least once, in order per producer, for three days; the receiver is real."""
 
 import asyncio
 import threading
@@ -45,7 +45,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 class Desk:
-    """Endpoints, a feed to fill, a clock to turn, and the deliverer of them."""
+    """Endpoints and their deliverer, a feed to fill, and a clock to turn."""
 
     def __init__(self, engine: Engine) -> None:
         self.now = NOW
@@ -64,7 +64,7 @@ class Desk:
         return Page(found, found[-1].place if full else max(after, len(self.feed)))
 
     def tell(self, *keys: str, type: str = "T") -> None:
-        """More in the feed: events of these keys, named by their place."""
+        """Add events of these keys to the feed, named by their place."""
         for key in keys:
             place = len(self.feed) + 1
             self.feed.append(Outgoing(place, f"e{place}", type, key, f'{{"subject":"{key}"}}'))

@@ -29,7 +29,7 @@ def exported(cagette: World, what: str) -> str:
 
 
 def season(name: str) -> list[Step]:
-    """A hard season, given or made."""
+    """A hard season, from `data` or generated."""
     if name.startswith("hard"):
         return steps_of(DATA / name)
     return shuffled(hard_season(int(name)), int(name))

@@ -30,7 +30,7 @@ def tariff(from_on: str | None = None, **rates: int) -> Tariff:
 
 
 def moved(bills: dict[str, int], found: Branched, what: str, *key: str) -> dict[str, int]:
-    """Amounts by key as they would have been: what is, and what moves."""
+    """Amounts by key as they would have been: what is, plus what moves."""
     moves = {
         "|".join(str(row[name]) for name in key): row["difference_cents"]
         for row in found.moves
@@ -40,7 +40,7 @@ def moved(bills: dict[str, int], found: Branched, what: str, *key: str) -> dict[
 
 
 def would_be(live: Bills, found: Branched) -> dict[str, dict[str, int]]:
-    """The bills of a branch: what is, and what moves."""
+    """The bills of a branch: what is, plus what moves."""
     gross = {key: row["gross"] for key, row in live.documents.items()}
     net = {key: row["net"] for key, row in live.transfers.items()}
     return {
@@ -51,7 +51,7 @@ def would_be(live: Bills, found: Branched) -> dict[str, dict[str, int]]:
 
 
 def expected(bills: Bills) -> dict[str, dict[str, int]]:
-    """The same of the independent model."""
+    """The same from the independent model."""
     return {
         "fees": bills.fees,
         "documents": nonzero({key: row["gross"] for key, row in bills.documents.items()}),
@@ -97,7 +97,7 @@ def test_under_the_tariff_that_was_in_force_nothing_moves_and_nothing_is_ever_wr
 
 
 def sold_in_autumn(cagette: World) -> None:
-    """A producer who sold 100 € a month, settled and closed but for the last."""
+    """A producer who sold 100 € a month, settled and closed but for the last month."""
     cagette.told(notices.market(), notices.producer())
     for month in (7, 8, 9, 10):
         day = f"2024-{month:02d}-02"
@@ -173,7 +173,7 @@ def run(home: Path, *words: str) -> commands.Run:
 
 @pytest.fixture
 def at_seven_percent(tmp_path: Path) -> Path:
-    """A tariff file."""
+    """A tariff file with FLEXIBLE at 7 %."""
     file = tmp_path / "seven.toml"
     file.write_text(REFERENCE_TARIFF.read_text().replace("flexible_bp = 600", "flexible_bp = 700"))
     return file

@@ -82,7 +82,7 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def at(stages: Path, tmp_path: Path) -> Stage:
-    """A home of one's own, at a moment of the season."""
+    """A home of the test's own, at a moment of the season."""
     return lambda stage: shutil.copytree(stages / stage, tmp_path / "home")
 
 

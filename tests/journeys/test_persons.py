@@ -55,7 +55,7 @@ def standing_in(content: bytes, words: Iterable[str]) -> list[str]:
 
 
 def lived(cagette: World, notices: Iterable[Notice]) -> list[str]:
-    """Tell, settle and close; the numbers of the documents."""
+    """Tell, settle and close; returns the numbers of the documents."""
     cagette.told(*notices)
     fees = cagette.rows(FEES)
     for monday in sorted({fee["monday"] for fee in fees if fee["monday"]}):

@@ -22,7 +22,7 @@ def run(cagette: World, *words: str) -> Run:
 
 
 def told(cagette: World, *words: str) -> Any:
-    """What it says to machines."""
+    """What the command says to machines."""
     done = run(cagette, *words, "--json")
     assert done.returncode == 0, done
     return json.loads(done.stdout)
@@ -30,7 +30,7 @@ def told(cagette: World, *words: str) -> Any:
 
 @pytest.fixture
 def lived(cagette: World) -> World:
-    """A producer sold online, was corrected and settled, and his month was closed."""
+    """A producer sold online, was corrected and settled, and the month was closed."""
     cagette.told(notices.session(), notices.enrolment("2024-05-02"))
     cagette.told(notices.market(), notices.producer(), notices.distribution("48211"))
     cagette.told(notices.distribution("48211", {"2045": 12_000}, 2))

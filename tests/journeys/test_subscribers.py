@@ -58,7 +58,7 @@ class Season:
         )
 
     def publish_again(self) -> None:
-        """Publish all facts once more, as a relay does that lost its place."""
+        """Publish all facts once more, as a relay that lost its place does."""
         for house in self._home.houses:
             relay, after = KafkaRelay(self.broker, house), 0
             while after < house.log.head():
@@ -116,7 +116,7 @@ def season(told: Callable[[Tell], Season], request: pytest.FixtureRequest) -> Se
 
 @pytest.fixture
 def hard_season(told: Callable[[Tell], Season]) -> Season:
-    """The hard season alone, where a season more would show nothing more."""
+    """The hard season alone, where another season would show nothing more."""
     return told(tell_hard)
 
 
@@ -149,7 +149,7 @@ def heard(database: Path) -> int:
 
 
 def until_heard(database: Path, position: int) -> None:
-    """Wait until it has heard so far."""
+    """Wait until it has heard that far."""
     give_up = time.monotonic() + SECONDS
     while heard(database) < position:
         assert time.monotonic() < give_up, f"it never heard {position}"
@@ -157,7 +157,7 @@ def until_heard(database: Path, position: int) -> None:
 
 
 def count_once(season: Season, database: Path, *options: str) -> str:
-    """Let it hear all there is; what it prints."""
+    """Let it hear all there is; returns what it prints."""
     process = fees_by_month(season.broker, database, "--once", *options)
     printed, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == 0
@@ -189,7 +189,7 @@ connect = sqlite3.connect
 sqlite3.connect = lambda file: connect(file, factory=Dying)
 runpy.run_module("deploy.subscriber.fees_by_month", run_name="__main__")
 """
-"""Runs it, and kills it before one of its statements."""
+"""Runs the subscriber, and kills it before one of its statements."""
 
 
 def test_killed_within_its_transactions_it_counts_each_fact_once(

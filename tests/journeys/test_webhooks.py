@@ -1,4 +1,4 @@
-"""Webhooks as operations run them: the command, the worker beside which they go, and its death."""
+"""Webhooks as operations run them: the command, the worker that they go out beside, its death."""
 
 import json
 import os

@@ -1,10 +1,10 @@
-"""Kill -9 of any process, of the broker and of PostgreSQL, while a season is told and settled.
+"""Kill -9 any process, the broker and PostgreSQL, while a season is told and settled.
 
     python -m tests.reliability.chaos --kills 200 --seed 1
 
-`make chaos` ends with exit code 1 if anything was lost, doubled, or is wrong by a cent, by an
-independent recount and by `cagette verify`; `make test` does the same with ten kills. A seed gives
-the same season, victims and moments; what a victim is doing at its moment is left to chance.
+`make chaos` exits with 1 if an independent recount or `cagette verify` finds anything lost, doubled
+or wrong by a cent; `make test` does the same with ten kills. A seed fixes the season, victims and
+moments; what a victim is doing at its moment is left to chance.
 """
 
 import argparse
@@ -41,27 +41,27 @@ from tests.support.world import billed
 COMMAND = "the command that asks"
 VICTIMS = (*ALL, "kafka", "postgres", COMMAND)
 FIRST_CLOSE = date(2026, 12, 31)
-"""Documents are dated from here on, a day a close: in two years, and so in two series."""
+"""Documents are dated from here on, a day later per close: in two years, and so in two series."""
 PATIENCE_SECONDS = 90
 GAPS, BACKWARDS = "the numbers of {} have gaps", "a later number is dated earlier"
 TELLING_SECONDS = 0.5
-"""Within these the victims of a portion are killed; half of them have passed when it is told."""
+"""Within this time the victims of a portion are killed; it is told halfway through."""
 AGAIN = 3
-"""Earlier notices that are told again with every portion."""
+"""How many earlier notices are told again with every portion."""
 
 
 @dataclass(frozen=True)
 class Move:
-    """What is told at once, or one ask, and what is killed meanwhile."""
+    """What is told together, or one ask, and what is killed meanwhile."""
 
     steps: Sequence[Step]
     victims: Sequence[str]
 
 
 def planned(steps: Sequence[Step], kills: int, chance: Random) -> list[Move]:
-    """The steps in order, with exactly so many kills, about half of them during the asks.
+    """The steps in order, with exactly that many kills, about half of them during the asks.
 
-    While a portion of the notices is told, up to three are away at once.
+    While a portion of the notices is told, up to three victims are down at once.
     """
     asks = sum(step[0] != "tell" for step in steps)
     each = max(1, kills // 2 // asks)
@@ -85,7 +85,7 @@ def planned(steps: Sequence[Step], kills: int, chance: Random) -> list[Move]:
 
 
 def _drawn(deck: list[str], chance: Random, count: int, spared: Sequence[str]) -> list[str]:
-    """The next victims, all different: nobody comes a second time before each came once."""
+    """The next victims, all different: none comes up again before each came up once."""
     drawn: list[str] = []
     while len(drawn) < count:
         fitting = [victim for victim in deck if victim not in (*drawn, *spared)]
@@ -99,7 +99,7 @@ def _drawn(deck: list[str], chance: Random, count: int, spared: Sequence[str]) -
 
 @dataclass
 class Chaos:
-    """Does the moves of a plan, and kills as it says."""
+    """Does the moves of a plan and kills their victims."""
 
     servers: Servers
     chance: Random
@@ -111,7 +111,7 @@ class Chaos:
     """Seconds that the last asks took: the next one's victims are killed within the shortest."""
 
     def do(self, moves: Iterable[Move]) -> None:
-        """Do them one after the other, each again until it is done."""
+        """Do them in turn, retrying each until it is done."""
         for move in moves:
             is_tell = move.steps[0][0] == "tell"
             seconds = TELLING_SECONDS if is_tell else min(self.lasted)
@@ -123,9 +123,9 @@ class Chaos:
                 doing.result()
 
     def _crash(self, moments: Mapping[str, float]) -> None:
-        """Kill each at its moment, then start them again.
+        """Kill each at its moment, then restart them all.
 
-        By this thread alone: a server ends with the thread that started it.
+        On this thread only: a server ends with the thread that started it.
         """
         began = time.monotonic()
         for victim in sorted(moments, key=moments.__getitem__):
@@ -158,7 +158,7 @@ class Chaos:
         return work
 
     def _kill_command(self, words: Sequence[str], seconds: float) -> None:
-        """Kill the command while it works; where it was faster, it is asked again."""
+        """Kill the command while it works; if it ends first, run it again and kill it sooner."""
         process = self.servers.deployment.begin(*words)
         try:
             process.wait(seconds)
@@ -177,9 +177,9 @@ class Chaos:
         self.lasted.append(time.monotonic() - began)
 
     def _until_done(self, what: str, attempt: Callable[[], None]) -> None:
-        """Do it as a cron job does: again, until it is done.
+        """Retry until it is done, as a cron job does.
 
-        A process that starts while the database is away ends, and a supervisor starts it again.
+        A process that starts while the database is away ends; `revive` restarts it.
         """
         give_up = time.monotonic() + PATIENCE_SECONDS
         while True:
@@ -196,9 +196,9 @@ class Chaos:
 
 
 def wrong(deployment: Deployment, steps: Sequence[Step]) -> list[str]:
-    """What is not as the independent model says, or as numbers must be; nothing when all is well.
+    """What differs from the independent model or breaks the numbering; nothing when all is well.
 
-    Also what a subscriber counts, who has only the topic of billing, and what broke for no outage.
+    Also whether a subscriber of billing's topic counts the same fees, and what left a traceback.
     """
     expected = recount(steps)
     fees, documents, transfers = (exported(deployment, what) for what in BILLED)
@@ -236,14 +236,14 @@ def flaws_of_numbers(documents: Sequence[Mapping[str, str]]) -> list[str]:
 
 
 def verified(deployment: Deployment) -> "subprocess.CompletedProcess[str]":
-    """The audit, once nobody works any more."""
+    """The audit, once every process has stopped."""
     for name in ALL:
         deployment.stop(name)
     return deployment.run("verify")
 
 
 def main() -> int:
-    """Run the chaos and say what came of it."""
+    """Run the chaos and print the outcome."""
     options = argparse.ArgumentParser()
     options.add_argument("--kills", type=int, default=200)
     options.add_argument("--seed", type=int, default=1)

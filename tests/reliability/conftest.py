@@ -1,4 +1,4 @@
-"""What tests of failures ask for."""
+"""Fixtures for tests of failures."""
 
 from collections.abc import Iterator
 from pathlib import Path

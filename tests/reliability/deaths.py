@@ -1,7 +1,7 @@
-"""A season lived by processes that die at points that were chosen, each before or after a commit.
+"""A season lived by processes that die at chosen points, each just before or after a commit.
 
-What is committed is a step, named by its house and what it does. A process does the season's steps
-from where the last one got to, and kills itself at the next chosen point; the next one goes on.
+Each commit is a step, named by its house and what it does. A process continues the season where the
+last one stopped, and kills itself at the next chosen point; then the next process goes on.
 Run in a process of its own by `test_crash_points.py`; the product knows nothing of it.
 """
 
@@ -41,7 +41,7 @@ WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
 class Point(NamedTuple):
-    """Where to die: the step, the time that it happens (from 1 on), before or after it."""
+    """Where to die: the step, which occurrence of it (from 1), and whether before or after it."""
 
     step: str
     time: int
@@ -50,7 +50,7 @@ class Point(NamedTuple):
 
 @dataclass
 class Life:
-    """What outlives a process: how far the season is, which steps were done, where to die yet."""
+    """What outlives a process: how far the season is, the steps taken, the deaths to come."""
 
     file: Path
     steps: Sequence[SimulatedStep]
@@ -59,20 +59,20 @@ class Life:
     due: list[Point]
 
     def keep(self) -> None:
-        """Write it down, whole or not at all."""
+        """Write it to its file, whole or not at all."""
         fresh = self.file.with_suffix(".fresh")
         fresh.write_bytes(msgspec.json.encode([self.done, self.happened, self.due]))
         fresh.replace(self.file)
 
     @classmethod
     def kept(cls, file: Path, steps: Sequence[SimulatedStep]) -> "Life":
-        """Go on with one."""
+        """Load what an earlier process kept."""
         done, happened, due = json.loads(file.read_bytes())
         return cls(file, steps, done, happened, [Point(*point) for point in due])
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Something durable happens; the process may end before it, or after it."""
+        """A durable step; the process may die before it or after it."""
         time = self.happened.count(name) + 1
         self._die_at(Point(name, time, is_after=False))
         yield
@@ -102,7 +102,7 @@ def home_of(settings: Settings) -> Home:
 
 
 def live(settings: Settings, file: Path, steps: Sequence[SimulatedStep], out: Path) -> None:
-    """Live a season to its end: after each death a new process goes on, forked before it began."""
+    """Live a season to its end: after each death, a new process forked from this one goes on."""
     while True:
         child = os.fork()
         if child == 0:
@@ -118,7 +118,7 @@ def live(settings: Settings, file: Path, steps: Sequence[SimulatedStep], out: Pa
 
 
 def _live(settings: Settings, file: Path, steps: Sequence[SimulatedStep], out: Path) -> None:
-    """Go on until the next death, or to the end: then say what came of it."""
+    """Go on until the next death, or to the end, and then write what came out."""
     life, home = Life.kept(file, steps), home_of(settings)
     for house in home.houses:
         _watch_log(house.name, house.log.recorder, life)
@@ -153,7 +153,7 @@ def _named(rows: Sequence[Row], steps: Sequence[Step]) -> str:
 
 
 def _watch_views(name: str, engine: Engine, life: Life) -> None:
-    """A commit of what wrote; once its connection is given back, it has happened."""
+    """Make a step of every commit that wrote; it is over once its connection is given back."""
     under_way: list[Any] = []
     wrote = Counter[str]()
 
@@ -174,7 +174,7 @@ def _watch_views(name: str, engine: Engine, life: Life) -> None:
 
 
 def _do(home: Home, step: SimulatedStep) -> None:
-    """One step, and all that follows from it; done again, it changes nothing."""
+    """Do one step and all that follows from it; idempotent."""
     home.caught_up()
     what, argument = step
     if step[0] == "tell":

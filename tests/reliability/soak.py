@@ -2,9 +2,9 @@
 
     python -m tests.reliability.soak --minutes 10
 
-`make soak` ends with exit code 1 if the memory of a process grew, or its files; if under overload
-anything but 429 and 503 is refused with, or fewer notices are taken than 70 % of what the door can
-take; if it is not as quick as before within 10 s after; or if `cagette verify` finds anything.
+`make soak` exits with 1 if the memory or the open files of a process grew; if under overload
+anything is refused other than by 429 and 503, or less than 70 % of what the door can take is taken;
+if it is not as quick as before within 10 s afterwards; or if `cagette verify` finds anything.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from tests.support.processes import ALL, KEY, Deployment, Servers, servers_of_it
 
 PRODUCERS = [str(number) for number in range(1, 1_001)]
 SELLERS, DAYS = 10, 300
-"""Of a distribution, and on which they are: so that no statement grows as nobody's does."""
+"""Sellers per distribution, and days in all, so that no statement grows beyond what is real."""
 STEADY_PER_SECOND = 10
 EVERY_SECONDS = 5
 OVERLOAD_SECONDS, CAPACITY_SECONDS = 20, 10
@@ -37,12 +37,12 @@ TIMES_CAPACITY = 4
 GOODPUT = 0.7
 RECOVERY_SECONDS = 10
 GROWTH, GROWTH_MB, FILES = 1.10, 10, 5
-"""Of memory from the second fifth of the time to the last; of open files in all."""
+"""Growth allowed from the second fifth of the time to the last: memory (×, plus MB), open files."""
 
 
 @dataclass
 class Crowd:
-    """Tells distributions of its own, each once, and notes what the answers were."""
+    """Tells distributions of its own, each once, and counts the answers."""
 
     http: httpx.AsyncClient
     answers: Counter[int] = field(default_factory=Counter)
@@ -52,7 +52,7 @@ class Crowd:
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
     async def tell(self) -> None:
-        """One distribution; 0 stands for no answer at all."""
+        """Tell one distribution; no answer at all counts as status 0."""
         number = next(self.numbers)
         name, first = f"D{number}", number * SELLERS % len(PRODUCERS)
         at = f"{date(2024, 1, 1) + timedelta(days=number % DAYS)}T21:00:00+01:00"
@@ -69,7 +69,7 @@ class Crowd:
             self.seconds.append(time.monotonic() - began)
 
     async def at(self, per_second: float, seconds: float) -> None:
-        """Tell so many a second, whether earlier ones are answered or not; then await them all."""
+        """Tell at a fixed rate, whether earlier ones are answered or not; then await them all."""
         began = time.monotonic()
         async with asyncio.TaskGroup() as tasks:
             for number in range(int(per_second * seconds)):
@@ -77,7 +77,7 @@ class Crowd:
                 tasks.create_task(self.tell())
 
     async def as_fast_as(self, clients: int, seconds: float) -> float:
-        """So many clients, each telling again once it is answered; notices taken a second."""
+        """Run clients that each tell again once answered; returns notices taken per second."""
         give_up, before = time.monotonic() + seconds, self.taken
 
         async def client() -> None:
@@ -119,7 +119,7 @@ def held(deployment: Deployment) -> dict[str, tuple[float, int]]:
 
 
 async def steady(people: Crowd, deployment: Deployment, minutes: float) -> list[str]:
-    """Tell and read steadily, and look at the processes; what grew."""
+    """Tell and read steadily while watching the processes; returns what grew."""
     seen: list[dict[str, tuple[float, int]]] = []
     ends = time.monotonic() + minutes * 60
     while time.monotonic() < ends:
@@ -135,7 +135,7 @@ async def steady(people: Crowd, deployment: Deployment, minutes: float) -> list[
 
 
 def grown(seen: list[dict[str, tuple[float, int]]]) -> Iterator[str]:
-    """What holds more at the end than after the beginning, by process."""
+    """What grew from the second fifth of the time to the last, by process."""
     fifth = max(1, len(seen) // 5)
     for name in ALL:
         early, late = seen[fifth : 2 * fifth] or seen[:1], seen[-fifth:]
@@ -149,7 +149,7 @@ def grown(seen: list[dict[str, tuple[float, int]]]) -> Iterator[str]:
 
 
 async def overload(people: Crowd) -> AsyncIterator[str]:
-    """What is wrong while four times as much is told as the door can take, and right after."""
+    """What goes wrong while four times as much is told as the door can take, and right after."""
     capacity = await people.as_fast_as(8, CAPACITY_SECONDS)
     usual = statistics.median(people.seconds[-50:])
     people.answers.clear()
@@ -177,7 +177,7 @@ async def overload(people: Crowd) -> AsyncIterator[str]:
 
 
 async def lived(servers: Servers, minutes: float) -> list[str]:
-    """What went wrong in all that."""
+    """What went wrong under the steady load and the overload."""
     first: list[Notice] = [market(), *(producer(name) for name in PRODUCERS)]
     tell(servers.deployment, [("tell", notice) for notice in first])
     async with crowd(servers.deployment) as people:
@@ -186,7 +186,7 @@ async def lived(servers: Servers, minutes: float) -> list[str]:
 
 
 def main() -> int:
-    """Run it and say what came of it."""
+    """Run the soak and print the outcome."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--minutes", type=float, default=10, help="of steady load (default 10)")
     chosen = options.parse_args()

@@ -1,4 +1,4 @@
-"""A backup taken under load and put back elsewhere lives on: nothing is lost, nothing doubled."""
+"""A backup taken under load and restored elsewhere lives on: nothing is lost, nothing doubled."""
 
 import threading
 from collections.abc import Iterator
@@ -35,13 +35,13 @@ AFTER: list[Step] = [
 
 
 class Place(NamedTuple):
-    """Where a deployment is: its folder, and its settings besides."""
+    """Where a deployment is: its folder and its other settings."""
 
     folder: Path
     settings: dict[str, Any]
 
     def run(self, command: str, **changes: str) -> Run:
-        """A command there, in a process of its own."""
+        """Run a command there, in a process of its own."""
         settings = self.settings | changes
         named = {f"CAGETTE_{name.upper()}": str(value) for name, value in settings.items()}
         return run(self.folder, command, b"", **named)
@@ -49,7 +49,7 @@ class Place(NamedTuple):
 
 @pytest.fixture(params=["embedded", "deployed"])
 def places(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Place, Place]]:
-    """Where a deployment lives, and where its backup is put back: a vault and topics of its own."""
+    """Where a deployment lives, and where its backup goes: each with its own vault and topics."""
     settings: list[dict[str, Any]] = [{}, {}]
     with ExitStack() as stack:
         if request.param == "deployed":
@@ -68,7 +68,7 @@ def places(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Pla
 
 
 def told_while(cagette: World, doing: threading.Thread) -> list[Step]:
-    """Sales told and heard, one behind the other, for as long as something else is done."""
+    """Tell sales and let them be heard, one after the other, for as long as a thread runs."""
     steps: list[Step] = []
     doing.start()
     while doing.is_alive() or not steps:
@@ -79,7 +79,7 @@ def told_while(cagette: World, doing: threading.Thread) -> list[Step]:
 
 
 def heads_of_a_beginning(part: World, whole: World, backup: Path) -> dict[str, int]:
-    """Where each log of a backup ends: so far both remember the same, and one went on."""
+    """Where each log of a backup ends: up to there both homes agree, and one went on."""
     houses = msgspec.json.decode((backup / "manifest.json").read_bytes())["houses"]
     heads = {name: house["head"] for name, house in houses.items()}
     for here, there in zip(part.home.houses, whole.home.houses, strict=True):
@@ -114,7 +114,7 @@ def test_a_backup_taken_under_load_is_put_back_and_lives_on(
 
 
 def lives_on(after: World, steps: list[Step], heads: dict[str, int]) -> None:
-    """All is told again, and what was lost is taken under positions that were never told before."""
+    """Tell all again: what was lost is taken under positions that were never told before."""
     after.do(steps)
     for house in after.home.houses:
         later = [position for position, *_ in house.log.rows() if position > heads[house.name]]

@@ -1,4 +1,4 @@
-"""Who finds the broker away tries again and again, and keeps nothing of each try."""
+"""While the broker is away, a client tries again and again, and no try leaves anything behind."""
 
 import gc
 import threading
@@ -35,7 +35,7 @@ def administering(broker: Broker) -> None:
 def test_a_try_that_fails_leaves_no_thread_behind(
     caplog: pytest.LogCaptureFixture, trying: Callable[[Broker], None]
 ) -> None:
-    """Stock kafka-python leaves a thread and four files for every client it cannot make."""
+    """Stock kafka-python leaves a thread and four open files for every client it cannot make."""
     caplog.set_level("CRITICAL", "kafka")
     before = threading.active_count()
     with pytest.raises(BrokerAway):
@@ -83,7 +83,7 @@ def test_a_broker_that_dies_when_it_has_said_where_its_topics_end_is_away(
 
     def last_words(consumer: Any, *asked: Any) -> Any:
         ends = said(consumer, *asked)
-        consumer.seek_to_beginning()  # so that it has yet to say where they begin
+        consumer.seek_to_beginning()  # so that the broker has yet to say where they begin
         kafka_of_its_own.kill()
         return ends
 

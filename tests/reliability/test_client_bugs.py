@@ -1,6 +1,6 @@
 """The known bugs of kafka-python 3.0.12, on a real broker: the plain client has each, we have none.
 
-A test that says "mended" found a client without the bug: what we do about it may then go.
+A test that says "mended" found a client without the bug: our workaround may then go.
 """
 
 import gc
@@ -46,7 +46,7 @@ PLAIN = "plain"
 
 
 class Told:
-    """A speaker of facts of one key; while `go` is not set, whoever reads them halts after each."""
+    """A speaker of facts under one key; while `go` is not set, their reader halts after each."""
 
     name = "gateway"
 
@@ -72,7 +72,7 @@ class Told:
 
 
 class Halting(list[Message]):
-    """A page on which its reader halts, as a process does that gets little processor."""
+    """A page on which its reader halts, as a process starved of CPU does."""
 
     go: Event
 
@@ -91,7 +91,7 @@ def server() -> Iterator[LocalKafka]:
 
 @pytest.fixture
 def broker(server: LocalKafka, caplog: pytest.LogCaptureFixture) -> Iterator[Broker]:
-    """Fresh topics on it. Refused sockets are left to the collector, unless a log holds them."""
+    """Fresh topics on it; refused sockets go to the garbage collector, unless a log holds them."""
     caplog.set_level("CRITICAL", "kafka")
     at = Broker(server.bootstrap, f"t{uuid.uuid4().hex[:12]}")
     create_topics(at, ["gateway", PLAIN])
@@ -101,7 +101,7 @@ def broker(server: LocalKafka, caplog: pytest.LogCaptureFixture) -> Iterator[Bro
 
 
 def patiently(step: Callable[[], Any]) -> Any:
-    """Do as a worker does: try again while the broker is away, or nothing is done."""
+    """Retry, as a worker does, while the broker is away or nothing gets done."""
     give_up = time.monotonic() + 60
     while time.monotonic() < give_up:
         with suppress(BrokerAway):
@@ -111,7 +111,7 @@ def patiently(step: Callable[[], Any]) -> Any:
 
 
 def still_there(bug: str, seen: bool) -> None:
-    """The bug was seen in the plain client; else somebody mended it."""
+    """The plain client still has the bug; otherwise it was mended."""
     assert seen, f"{bug} is mended in kafka-python: what shared/messaging does about it may go"
 
 
@@ -148,7 +148,7 @@ def polled(consumer: Any) -> bool:
 
 
 def positions(at: Broker) -> list[int]:
-    """The positions of all that lies on the gateway's topic, by partition as it lies."""
+    """The positions of all records on the gateway's topic, by partition, in its order."""
     partitions = [TopicPartition(at.topic_of("gateway"), n) for n in range(PARTITIONS)]
     reader = KafkaConsumer(bootstrap_servers=at.bootstrap, auto_offset_reset="earliest")
     reader.assign(partitions)
@@ -281,7 +281,7 @@ except Exception:
     signal.setitimer(signal.ITIMER_PROF, 1)
 consumer.poll(500)
 """
-"""The second poll, of half a second, may use one second of a processor."""
+"""The second poll, of half a second, may use one second of CPU time."""
 
 
 def test_b3_what_cannot_be_decoded_makes_a_plain_consumer_spin_and_passes_ours(

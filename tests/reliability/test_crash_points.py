@@ -19,7 +19,7 @@ SEASON = season(18)
 def lived(
     settings: Settings, folder: Path, steps: Sequence[SimulatedStep], points: list[Point]
 ) -> tuple[dict[str, Any], list[str]]:
-    """What came of a season with some deaths, and the steps that it took."""
+    """What came out of a season with some deaths, and the steps that it took."""
     file, out = folder / "life.json", folder / "out.json"
     Life(file, steps, 0, [], points).keep()
     home = home_of(settings)

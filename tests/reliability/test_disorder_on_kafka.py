@@ -1,9 +1,9 @@
 """Facts on real topics, disordered on purpose: doubled, sent again late, reordered, delayed.
 
 A season is told to an embedded home. What its gateway and training tell is sent by hand, in
-disorder, to topics that only a fresh billing hears; it is asked what the other one was asked, once
-it has heard the facts of a batch. Within a partition the first copies keep their order, as a relay
-keeps it: nothing else is promised, and nothing else is kept here.
+disorder, to topics that only a fresh billing hears; once it has heard the facts of a batch, it is
+asked what the other billing was asked. Within a partition the first copies keep their order, as a
+relay keeps it: no other order is promised, and none is kept here.
 """
 
 import csv
@@ -31,7 +31,7 @@ MANNERS = ("gateway first", "training first", "trickling")
 
 @pytest.fixture
 def listener(tmp_path: Path, database_url: str, broker: dict[str, str]) -> Iterator[World]:
-    """A fresh deployment, of which billing alone will work."""
+    """A fresh deployment in which only billing works."""
     settings = {"database_url": database_url, "patience_seconds": 30, **broker}
     with world(tmp_path / "listener", **settings) as fresh:
         yield fresh
@@ -56,7 +56,7 @@ class Topics:
         self.copies = self.ghosts = 0
 
     def send(self, messages: Iterable[Message]) -> None:
-        """Send all of them; each is where its readers find it."""
+        """Send all of them to their topics and await delivery."""
         sent = []
         for message in messages:
             self._count(message)
@@ -124,13 +124,13 @@ def exported(cagette: World, what: str) -> str:
 
 
 def bills_of(cagette: World) -> Bills:
-    """What the exports say; whoever only listens is not asked to catch up."""
+    """What the exports say; a home that only listens is not asked to catch up."""
     texts = (exported(cagette, what) for what in ("fees", "invoices", "transfers"))
     return billed(*(list(csv.DictReader(io.StringIO(text))) for text in texts))
 
 
 def hear(listener: World, chance: Random) -> None:
-    """Let billing hear what there is; now and then as at a start, which reads everything again."""
+    """Let billing hear what there is; now and then as after a start, which reads everything."""
     worker = listener.home.workers["billing"]
     if worker.source and chance.random() < 0.3:
         worker.source.close()
@@ -139,7 +139,7 @@ def hear(listener: World, chance: Random) -> None:
 
 
 def batches(steps: Iterable[Step]) -> Iterator[tuple[list[Notice], list[Step]]]:
-    """What is told at once, and the payouts and closes that follow."""
+    """What is told together, and the payouts and closes that follow."""
     notices: list[Notice] = []
     asks: list[Step] = []
     for step in steps:

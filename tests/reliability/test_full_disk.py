@@ -28,7 +28,7 @@ FILLED = "INSERT INTO filler SELECT repeat(md5(n::text), 30) FROM generate_serie
 
 @contextmanager
 def small_disk(server: LocalPostgres, megabytes: int) -> Iterator[Path]:
-    """A file system in memory of so many MB, in which the server may write."""
+    """A small file system in memory, in which the server may write."""
     folder, owner = server.folder / "small", (server.folder / "data").stat()
     folder.mkdir()
     try:
@@ -59,14 +59,14 @@ def server() -> Iterator[LocalPostgres]:
 
 
 def settings(home: Path, url: str) -> Settings:
-    """Of a home on that database; no broker is asked for anything."""
+    """The settings of a home on that database; no broker is asked for anything."""
     home.mkdir(exist_ok=True)
     return Settings(home=home, database_url=url, kafka_bootstrap="nowhere:1")
 
 
 @contextmanager
 def opened(home: Path, url: str) -> Iterator[World]:
-    """The home of a process that was just started."""
+    """A home as a process that was just started opens it."""
     its_own = home_of(settings(home, url))
     try:
         yield World(its_own)
@@ -75,7 +75,7 @@ def opened(home: Path, url: str) -> Iterator[World]:
 
 
 def refusals(world: World, notices: list[Notice]) -> set[type[Refusal]]:
-    """What the notices are refused with, while nobody works."""
+    """What the notices are refused with, while no worker runs."""
     lines = [json.dumps(notice).encode() for notice in notices]
     results = import_lines(world.home.gateway_desk, lines, by="test")
     return {type(r.outcome) for r in results if isinstance(r.outcome, Refusal)}

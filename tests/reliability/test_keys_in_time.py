@@ -1,4 +1,4 @@
-"""Keys at the doors of a running deployment: given, revoked, and looked for in a dead database."""
+"""Keys at the doors of a running deployment: given, revoked, and looked up in a dead database."""
 
 import json
 import time

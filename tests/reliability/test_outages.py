@@ -83,7 +83,7 @@ def test_tables_that_somebody_locks_are_503_and_nobody_keeps_the_right_to_write(
 
 
 def told_until(deployment: Deployment, market_id: str, until: float) -> list[int]:
-    """Tell of a market again and again, and once when nobody locks anything any more."""
+    """Tell of a market again and again, and once more when nothing is locked any longer."""
     statuses: list[int] = []
     with deployment.client() as client:
         while not statuses or time.monotonic() < until + 1:

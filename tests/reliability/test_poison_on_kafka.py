@@ -1,4 +1,4 @@
-"""Poison on a real topic: each kind of it is parked, each once, and the rest goes on."""
+"""Poison on a real topic: each kind of it is parked, once, and the rest goes on."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +25,7 @@ def told(kind: bytes = SALES, sequence: bytes = b"900000", time: bytes = TIME) -
 
 
 def without(name: str) -> dict[str, bytes]:
-    """The headers of a message, but one."""
+    """The headers of a message without one of them."""
     return {other: word for other, word in told().items() if other != name}
 
 
@@ -84,10 +84,10 @@ def test_strangers_under_keys_that_make_no_tag_are_parked_each_and_the_rest_goes
     deployment: tuple[World, Broker],
 ) -> None:
     cagette, at = deployment
-    long = Random(7).randbytes(2_100).hex().encode()  # more than an entry of an index may have
+    long = Random(7).randbytes(2_100).hex().encode()  # longer than an index entry may be
     keys = [b"a\0b", long, b"\xff\0", *(None for _ in range(PARTITIONS))]
     sender = KafkaProducer(bootstrap_servers=at.bootstrap, acks="all")
-    topic = at.topic_of("training")  # where nobody told anything yet: each lies at the same offset
+    topic = at.topic_of("training")  # nothing was told there yet: each lies at the same offset
     for number, key in enumerate(keys):
         value, to = b"%d" % number, number % PARTITIONS
         sender.send(topic, value, key=key, partition=to).get(timeout=30)

@@ -1,4 +1,4 @@
-"""A house whose database is lost hears the topics again, with its asks: the same documents."""
+"""A house that lost its database hears the topics and its asks again: the same documents."""
 
 from dataclasses import asdict
 from datetime import date
@@ -33,7 +33,7 @@ def lived(in_each_world: World) -> World:
 
 
 def told(source: FactSource) -> dict[str, Message]:
-    """Everything on the topics, by what names it as a cause."""
+    """Everything on the topics, by its name as a cause."""
     found: dict[str, Message] = {}
     heard: dict[str, int] = {}
     while batch := source.poll(heard, EVERYTHING):
@@ -43,7 +43,7 @@ def told(source: FactSource) -> dict[str, Message]:
 
 
 def asked(desk: BillingDesk, ask: Asked.Made) -> None:
-    """Ask again what was asked."""
+    """Repeat an ask."""
     given = ask.arguments
     if ask.use_case == "publish":
         desk.publish(msgspec.convert(given["tariff"], Tariff), by=ask.by)

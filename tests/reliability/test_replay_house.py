@@ -1,4 +1,4 @@
-"""`cagette replay house`: each house comes out of what led to it, or the command says where not."""
+"""`cagette replay house`: each house comes out of its causes, or the command says what differs."""
 
 import json
 from typing import Any
@@ -24,7 +24,7 @@ def lived(in_each_world: World) -> World:
 
 
 def made_again(cagette: World) -> dict[str, Relived]:
-    """Every house made again."""
+    """Every house, replayed."""
     return {name: relived(cagette.home, name) for name in HOUSES}
 
 
@@ -35,7 +35,7 @@ def test_every_house_comes_out_of_its_causes_as_it_stands(lived: World) -> None:
 
 
 def change(cagette: World, house: str, topic: str, old: str, new: str, about: str = "") -> int:
-    """Writes another content over the first such event of a log, as nobody may; its position."""
+    """Overwrites the first such event of a log, as nobody may; its position."""
     select = "SELECT position, state FROM stored_events WHERE topic = :topic ORDER BY position"
     with cagette.home.views[house].engine.begin() as connection:
         for position, state in connection.execute(text(select), {"topic": topic}):

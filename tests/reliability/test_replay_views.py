@@ -1,4 +1,4 @@
-"""`cagette replay views`: a view made again beside the live one, while writers go on."""
+"""`cagette replay views`: a view rebuilt beside the live one, while writers go on."""
 
 import json
 import threading
@@ -40,7 +40,7 @@ def sold(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
 
 
 def spoil(cagette: World) -> None:
-    """One row of the fees says another amount, one is gone, one should not be there."""
+    """Change the amount of one row of the fees, delete another, and give a third another id."""
     with cagette.home.views["billing"].engine.begin() as connection:
         first = FEES.c.fee_id == "2045:D1:SERVICE:1"
         connection.execute(update(FEES).where(first).values(amount_cents=1))
@@ -50,7 +50,7 @@ def spoil(cagette: World) -> None:
 
 
 def as_the_log_says(cagette: World, house: str) -> bool:
-    """Whether every table of a house's views is what its log says."""
+    """Whether every table of a house's views agrees with its log."""
     live = cagette.home.views[house]
     stood = live.snapshot()
     fresh = rebuilt(live.log, VIEWS[house], stood.positions)

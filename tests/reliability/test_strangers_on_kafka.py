@@ -1,4 +1,4 @@
-"""What a stranger wrote on a topic is given until it was taken, as the speaker's own facts are."""
+"""What a stranger wrote on a topic is delivered until it is taken, like the speaker's own facts."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,14 +17,14 @@ OWN, STRANGERS = "gateway/0", "stranger-on-gateway/0"
 
 
 class Topic:
-    """The first partition of the gateway's topic, and who writes there."""
+    """The first partition of the gateway's topic, and a client that writes there."""
 
     def __init__(self, at: Broker, sender: KafkaProducer) -> None:
         self.at = at
         self._sender = sender
 
     def write(self, *headers: dict[str, str]) -> None:
-        """One record for each of some headers."""
+        """Write one record for each set of headers."""
         name = self.at.topic_of("gateway")
         for words in headers:
             encoded = [(name, word.encode()) for name, word in words.items()]
@@ -33,7 +33,7 @@ class Topic:
 
 @pytest.fixture
 def topic(broker: dict[str, str]) -> Iterator[Topic]:
-    """A fresh one."""
+    """A fresh topic."""
     at = Broker(broker["kafka_bootstrap"], broker["kafka_prefix"])
     create_topics(at, ["gateway"])
     with closing(KafkaProducer(bootstrap_servers=at.bootstrap, acks="all")) as sender:
@@ -83,7 +83,7 @@ def test_who_goes_back_after_a_batch_of_strangers_hears_the_facts_before_it_agai
 
 
 class NotUtf8(str):
-    """A word that goes out as bytes that are no text."""
+    """A word that goes out as bytes that are not text."""
 
     def encode(self, *_: object) -> bytes:
         return b"\xff"
@@ -125,7 +125,7 @@ def test_who_is_given_news_need_not_ask_where_the_end_is(
     monkeypatch.setattr(kafka_source, "ASKING", 3)
     monkeypatch.setattr(kafka_source, "_is_before_end", asked.append)
     assert source.poll({}, 500) == []
-    assert len(asked) == 1  # who must know asks at once
+    assert len(asked) == 1  # a poll that must be sure asks at once
     topic.write(own(7))
     while not source.poll({}, 500, surely=False):
         asked.clear()

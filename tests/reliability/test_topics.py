@@ -1,4 +1,4 @@
-"""Topics that others made are proved before facts are told there; none works while all are made."""
+"""Topics made by others are checked before use; no worker runs while topics are made anew."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -30,7 +30,7 @@ def at(broker: dict[str, str]) -> Broker:
 
 @pytest.fixture
 def admin(at: Broker) -> Iterator[KafkaAdminClient]:
-    """Who makes topics there by hand."""
+    """A client that makes topics there by hand."""
     with closing(KafkaAdminClient(bootstrap_servers=at.bootstrap)) as by_hand:
         yield by_hand
 

@@ -23,7 +23,7 @@ from tests.support.world import World, world
 
 
 def lose_topics(settings: dict[str, Any]) -> None:
-    """Deletes every topic, as a broker that lost its disks would have."""
+    """Deletes every topic, as if the broker had lost its disks."""
     broker = broker_of(Settings(**settings))
     assert broker
     delete_topics(broker, HOUSES)
@@ -38,7 +38,7 @@ def spoil(kafka: LocalKafka, topic: str) -> None:
 
 
 def heads(cagette: World) -> dict[str, int]:
-    """How much each house remembers."""
+    """The head of each house's log."""
     return {house.name: house.log.head() for house in cagette.home.houses}
 
 

@@ -1,4 +1,4 @@
-"""Training's door killed in a running deployment: 503 meanwhile, and everything there after."""
+"""Training's door killed in a running deployment: 503 meanwhile, and nothing lost afterwards."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A worker: it rests where it has nothing to do, and lets nobody wait for what it has done."""
+"""A worker rests when it has nothing to do, and lets nobody wait for what it has done."""
 
 import json
 import threading
@@ -46,7 +46,7 @@ def test_a_worker_at_rest_never_takes_more_turns_than_it_has_rests(
 
 
 class Waiting:
-    """A source that says how everything stood whenever a worker waits for news."""
+    """A source that records how everything stood whenever a worker waited for news."""
 
     def __init__(self, source: FactSource, cagette: World) -> None:
         self.waits = source.waits
@@ -68,14 +68,14 @@ class Waiting:
 
 
 def told(cagette: World, distribution_id: str) -> None:
-    """Tell of a distribution, and let nobody hear of it yet."""
+    """Tell of a distribution that nobody hears of yet."""
     line = json.dumps(n.distribution(distribution_id)).encode()
     deque(import_lines(cagette.home.gateway_desk, [line], by="test"))
 
 
 @pytest.fixture
 def deployed(database_url: str, broker: dict[str, str], tmp_path: Path) -> Iterator[World]:
-    """A deployment that was told of a distribution, and in which nobody has heard of it yet."""
+    """A deployment that was told of a distribution that nobody in it has heard of yet."""
     with world(tmp_path / "home", database_url=database_url, **broker) as cagette:
         cagette.told(n.market(), n.producer())
         told(cagette, "48211")
@@ -100,7 +100,7 @@ def test_what_was_heard_is_published_and_shown_before_a_worker_waits_for_more(
 
 
 class Noted:
-    """A relay and views that say what they are asked for, in order; `meanwhile` happens once."""
+    """A relay and views that record what they are asked, in order; `meanwhile` runs once."""
 
     def __init__(self, worker: Worker, meanwhile: Callable[[], None] = lambda: None) -> None:
         assert worker.relay is not None

@@ -1,4 +1,4 @@
-"""An aggregate and its events: called, remembered, and read again by the code of later years."""
+"""An aggregate and its events: called, remembered, and read again by later code."""
 
 import json
 from pathlib import Path
@@ -63,7 +63,7 @@ def test_an_aggregate_as_it_was_does_not_see_what_happens_next() -> None:
 
 
 class Clutch(Aggregate):
-    """Eggs of a test, whose event has a second version."""
+    """A test aggregate with an event in its second version."""
 
     TOPIC = "test.clutch"
 
@@ -73,18 +73,18 @@ class Clutch(Aggregate):
         TOPIC = "test.clutch.begun"
 
     class Laid(Aggregate.Event):
-        """Eggs were laid; the first version counted them as text, and knew no nest."""
+        """Eggs were laid; the first version counted them as text and knew no nest."""
 
         TOPIC = "test.clutch.laid"
         class_version: ClassVar[int] = 2
         eggs: int
         nest: str
         colour: str = "white"
-        """None had been told apart until then: no version was made for it."""
+        """All were white before it was added: the default needs no new version."""
 
         @staticmethod
         def upcast_v1_v2(state: dict[str, Any]) -> None:
-            """Count in numbers; all were laid in the straw by then."""
+            """Count in numbers; until then all were laid in straw."""
             state["eggs"] = int(state.pop("egg_count"))
             state["nest"] = "straw"
 
@@ -102,7 +102,7 @@ class Clutch(Aggregate):
 
 
 class Nest(Excerpt):
-    """Of `Clutch.Laid`, where."""
+    """The nest of a `Clutch.Laid`."""
 
     nest: str
 

@@ -1,4 +1,4 @@
-"""Asks that wait for the right to write: one commit for all of them, and each its own answer."""
+"""Asks that wait for the right to write: one commit for all of them, and an answer for each."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ UseCase = Callable[[Gateway], Answer]
 
 
 class Crowd:
-    """A house, and threads that ask of it while its lease is held."""
+    """A house, and threads that ask it while its lease is held."""
 
     def __init__(self, recorder: LogRecorder, lease: Lease, threads: ThreadPoolExecutor) -> None:
         log = EventLog(recorder)
@@ -45,7 +45,7 @@ class Crowd:
         self._threads = threads
 
     def asked(self, *asks: tuple[Ask, UseCase]) -> list[Asking]:
-        """Ask all of it at once, in this order."""
+        """Ask all of these at once, in this order."""
         asked: list[Asking] = []
         with self.house.still():
             for ask, use_case in asks:
@@ -54,7 +54,7 @@ class Crowd:
         return asked
 
     def causes(self) -> list[str]:
-        """What led to the events of the log, in its order; each ask stands before all it caused."""
+        """The causes of the log's events, in order; each ask must stand before all it caused."""
         causes = []
         for cause, events in groupby(self.house.log.history(), lambda event: event.cause):
             is_ask = [isinstance(event, Asked.Made) for event in events]
@@ -87,7 +87,7 @@ def renamed(seq: int, name: str, key: str | None = None) -> tuple[Ask, UseCase]:
 
 
 def refused(seq: int, name: str) -> tuple[Ask, UseCase]:
-    """The same, refused after it has changed and kept the market, and begun a producer."""
+    """The same, but refused after it has changed and kept the market, and begun a producer."""
     ask, use_case = renamed(seq, name)
 
     def refuse(gateway: Gateway) -> Answer:
@@ -99,7 +99,7 @@ def refused(seq: int, name: str) -> tuple[Ask, UseCase]:
 
 
 def forgetful(seq: int, name: str, *, refuses: bool = False) -> tuple[Ask, UseCase]:
-    """One that changes the market and does not keep it, and may refuse then."""
+    """An ask that changes the market and does not keep it, and may then be refused."""
     ask, _ = renamed(seq, name)
 
     def forget(gateway: Gateway) -> Answer:
@@ -127,7 +127,7 @@ def crowd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Crowd]:
 
 
 def results(asked: list[Asking]) -> list[str]:
-    """The result of each, or the name of what it was refused with."""
+    """The result of each, or the name of the error that it met."""
     errors = [one.exception(timeout=10) for one in asked]
     return [
         type(error).__name__ if error else one.result()[0].result.name
@@ -136,7 +136,7 @@ def results(asked: list[Asking]) -> list[str]:
 
 
 def transactions(crowd: Crowd) -> int:
-    """By how many transactions the log was written."""
+    """How many transactions wrote the log."""
     assert isinstance(crowd.house.log.recorder, PostgresLogRecorder)
     with crowd.house.log.recorder.connection() as connection:
         row = connection.execute("SELECT count(DISTINCT xmin::text) FROM house.stored_events")

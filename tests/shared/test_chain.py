@@ -138,7 +138,7 @@ def be_of_schema_2(log: EventLog) -> None:
 
 
 def be_as_it_is(_: EventLog) -> None:
-    """Of the schema of today."""
+    """Leave the log at today's schema."""
 
 
 def test_a_log_of_the_first_schema_is_linked_by_its_migration(log: EventLog) -> None:

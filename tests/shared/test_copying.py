@@ -1,4 +1,4 @@
-"""A log put back from a copy: nobody writes to it meanwhile, whoever was not stopped."""
+"""A log restored from a copy: nobody writes to it meanwhile, not even a writer left running."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ from shared.eventstore.log import EventLog
 from shared.eventstore.postgres import PostgresLogRecorder
 
 MEANWHILE = 0.3
-"""Seconds in which a writer comes as far as he is let."""
+"""Seconds in which a writer gets as far as it may."""
 
 
 def fresh(url: str, name: str) -> EventLog:

@@ -9,11 +9,11 @@ from shared.messaging.embedded import EmbeddedSource
 from shared.messaging.source import BATCH
 
 RESTORED = 1_000_000
-"""Positions that a log which was put back lets pass."""
+"""Positions that a restored log skips."""
 
 
 class Log:
-    """A speaker by its positions: those of all its events, and those of its facts."""
+    """A speaker given by positions: those of all its events, and those of its facts."""
 
     name = "gateway"
 

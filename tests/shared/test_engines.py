@@ -58,7 +58,7 @@ def test_who_waits_too_long_for_a_connection_is_refused_with_a_name(
 
 
 PREPARED = 6
-"""As often as psycopg is asked the same until it prepares the statement."""
+"""The execution of a statement on which psycopg prepares it."""
 
 
 def test_single_reads_let_a_connection_keep_its_statements(engine: Engine) -> None:

@@ -86,7 +86,7 @@ SALE = Sale.create_id("2045", "D1")
 
 @pytest.fixture
 def sold(cagette: World) -> Callable[[int, int], list[Message]]:
-    """The fact that so many cents were sold, told at a position; billing has heard of the sale."""
+    """Makes the fact that some cents were sold, at a position; billing has heard of the sale."""
     cagette.told(market(), producer(), distribution())
     told, _ = cagette.home.gateway.told(0, 1_000)
     sale = next(fact for fact in told if fact.type.endswith("SalesValidated.v1"))

@@ -117,7 +117,7 @@ def happened(cagette: World) -> list[Happened]:
 
 
 def calls(monkeypatch: pytest.MonkeyPatch, of: object, name: str) -> list[tuple[Any, ...]]:
-    """What a method is called with from now on."""
+    """The arguments that a method is called with from now on."""
     method, found = getattr(of, name), list[tuple[Any, ...]]()
 
     def noted(*given: Any) -> Any:
@@ -165,7 +165,7 @@ def test_what_was_parked_once_is_not_looked_at_for_other_keys(
 
 
 def release(cagette: World, *, drop: bool) -> int:
-    """Release what is parked of producer 1; how many facts."""
+    """Release the parked facts of producer 1; returns how many."""
     desk = ParkedDesk(cagette.home.billing)
     return desk.release("gateway", "1", by="ops", why="a test", drop=drop).figures["facts"]
 

@@ -1,4 +1,4 @@
-"""Keys: given out once, kept as a hash, two a holder, looked at without asking the database."""
+"""Keys: shown once, kept as a hash, two per holder, checked without asking the database."""
 
 import asyncio
 import hashlib
@@ -25,7 +25,7 @@ BOTH = (Scope.TELL, Scope.READ)
 
 
 class Clock:
-    """Seconds since some moment, as a test has them."""
+    """A clock that a test sets, in seconds since some moment."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -44,7 +44,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where the keys are, and can be taken away from."""
+    """The folder of the keys, which can be taken away."""
     (tmp_path / "keys").mkdir()
     return tmp_path / "keys"
 
@@ -69,7 +69,7 @@ def ring(store: KeyStore, clock: Clock) -> Iterator[Keyring]:
 
 
 def said(engine: Engine) -> list[str]:
-    """The statements that an engine is given from now on."""
+    """The first words of the statements that an engine is given from now on."""
     statements: list[str] = []
     event.listen(
         engine, "before_cursor_execute", lambda *given: statements.append(given[2].split()[0])
@@ -78,7 +78,7 @@ def said(engine: Engine) -> list[str]:
 
 
 def caller(ring: Keyring, key: str) -> Caller | type[Refusal]:
-    """Who calls with a key, or why nobody may."""
+    """The caller that a key stands for, or why it is refused."""
     try:
         return asyncio.run(ring.caller(key.encode()))
     except Refusal as refusal:
@@ -143,7 +143,7 @@ def test_a_holder_has_two_keys_that_stand_and_a_third_only_after_one_is_revoked(
 
 
 def many_at_once(store: KeyStore) -> tuple[int, int]:
-    """Eight who add a key for one holder at the same moment: how many do, how many may not."""
+    """Eight threads add a key for one holder at once: how many may, how many are refused."""
     together = threading.Barrier(8)
     outcomes: list[str] = []
 
@@ -387,7 +387,7 @@ def test_without_a_pace_as_many_come_as_like(clock: Clock) -> None:
 
 
 def taken(pace: Pace, requests: int, key_id: str = "a") -> int:
-    """How many of so many requests at one moment may pass."""
+    """How many of these requests may pass at one moment."""
     passed = 0
     for _ in range(requests):
         try:

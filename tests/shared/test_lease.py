@@ -1,4 +1,4 @@
-"""One writer at a time, by a file and by PostgreSQL: the others wait, and say so in the end."""
+"""One writer at a time, by a file and by PostgreSQL: the others wait, and finally give up."""
 
 import threading
 import time
@@ -15,10 +15,10 @@ from shared.eventstore.lease import FileLease, HomeBusy, Lease, PostgresLease
 from shared.eventstore.postgres import PostgresLogRecorder
 
 BEYOND_A_LOCK = 2.5
-"""Seconds: PostgreSQL lets nobody stand in line for longer than two."""
+"""Seconds: longer than the two that a single wait for a lock of PostgreSQL may last."""
 
 Leases = Callable[[int], Lease]
-"""Gives the lease of one more process, with its patience in seconds."""
+"""Makes the lease of one more process, with its patience in seconds."""
 
 
 @pytest.fixture(params=["file", "postgres"])

@@ -1,4 +1,4 @@
-"""A line of threads: one does the work of all who wait, and each hears what became of his."""
+"""A line of threads: one does the work of all that wait, and each learns the outcome of its own."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ Work = Callable[["Numbered"], None]
 
 
 class Numbered(Turn):
-    """A turn that is told from others."""
+    """A turn that can be told from others."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -25,15 +25,15 @@ class Numbered(Turn):
 
 
 class Door(Lease):
-    """A lease that a test keeps from others, or lets break."""
+    """A lease that a test withholds or breaks."""
 
     def __init__(self, patience: float) -> None:
         super().__init__("a test", patience)
         self.lock = threading.Lock()
         self.broken: BaseException | None = None
-        """What the next one meets there."""
+        """What is raised on the next thread that acquires it."""
         self.waited: list[float] = []
-        """How long each had waited who came to it."""
+        """How long each thread that came to it had waited."""
 
     @contextmanager
     def held(self, waited: float = 0) -> Iterator[None]:
@@ -51,7 +51,7 @@ class Door(Lease):
 
 
 class Place:
-    """A line before a door, what each turn of it does, and the portions that were worked off."""
+    """A line in front of a door, the work done for each turn, and the portions worked off."""
 
     def __init__(self, *, patience: float = 10, work: Work = Turn.succeed) -> None:
         self.door = Door(patience)
@@ -65,7 +65,7 @@ class Place:
             self._each(turn)
 
     def taken(self, threads: ThreadPoolExecutor, count: int = MANY) -> list[Future[None]]:
-        """Turns that were taken while the door was shut, in their order."""
+        """Turns taken while the door was shut, in order."""
         taken: list[Future[None]] = []
         with self.door.lock:
             for number in range(count):
@@ -74,7 +74,7 @@ class Place:
         return taken
 
     def is_free(self) -> bool:
-        """Whether somebody new is served at once."""
+        """Whether a new turn is served at once."""
         self.line.take(Numbered(99))
         return self.portions[-1] == [99]
 
@@ -86,7 +86,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 
 
 def ends(taken: Sequence[Future[None]]) -> list[str | None]:
-    """What each heard: None if his turn was done."""
+    """The error that each met; None if its turn was done."""
     errors = [turn.exception(timeout=10) for turn in taken]
     return [str(error) if error else None for error in errors]
 
@@ -199,7 +199,7 @@ def test_who_waits_for_one_who_hangs_is_told_when_his_patience_ends(
 
 
 class Interrupted(Numbered):
-    """One whose thread is interrupted, at once or when it was let lead."""
+    """A turn whose thread is interrupted as soon as it is woken, or after some seconds."""
 
     def __init__(self, number: int, after: float) -> None:
         super().__init__(number)

@@ -65,7 +65,7 @@ def test_the_library_takes_a_late_position_that_ours_refuses(tmp_path: Path, log
     stock = SQLiteProcessRecorder(SQLiteDatastore(str(tmp_path / "stock.sqlite")))
     stock.create_table()
     stock.insert_events([], tracking=Tracking("gateway/0", 5))
-    stock.insert_events([], tracking=Tracking("gateway/0", 9))  # who was at 3 goes on regardless
+    stock.insert_events([], tracking=Tracking("gateway/0", 9))  # a listener at 3 goes on regardless
     assert stock.max_tracking_id("gateway/0") == 9
     stock.datastore.close()
 
@@ -201,7 +201,7 @@ def test_a_log_without_tables_says_to_migrate(recorder: LogRecorder) -> None:
 
 
 def test_migrating_twice_and_at_once_changes_nothing(log: EventLog) -> None:
-    """Trap 6: the library's tables are made at every start, and two starters race."""
+    """Trap 6: the library creates its tables at every start, and two processes race."""
     opened(log, "D1")
     starters = [threading.Thread(target=log.migrate) for _ in range(4)]
     for starter in starters:
@@ -212,7 +212,7 @@ def test_migrating_twice_and_at_once_changes_nothing(log: EventLog) -> None:
 
 
 def test_a_transaction_of_any_size_is_written_whole(log: EventLog) -> None:
-    """Trap 1: the library's pipeline hangs for ever from some MB on."""
+    """Trap 1: beyond some MB, the library's pipeline hangs for ever."""
     work = log.begin()
     for number in range(2_500):
         work.keep([Distribution(f"D{number}-" + "x" * 2_000)], "test")

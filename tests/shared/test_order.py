@@ -12,7 +12,7 @@ NOON = datetime(2024, 10, 4, 12, tzinfo=UTC)
 
 
 class Recorded:
-    """A speaker that told one fact a position, at given minutes."""
+    """A speaker that told one fact per position, at given minutes."""
 
     def __init__(self, name: str, minutes: list[int]) -> None:
         self.name = name
@@ -43,7 +43,7 @@ def test_a_clock_that_was_set_back_loses_no_fact() -> None:
 
 
 def test_a_sale_is_told_as_rated_before_the_fees_that_follow_from_it(cagette: World) -> None:
-    """Also where one fact rates many sales of one statement anew."""
+    """Also when one fact rates many sales of one statement anew."""
     days = [f"2024-09-{day:02d}" for day in range(10, 16)]
     sold = [notices.distribution(f"D{d}", validated_at=f"{d}T20:00:00+02:00") for d in days]
     cagette.told(notices.producer(), notices.market(), *sold)

@@ -1,4 +1,4 @@
-"""Our recorder on a real PostgreSQL: within its caps, patient for so long, never half done."""
+"""Our recorder on a real PostgreSQL: within its caps, patient within limits, never half done."""
 
 import threading
 import time
@@ -77,7 +77,7 @@ def test_links_are_made_by_who_knows_the_last_one_and_else_by_the_database(
     recorder: PostgresLogRecorder, database_url: str
 ) -> None:
     def write() -> None:
-        """Two rows; who writes is told of one that stands."""
+        """Append two rows; if the recorder is alone, it learns the last link."""
         recorder.append([Row(uuid4(), 1, "é", b"1"), Row(uuid4(), 1, "it", b"2")])
 
     with recorder.connection() as connection:
@@ -163,7 +163,7 @@ def test_a_transaction_beyond_the_caps_is_written_whole_or_not_at_all(
 
 @contextmanager
 def a_stalled_writer(url: str) -> Iterator[None]:
-    """Somebody who has written and does not commit."""
+    """A writer that has written and does not commit."""
     other = PostgresLogRecorder(url, "house")
     with other.held() as connection, connection.transaction(force_rollback=True):
         other.insert_events(events(1, 10))
@@ -173,7 +173,7 @@ def a_stalled_writer(url: str) -> Iterator[None]:
 
 @contextmanager
 def a_table_locked_by_hand(url: str) -> Iterator[None]:
-    """Somebody who repairs something."""
+    """Somebody is repairing something."""
     with psycopg.connect(url) as connection:
         connection.execute("LOCK TABLE house.stored_events IN SHARE MODE")
         yield

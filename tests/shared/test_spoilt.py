@@ -1,4 +1,4 @@
-"""A record that was spoilt on its way is refused by name, whichever of its bytes it is."""
+"""A record spoilt on its way is refused by name, whichever byte it is."""
 
 import re
 from collections import deque
@@ -18,7 +18,7 @@ from tests.support.world import World, world
 
 SALES = "cagette.gateway.SalesValidated.v1"
 GONE_BY = ("ce_specversion", "ce_source", "ce_subject", "ce_dataschema", "content-type")
-"""What no listener of ours goes by."""
+"""Headers that no listener of ours goes by."""
 
 Record = tuple[bytes, dict[str, bytes], bytes]
 """Key, headers, value."""
@@ -38,13 +38,13 @@ def sent(message: Message) -> Record:
 
 
 def flips(content: bytes) -> Iterator[bytes]:
-    """The same bytes, one bit of one of them flipped: of each byte another bit."""
+    """The same bytes with one bit flipped, once for every byte."""
     for place, byte in enumerate(content):
         yield content[:place] + bytes([byte ^ (1 << place % 8)]) + content[place + 1 :]
 
 
 def spoilt(record: Record) -> Iterator[tuple[str, Record]]:
-    """A record with one bit flipped, for every byte of it; and where that was."""
+    """A record with one bit flipped, once for every byte of it; and where that was."""
     key, headers, value = record
     yield from (("key", (each, headers, value)) for each in flips(key))
     yield from (("value", (key, headers, each)) for each in flips(value))
@@ -168,5 +168,5 @@ def test_a_nul_in_a_text_is_parked_for_no_table_of_postgresql_takes_it(
 
 
 def with_name(told: Message, name: bytes) -> bytes:
-    """What tells of a market, which has another name."""
+    """The value of a fact about a market, under another name."""
     return re.sub(rb'"name":"[^"]*"', lambda _: b'"name":"%b"' % name, told.value)

@@ -1,7 +1,7 @@
 """The traps 1, 2 and 6 of eventsourcing 9.5.6 (design.md §3), on a real PostgreSQL.
 
 Each is a pair under the same load: the library's own recorder falls into the trap, ours does not.
-Where the first of a pair fails, the library has mended the trap, and a part of ours is spare.
+If the first of a pair fails, the library has mended the trap, and part of ours is no longer needed.
 """
 
 import multiprocessing
@@ -36,44 +36,44 @@ from tests.support.recorders import Database, connected, events, one, ours, stoc
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload([__name__])
 START_SECONDS = 60
-"""A Python that imports all this, on a busy machine."""
+"""Enough for a Python to import all this on a busy machine."""
 WRITE_SECONDS = 6
 """For 12 MB, which take half a second."""
 TRIES = 12
-"""Nearly every large batch hangs, not each; fewer of them on a busy machine."""
+"""Nearly every large batch hangs, but not all; fewer on a busy machine."""
 
 Opened = Callable[[str], AbstractContextManager[ApplicationRecorder]]
 
 
 @pytest.fixture
 def library(database_url: str) -> Iterator[PostgresProcessRecorder]:
-    """The library's recorder as it comes, but with connections enough."""
+    """The library's recorder as it comes, but with enough connections."""
     with stock(database_url, pool_size=2) as recorder:
         yield recorder
 
 
 @pytest.fixture
 def recorder(database_url: str) -> Iterator[PostgresLogRecorder]:
-    """Ours."""
+    """Our recorder."""
     with ours(database_url) as fresh:
         yield fresh
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """A connection of somebody else to the same database."""
+    """Another client's connection to the same database."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         yield connection
 
 
 def mended(trap: str) -> NoReturn:
-    """Fail with what to do on the day of a better library."""
+    """Fail because the library has become better, saying what that means for ours."""
     pytest.fail(f"The library has mended trap {trap} of design.md §3: what ours does is spare now.")
 
 
 @contextmanager
 def started(target: Callable[..., None], *arguments: object) -> Iterator[ForkServerProcess]:
-    """A process of its own, which is ended at the end, and by itself if this one is killed."""
+    """A process of its own, killed at the end; it ends by itself if this one is killed."""
     process = PROCESSES.Process(target=target, args=arguments)
     process.start()
     try:
@@ -84,7 +84,7 @@ def started(target: Callable[..., None], *arguments: object) -> Iterator[ForkSer
 
 
 def write_a_large_batch(url: str, of: Opened, ready: Event) -> None:
-    """2 000 events and 12 MB with one call, in a process of its own."""
+    """Write 2 000 events and 12 MB with one call, in a process of its own."""
     signal.alarm(START_SECONDS + WRITE_SECONDS)
     with of(url) as recorder:
         batch = events(2_000, 6_000)
@@ -128,7 +128,7 @@ def test_ours_writes_a_batch_of_some_mb_in_seconds(
 
 @contextmanager
 def slow_vacuum(url: str, table: LiteralString) -> Iterator[int]:
-    """A VACUUM at a page every 100 ms, cancelled at the end; the process of the server."""
+    """A VACUUM of one page every 100 ms, cancelled at the end; yields its server process."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SET vacuum_cost_delay = 100")
         connection.execute("SET vacuum_cost_limit = 1")
@@ -188,7 +188,7 @@ CREATE CONSTRAINT TRIGGER late AFTER INSERT ON {} DEFERRABLE INITIALLY DEFERRED
 
 
 def read_on(recorder: ApplicationRecorder, seen: list[int]) -> list[str]:
-    """What follows the last position seen, as every reader of ours polls; its topics."""
+    """Read what follows the last position seen, as every reader of ours polls; its topics."""
     last = seen[-1] if seen else 0
     page = recorder.select_notifications(last, 1_000, inclusive_of_start=False)
     seen.extend(each.id for each in page)
@@ -196,7 +196,7 @@ def read_on(recorder: ApplicationRecorder, seen: list[int]) -> list[str]:
 
 
 def seen_while_one_commits_late(recorder: ApplicationRecorder, database: Database) -> list[str]:
-    """The topics that a reader sees who polls while `late` commits and `soon` comes second."""
+    """The topics that a polling reader sees while `late` commits and `soon` comes second."""
     late, soon = (
         threading.Thread(target=recorder.insert_events, args=(events(1, 10, topic),))
         for topic in ("late", "soon")
@@ -304,7 +304,7 @@ def migration(url: str, schema: str) -> None:
 def start_in_step(
     url: str, start: Callable[[str, str], None], turn: Barrier, said: "Queue[list[str]]"
 ) -> None:
-    """One of those who start at the same moment, in a process of its own; says what went wrong."""
+    """One of the processes that start at the same moment; says what went wrong."""
     signal.alarm(START_SECONDS + 30)
     wrong = []
     for number in range(ROUNDS):

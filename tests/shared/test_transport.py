@@ -19,7 +19,7 @@ from tests.support.world import World, world
 
 
 class Transport:
-    """A transport between the houses of a home, as the contract needs it."""
+    """A transport between the houses of a home, as the tests of the contract need it."""
 
     def __init__(self, cagette: World, broker: Broker | None) -> None:
         self.cagette = cagette
@@ -27,7 +27,7 @@ class Transport:
         self._open: list[FactSource] = []
 
     def source(self) -> FactSource:
-        """A listener's source, as it is after a start."""
+        """A listener's source, as it is at a start."""
         home: Home = self.cagette.home
         fresh: FactSource
         if self._broker:
@@ -38,7 +38,7 @@ class Transport:
         return fresh
 
     def close(self) -> None:
-        """Let go of all sources."""
+        """Close all sources."""
         for source in self._open:
             source.close()
 
@@ -123,7 +123,7 @@ def test_a_listener_that_did_not_take_a_batch_gets_it_again(transport: Transport
 
 
 def place(message: Message) -> tuple[str, int]:
-    """What names a message."""
+    """The stream and position that name a message."""
     return message.stream, message.position
 
 

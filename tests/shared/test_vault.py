@@ -1,4 +1,4 @@
-"""The vault: one key a person, sealed the same each time, and destroyed for good."""
+"""The vault: one key per person, the same seal each time, and keys destroyed for good."""
 
 import re
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ class Clock:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    """A database for keys, of each kind."""
+    """A database for keys, each kind in turn."""
     if request.param == "sqlite":
         made = sqlite_engine(tmp_path / "vault.sqlite")
     else:
@@ -132,7 +132,7 @@ def test_nothing_of_a_destroyed_key_is_left_in_its_database(engine: Engine, keys
 
 
 def stored(engine: Engine) -> bytes:
-    """The bytes of the file in which the table lies."""
+    """The bytes of the file that holds the table."""
     if engine.dialect.name == "sqlite":
         file = Path(str(engine.url.database))
         assert file.stat().st_mode & 0o777 == 0o600

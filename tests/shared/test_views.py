@@ -1,4 +1,4 @@
-"""Views: what they have read is moved by one at a time."""
+"""Views: only one writer at a time moves them on."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -55,7 +55,7 @@ def two(log: EventLog, tmp_path: Path) -> Iterator[tuple[Views, Views]]:
 
 
 def remember(log: EventLog, count: int) -> None:
-    """Let so many things have happened."""
+    """Commit that many new distributions."""
     work = log.begin()
     work.keep([Distribution(uuid4().hex) for _ in range(count)], "test")
     work.commit()

@@ -1,7 +1,7 @@
 """Many seeds, on all cores: `make simulate ARGS="--seeds 20000 --first 0"`.
 
-With `--seed N` one of them, step by step. Ends with exit code 1 if anything was lost, doubled, or
-is wrong by a cent in any of them.
+With `--seed N` one of them, step by step. Exits with 1 if anything was lost or doubled, or is wrong
+by a cent, in any of them.
 """
 
 import argparse
@@ -17,7 +17,7 @@ EVERY_SECONDS = 2.0
 
 
 def outcome(seed: int) -> Outcome:
-    """What a seed gives; what was said only where something is wrong."""
+    """What a seed gives; what was said only if something is wrong."""
     of_seed = Simulation(seed).run()
     return of_seed if of_seed.flaws else Outcome(seed, [], [], of_seed.seals)
 

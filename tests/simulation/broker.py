@@ -1,8 +1,8 @@
-"""A broker in memory, and the two clients of it that the Kafka library would give.
+"""A broker in memory, and the two clients for it that the Kafka library would give.
 
-Our relay and our source run on them unchanged. The broker keeps what Kafka keeps: the order in
-which one producer sent to one partition. It loses acknowledgements, writes late what was given up,
-hands out the partitions in any order and as little as it likes, and is away at times.
+Our relay and our source run on them unchanged. The broker keeps the order that Kafka keeps: that in
+which one producer sent to one partition. It loses acknowledgements, writes late what a producer
+gave up, serves partitions in any order and in small pieces, and is away at times.
 """
 
 import zlib
@@ -46,7 +46,7 @@ class Sent(NamedTuple):
 
 @dataclass
 class SimulatedBroker:
-    """Topics in memory; `away` for so many tries more, `late` is what it will write yet."""
+    """Topics in memory; `away` for that many more tries, `late` is what it has yet to write."""
 
     fate: Fate
     records: dict[TopicPartition, list[Record]] = field(default_factory=lambda: defaultdict(list))
@@ -64,16 +64,16 @@ class SimulatedBroker:
         return not self.away
 
     def write(self, sent: Sent) -> None:
-        """Write one record behind the last of its partition."""
+        """Append one record to its partition."""
         records = self.records[sent.to]
         record = Record(len(records), sent.key, sent.headers, sent.value, *sent.to)
         records.append(record)
         self.fate.changes += 1
 
     def take(self, batch: Sequence[Sent]) -> bool:
-        """Take what was sent together; whether all of it is acknowledged.
+        """Take what was sent together; returns whether all of it is acknowledged.
 
-        Of each partition a beginning is written, or all. The rest may be written later, in order.
+        If not, each partition gets a prefix or all of it; the rest may come later, in order.
         """
         if self.answers() and not self.fate.strikes(self.fate.rates.answer_lost * 5):
             for sent in batch:
@@ -92,7 +92,7 @@ class SimulatedBroker:
         return False
 
     def write_late(self) -> None:
-        """Write a beginning of what producers gave up long ago."""
+        """Write a prefix of what a producer gave up long ago."""
         part = self.late.pop(self.fate.chance.randrange(len(self.late)))
         reached = self.fate.chance.randint(1, len(part))
         self.fate.say(f"{reached} facts come late")
@@ -101,7 +101,7 @@ class SimulatedBroker:
 
 
 class Future:
-    """The answer to a sending, once there is one."""
+    """The outcome of a send, once there is one."""
 
     def __init__(self, decide: Callable[[], None]) -> None:
         self._decide = decide
@@ -109,18 +109,18 @@ class Future:
         self.is_acknowledged: bool | None = None
 
     def add_errback(self, errback: Callable[[Exception], None]) -> "Future":
-        """Call it when the sending fails."""
+        """Call it if the send fails."""
         self._errbacks.append(errback)
         return self
 
     def settle(self, acknowledged: bool) -> None:
-        """Decide it."""
+        """Set the outcome."""
         self.is_acknowledged = acknowledged
         for errback in () if acknowledged else self._errbacks:
             errback(KafkaTimeoutError("not acknowledged"))
 
     def get(self, timeout: float) -> None:
-        """Wait for the answer; raises what was the matter."""
+        """Wait for the outcome; raises KafkaTimeoutError if the send failed."""
         if self.is_acknowledged is None:
             self._decide()
         if not self.is_acknowledged:
@@ -168,7 +168,7 @@ class SimulatedConsumer:
         return self._broker.fate.chance
 
     def poll(self, timeout_ms: int, max_records: int | None = None) -> dict[Any, list[Record]]:
-        """Some of what is there, of some partitions; nothing where the broker is away."""
+        """Some records of some partitions; nothing while the broker is away."""
         if not self._broker.answers():
             return {}
         ready = [
@@ -191,7 +191,7 @@ class SimulatedConsumer:
         return set(self._at)
 
     def end_offsets(self, partitions: Sequence[TopicPartition], timeout_ms: int) -> dict[Any, int]:
-        """Where each partition ends; raises where the broker is away."""
+        """Where each partition ends; raises if the broker is away."""
         if self._broker.away:
             raise KafkaConnectionError("the broker is away")
         return {tp: len(self._broker.records[tp]) for tp in partitions}
@@ -217,7 +217,7 @@ class SimulatedConsumer:
 
 
 class SimulatedRelay(KafkaRelay):
-    """Our relay, to the broker in memory, with pages so short that a log has many."""
+    """Our relay, to the broker in memory, often with pages so short that a log has many."""
 
     def __init__(self, broker: SimulatedBroker, speaker: Speaker) -> None:
         super().__init__(ANYWHERE, speaker)

@@ -1,4 +1,4 @@
-"""What must hold when all has come to rest: by our own audit, and by who shares no code with it."""
+"""What must hold at rest: by our own audit, and by a model that shares no code with it."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ def _misheard(home: Home) -> Iterator[str]:
 
 
 def _missent(home: Home, broker: SimulatedBroker) -> Iterator[str]:
-    """All that is told lies in its topic, and each key's facts first came in their order."""
+    """All that was told is in its topic, and each key's facts first came in order."""
     for house in home.houses:
         topic, seen, last = ANYWHERE.topic_of(house.name), set[int](), Counter[bytes]()
         for records in (r for tp, r in broker.records.items() if tp.topic == topic):
@@ -80,7 +80,7 @@ def _missent(home: Home, broker: SimulatedBroker) -> Iterator[str]:
 
 
 def miscounted(home: Home, expected: Bills, *, only_sums: bool) -> Iterator[str]:
-    """Every amount that is not what the independent model says, and every gap in the numbers.
+    """Every amount that differs from the independent model, and every gap in the numbers.
 
     `only_sums` compares what is owed for each sale, not where it stands.
     """

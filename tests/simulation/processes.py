@@ -1,6 +1,6 @@
-"""The processes of a run: workers, and whoever tells and asks. Each can die and is started again.
+"""The processes of a run: workers, and an office that tells and asks. Each can die and restart.
 
-All that a process knows is in its own objects, made anew at every start over stores that last.
+All that a process knows is in its own objects, rebuilt at every start over stores that last.
 """
 
 import inspect
@@ -39,14 +39,14 @@ BUILD: dict[str, Callable[[EventLog, SimulatedLease], House[Any]]] = {
 
 
 class ShortPages(EmbeddedSource):
-    """The embedded transport, which gives less at a time than it could."""
+    """The embedded transport, giving less at a time than it could."""
 
     PAGE = 20
 
 
 @dataclass
 class World:
-    """What all processes share: the stores, the transport, and fate. No broker: embedded.
+    """What all processes share: the stores, the transport (embedded without a broker), and fate.
 
     Houses that are not in `shown` show nothing before fate is merciful: views cost most of a run.
     """
@@ -74,7 +74,7 @@ class Process:
         }
 
     def worker_of(self, name: str) -> Worker:
-        """The worker of a house, as this process would be it."""
+        """The worker of a house, as this process would run it."""
         broker, house, stores = self.world.broker, self.houses[name], self.world.stores
         if broker is None:
             source: Any = ShortPages([self.houses[speaker] for speaker in HEARS[name]])
@@ -89,9 +89,9 @@ class Process:
         )
 
     def survives(self, work: Callable[[], object]) -> bool:
-        """Do some work; whether it came to an end. Who dies of it is started again.
+        """Do some work; returns whether it finished. A process that dies of it is restarted.
 
-        Only what a real process waits for, or dies of, is caught: anything else is a fault.
+        Only what a real process waits for, or dies of, is caught: anything else is a flaw.
         """
         fate = self.world.fate
         try:
@@ -105,7 +105,7 @@ class Process:
         return False
 
     def die(self, how: str) -> None:
-        """End at once, and be started again."""
+        """End at once, and start again."""
         self.world.fate.say(f"{self.name} {how}")
         self.start()
 
@@ -133,7 +133,7 @@ class WorkerProcess(Process):
         return self._idle_at == self.world.fate.changes
 
     def turn(self) -> None:
-        """Some steps; none where it had nothing to do and nothing has changed."""
+        """Take some steps; none if it had nothing to do and nothing has changed."""
         if self.was_idle:
             return
         self.is_busy = True
@@ -172,7 +172,7 @@ class Office(Process):
     """Where notices come in and asks are made: the doors and the commands."""
 
     def start(self) -> None:
-        """Begin; the home is put together when it is asked for."""
+        """Begin; the home is put together when first used."""
         super().start()
         with suppress(AttributeError):
             del self.home

@@ -1,8 +1,8 @@
 """A short season for every seed: what is told, settled, closed and forgotten, all of it legal.
 
 Six weeks around the switch with few producers, so that one run takes a tenth of a second; the
-hard seasons of `tests/support/hard_season.py` are longer, and told without faults. What must come
-of it is known when it is made: the independent model goes along.
+hard seasons of `tests/support/hard_season.py` are longer, and told without faults. The bills that
+it must give are known once it is made: the independent model goes along.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ LIMITS = ("2024-07-08", "2024-07-29", "9999-12-31")
 MARKETS = ("100", "101", "102", "103")
 COOPERATIVE, LEAVER, PLAIN = ("20", "21"), "22", ("30", "31", "32")
 CHANGES_PARTY = 9
-"""The number of the notice by which the leaver leaves."""
+"""The number of the notice with which the leaver changes its billing party."""
 
 Notice = dict[str, Any]
 SimulatedStep = Step | tuple[Literal["remind", "forget"], str]
@@ -30,7 +30,7 @@ SimulatedStep = Step | tuple[Literal["remind", "forget"], str]
 
 @dataclass
 class Season:
-    """Steps in order, and the bills that must come of them."""
+    """Steps in order, and the bills that they must give."""
 
     steps: list[SimulatedStep]
     expected: Bills
@@ -45,12 +45,12 @@ class _Draft:
     rests: list[list[Notice]] = field(default_factory=lambda: [[], [], []])
 
     def tell(self, batch: int, kind: str, key: str, body: Notice, session: str = "") -> None:
-        """A notice somewhere in a batch."""
+        """Put a notice somewhere in a batch."""
         within = {"session_id": session} if session else {}
         self.rests[batch].append({"kind": kind, **within, "id": key, "body": body})
 
     def head(self, batch: int, kind: str, key: str, body: Notice) -> None:
-        """A notice at the head of a batch."""
+        """Put a notice at the head of a batch."""
         self.heads[batch].append({"kind": kind, "id": key, "body": body})
 
     def day(self) -> date:
@@ -91,7 +91,7 @@ def _markets(draft: _Draft) -> None:
         mode, other = rng.sample(("ONLINE", "ONLINE", "ON_SITE"), 2)
         batch = 0 if key != "103" else rng.randint(0, 2)
         draft.head(batch, "market", key, _market(key, 1, mode))
-        if chance(rng, 30):  # refused where something was sold under the old mode already
+        if chance(rng, 30):  # refused if something was already sold under the old mode
             day = draft.day().isoformat()
             draft.head(rng.randint(batch, 2), "market", key, _market(key, 2, other, day))
         if chance(rng, 20):
@@ -166,7 +166,7 @@ def _distribution(draft: _Draft, key: str) -> None:
     for _ in range(rng.choice((1, 1, 2, 3))):
         batch = rng.randint(0, 2)
         sales = notices.random_sales(rng, [s for s in sellers if chance(rng, 80)])
-        if moving:  # enough for a fee at any rate, so that the first fee is of the first telling
+        if moving:  # enough for a fee at any rate, so that the first telling charges the first fee
             sales.append((moving, notices.exactly(rng.randint(25, 9_999))))
         body = _body(rng, (key, number), market, (day, on), sales)
         if said:

@@ -25,7 +25,7 @@ from tests.simulation.season import Notice, Season, SimulatedStep, season
 from tests.simulation.stores import Stores
 
 FIRST_CLOSE = date(2026, 12, 30)
-"""Documents are dated from here on, a day a close: in two years, and so in two series."""
+"""Documents are dated from here on, a day later per close: in two years, and so in two series."""
 
 TARIFF = tariff_from()
 
@@ -52,7 +52,7 @@ class Simulation:
     """
 
     patience = 1_000
-    """Turns after which what is still not done is taken for never to be done."""
+    """Turns after which what is still not done counts as never done."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -66,11 +66,11 @@ class Simulation:
         self.closes = self.tries = self._depth = 0
 
     def made(self, chance: Random) -> tuple[Stores, SimulatedBroker | None]:
-        """What lasts, and the transport: a broker in memory, or none, where all is embedded."""
+        """The stores, and the transport: a broker in memory, or none if all is embedded."""
         return Stores(self.fate), SimulatedBroker(self.fate) if chance.random() < 0.7 else None
 
     def run(self) -> Outcome:
-        """Do every step of the season, let all come to rest, and look at what came of it.
+        """Do every step of the season, let all come to rest, and inspect the outcome.
 
         Whatever breaks is a flaw of this seed, to be replayed from it.
         """
@@ -90,7 +90,7 @@ class Simulation:
         return Outcome(self.seed, flaws, self.fate.said, seals)
 
     def _have_mercy(self) -> None:
-        """Nothing goes wrong any more: all is started again, and comes to rest."""
+        """Let nothing go wrong any more: restart everything, and let it come to rest."""
         self.fate.merciful = True
         for process in (*self.workers, self.office):
             process.die("is started again")
@@ -108,7 +108,7 @@ class Simulation:
         )
 
     def _somebody_works(self, worker: WorkerProcess | None = None) -> None:
-        """Some seconds pass, and a worker has a turn; while he works, others may, one deep."""
+        """Let seconds pass and a worker take a turn; while it works, others may, one level deep."""
         if self._depth == 2:
             return
         self._depth += 1
@@ -156,7 +156,7 @@ class Simulation:
             self._until_done(f"tell {notice['kind']} {notice['id']}", tell)
 
     def _asked(self, what: str, argument: str) -> Refusal | None:
-        """Ask until there is an answer; the refusal, if it is one."""
+        """Ask until there is an answer; returns the refusal, if it is one."""
         self.closes += what == "close"
         dated = FIRST_CLOSE + timedelta(days=self.closes)
 
@@ -174,7 +174,7 @@ class Simulation:
         return self._until_done(f"{what} {argument}", ask)
 
     def _until_done(self, what: str, attempt: Callable[[], object]) -> Refusal | None:
-        """Try until it is answered, as a cron job does; the refusal, if that was the answer."""
+        """Try until it is answered, as a cron job does; returns the refusal, if it was one."""
         refused: list[Refusal] = []
 
         def answered() -> None:
@@ -207,7 +207,7 @@ class Simulation:
             raise HomeBusy("somebody works")
 
     def _flaws(self) -> list[str]:
-        """What is wrong with what came of it."""
+        """What is wrong with the outcome."""
         expected = self.season.expected
         seen = inspected(self.office.home, self.world.broker)
         return [*seen, *miscounted(self.office.home, expected, only_sums=self.is_eager)]

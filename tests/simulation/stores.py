@@ -35,7 +35,7 @@ from tests.simulation.faults import MOMENTS, Fate, Rates
 class FallibleRecorder(LogRecorder):
     """A house's log in memory, whose commits are moments of fate.
 
-    It outlives the processes that write to it; what it promises is what the port says.
+    It outlives the processes that write to it, and promises what `LogRecorder` promises.
     """
 
     def __init__(self, house: str, fate: Fate) -> None:
@@ -83,7 +83,7 @@ class FallibleRecorder(LogRecorder):
         return self._streams.get(stream, [])[after:last]
 
     def page(self, first: int, last: int, limit: int) -> Sequence[LogRow]:
-        """Up to `limit` rows with first ≤ position ≤ last; they may be old when they are used."""
+        """Up to `limit` rows with first ≤ position ≤ last; they may be stale when they are used."""
         found = [row[:5] for row in self._log[first - 1 : min(last, first - 1 + limit)]]
         self._fate.read()
         return found
@@ -117,15 +117,15 @@ class FallibleRecorder(LogRecorder):
         """There is nothing to create."""
 
     def schema_version(self) -> int:
-        """That of the code."""
+        """The version of the code."""
         return SCHEMA_VERSION
 
     def close(self) -> None:
-        """Of a process that ends; what is stored stays."""
+        """Nothing to do when a process ends: what is stored stays."""
 
 
 class SimulatedLease(Lease):
-    """The right to write; whoever does not get it at once comes again later."""
+    """The right to write; a process that does not get it at once tries again later."""
 
     def __init__(self) -> None:
         super().__init__("a simulated home", 0)
@@ -137,12 +137,12 @@ class SimulatedLease(Lease):
         return self._holder is not None
 
     def lose(self) -> None:
-        """Take it from its holder, who does not notice."""
+        """Take it from its holder, which does not notice."""
         self._holder = None
 
     @contextmanager
     def held(self, waited: float = 0) -> Iterator[None]:
-        """Hold it; raises HomeBusy where somebody else does."""
+        """Hold it; raises HomeBusy if somebody else does."""
         if self.is_held:
             raise self.busy()
         mine = self._holder = object()
@@ -166,7 +166,7 @@ class Stores:
 def _emptied(kind: str, name: str, fate: Fate | None) -> Engine:
     """An engine with the empty tables of a house's views, or of the vault.
 
-    It is used from run to run, for what it has learned about queries takes longer than a run.
+    It is reused from run to run, because compiling its queries anew takes longer than a run.
     """
     engine, template, fates = _engine(kind, name)
     connection = engine.raw_connection()
@@ -195,7 +195,7 @@ def _engine(kind: str, name: str) -> tuple[Engine, bytes, list[Fate]]:
     def committing(_: Any) -> None:
         nonlocal written
         if raw.total_changes == written:
-            return  # nothing but reading ends
+            return  # a transaction that only read
         written = raw.total_changes
         for fate in fates:
             fate.commit(f"the database of {name}", MOMENTS[0])

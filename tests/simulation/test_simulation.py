@@ -16,7 +16,7 @@ from tests.simulation.simulation import Simulation
 from tests.simulation.stores import FallibleRecorder, Stores
 
 SEEDS = 25
-"""A test; the first run of a process takes as long as ten more."""
+"""Per test; the first run in a process takes as long as ten more."""
 
 
 @pytest.mark.parametrize("portion", range(8))
@@ -44,14 +44,14 @@ class LosingBroker(SimulatedBroker):
 
 
 class SwappingBroker(SimulatedBroker):
-    """Writes what came together backwards, though it is of one key."""
+    """Writes what came together backwards, even under one key."""
 
     def take(self, batch: Sequence[Sent]) -> bool:
         return super().take(batch[::-1])
 
 
 class ForgetfulRecorder(FallibleRecorder):
-    """Keeps the events and not how far was heard."""
+    """Keeps the events but not the positions heard."""
 
     def append(
         self,
@@ -67,7 +67,7 @@ class ForgetfulRecorder(FallibleRecorder):
 
 
 class TornRecorder(FallibleRecorder):
-    """Keeps how far was heard, and of the events not the last."""
+    """Keeps the positions heard, but not the last of the events."""
 
     def append(
         self,
@@ -80,7 +80,7 @@ class TornRecorder(FallibleRecorder):
 
 
 class Spoilt(Simulation):
-    """A run on a broker, or on stores, that do not keep their promise."""
+    """A run on a broker, or on stores, that break their promises."""
 
     patience = 150
 

@@ -1,1 +1,1 @@
-"""What several tests need: an independent model of the bills and a maker of hard seasons."""
+"""Shared by many tests: an independent model of the bills and a generator of hard seasons."""

@@ -1,6 +1,6 @@
 """`cagette COMMAND`, each in a process of its own, as operations run it.
 
-The process is forked from one that has imported everything: a second of every command saved.
+The process is forked from one that has imported everything, which saves a second per command.
 `PROGRAM` is the command itself, for tests of how it starts and ends.
 """
 
@@ -26,7 +26,7 @@ set_forkserver_preload(
 
 
 def environment(home: Path, **settings: str) -> dict[str, str]:
-    """What the command sees: its home, and a wide terminal."""
+    """The command's environment: its home, and a wide terminal."""
     ours = {name: value for name, value in os.environ.items() if "CAGETTE" not in name}
     return {**ours, "CAGETTE_HOME": str(home), "COLUMNS": "200", **settings}
 
@@ -51,7 +51,7 @@ def ran(words: Sequence[str], env: dict[str, str], stdin: bytes = b"") -> Run:
 
 
 class Started:
-    """`cagette WORDS` that goes on meanwhile: to be waited for, asked to end, or killed."""
+    """`cagette WORDS` in the background: to be waited for, asked to end, or killed."""
 
     def __init__(self, words: Sequence[str], env: dict[str, str], log: Path) -> None:
         streams = [Path(os.devnull), log, log]
@@ -63,16 +63,16 @@ class Started:
 
     @property
     def pid(self) -> int:
-        """By which the machine knows it."""
+        """Its process id."""
         assert self._process.pid is not None
         return self._process.pid
 
     def poll(self) -> int | None:
-        """Its exit code, negative where a signal ended it; None while it goes on."""
+        """Its exit code, negative if a signal ended it; None while it runs."""
         return self._process.exitcode
 
     def wait(self, seconds: float | None = None) -> int:
-        """Its exit code once it has ended; raises TimeoutExpired where it goes on."""
+        """Its exit code once it has ended; raises TimeoutExpired if it still runs."""
         self._process.join(seconds)
         code = self.poll()
         if code is None:
@@ -80,16 +80,16 @@ class Started:
         return code
 
     def ask_to_end(self) -> None:
-        """SIGTERM, as a supervisor does."""
+        """Send SIGTERM, as a supervisor does."""
         self._process.terminate()
 
     def kill(self) -> None:
-        """SIGKILL, as a crash does."""
+        """End it with SIGKILL, as a crash does."""
         self._process.kill()
 
 
 def _command(words: list[str], env: dict[str, str], streams: list[Path]) -> None:
-    """The command, in its own process, on standard streams of its own."""
+    """Run the command in its own process, on standard streams of its own."""
     from deploy.cli.main import main
 
     for number, stream in enumerate(streams):
@@ -108,14 +108,14 @@ def _command(words: list[str], env: dict[str, str], streams: list[Path]) -> None
 
 
 def answered(home: Path, command: str, stdin: bytes = b"") -> Any:
-    """The JSON that a command which must succeed answers."""
+    """The JSON answer of a command that must succeed."""
     done = run(home, f"{command} --json", stdin)
     assert done.returncode == 0, done
     return json.loads(done.stdout)
 
 
 def refused(done: Run, name: str, *words: str) -> None:
-    """Checks that a command ended by naming a refusal, and saying some words about it."""
+    """Checks that a command ended by naming a refusal, with some words about it."""
     said = done.stderr.decode()
     assert (done.returncode, said.split(":")[0]) == (1, name), done
     assert b"Traceback" not in done.stderr
@@ -124,7 +124,7 @@ def refused(done: Run, name: str, *words: str) -> None:
 
 
 def in_a_process(work: Callable[..., None], *arguments: Any) -> int:
-    """Do some work in a process of its own; how that ended: 0, or the signal that killed it."""
+    """Do some work in a process of its own; its exit code, negative if a signal killed it."""
     process = _context.Process(target=work, args=arguments)
     process.start()
     process.join()

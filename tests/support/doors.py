@@ -1,4 +1,4 @@
-"""A gateway and a training that know of each other only what goes over real HTTP; no broker."""
+"""A gateway and a training that talk over real HTTP only; no broker."""
 
 import os
 import threading
@@ -23,7 +23,7 @@ from tests.support.world import World, world
 
 @dataclass
 class TwoDoors:
-    """The gateway's door, behind which training is another home with a door of its own."""
+    """The gateway's door; training, behind it, is another home with a door of its own."""
 
     gateway: World
     training: World
@@ -46,7 +46,7 @@ def two_doors(folder: Path) -> Iterator[TwoDoors]:
 
 
 def at(port: int) -> str:
-    """The URL of what is served at a port."""
+    """The URL of an app served on a port."""
     return f"http://127.0.0.1:{port}"
 
 
@@ -72,7 +72,7 @@ def behind(gateway: World, training: HttpTraining) -> Iterator[httpx.Client]:
 
 @contextmanager
 def stranger(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    """The URL of a server that is no house of ours."""
+    """The URL of a server that is none of our houses."""
     with HTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()

@@ -116,7 +116,7 @@ def tell_markets(season: Season) -> None:
 
 
 def tell_producers(season: Season) -> None:
-    """Producers: a cooperative, two movers, pedagogic ones, late ones, one without address."""
+    """Producers: a cooperative, two movers, pedagogic ones, late ones, one without an address."""
     rng = season.rng
 
     def tell(
@@ -174,7 +174,7 @@ def tell_trainings(season: Season) -> None:
 
 
 def _training(season: Season, rank: int, session: tuple[str, str, int], producer: str) -> None:
-    """One enrolment and what becomes of it; the first ones force what must not be missed."""
+    """One enrolment and what becomes of it; the first ones force the cases not to be missed."""
     rng, (key, kind, price) = season.rng, session
     enrolled = (
         rng.choice(TRAINING_DAYS)

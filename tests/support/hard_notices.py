@@ -1,4 +1,4 @@
-"""The bodies of a made-up season's notices: distributions to the cent, instants that are hard.
+"""The bodies of a made-up season's notices: distributions to the cent, awkward instants.
 
 Used by `hard_season.py`; everything random comes from the `random.Random` handed in, so that a
 seed always gives the same season.
@@ -24,12 +24,12 @@ VAT_RATES = (0, 550, 1000, 2000)
 
 
 def chance(rng: Random, percent: int) -> bool:
-    """Whether something happens that does so this often."""
+    """Whether something happens that does so this many times in a hundred."""
     return rng.randrange(100) < percent
 
 
 def instant(rng: Random, day: date) -> str:
-    """A moment of a day in Paris, at an awkward time, said in Paris time or in UTC."""
+    """A moment of a day in Paris, at an awkward time, written in Paris time or in UTC."""
     moment = datetime.combine(day, time.fromisoformat(rng.choice(TIMES)), PARIS)
     moment = moment.replace(fold=rng.choice((0, 1)))
     return (moment.astimezone(UTC) if chance(rng, 40) else moment).isoformat()
@@ -56,7 +56,7 @@ def priced(rng: Random) -> tuple[str, str, int]:
 
 
 def exactly(amount: int) -> tuple[str, str, int]:
-    """A quantity and a price that make an amount."""
+    """A quantity and a price that make an amount, and the amount."""
     return "1", str(Decimal(amount) / 100), amount
 
 
@@ -80,7 +80,7 @@ def random_sales(rng: Random, producers: Sequence[str]) -> list[Sale]:
 def distribution(
     rng: Random, key: str, number: int, at: str, market: str, day: date, sales: list[Sale]
 ) -> Body:
-    """The body of a validation, its control figures and payments right."""
+    """The body of a validation, with correct control figures and payments."""
     count = rng.randint(1, 3) if sales else 0
     baskets = [basket(rng, f"{key}-{number}-{rank}", rank + 1) for rank in range(count)]
     for rank, (producer, (quantity, price, amount)) in enumerate(sales):
@@ -118,7 +118,7 @@ def basket(rng: Random, key: str, num: int) -> Body:
 
 
 def pay(rng: Random, one: Body) -> None:
-    """Pays a basket exactly, at once or with a part given back."""
+    """Pays a basket exactly, at once or with a part refunded."""
     due = sum(line["amount_cents"] + line.get("market_fee_cents", 0) for line in one["lines"])
     parts = [due + 76, -76] if chance(rng, 20) else [due]
     for rank, part in enumerate(parts):
@@ -163,7 +163,7 @@ def said_otherwise(rng: Random, body: Body) -> Body:
 
 
 def producer(key: str, seq: int, party: str | None, pedagogic: bool, address: bool) -> Body:
-    """The body of a producer notice; without address his invoices are held."""
+    """The body of a producer notice; without an address, the producer's invoices are held."""
     body: Body = {
         "seq": seq,
         "name": f"Ferme {key}",

@@ -45,7 +45,7 @@ from tests.support.recount_told import Notice
 def hard_season(seed: int) -> list[Step]:
     """A season of its own for every seed: tells, payouts and closes, all of them legal.
 
-    Made once in a process, for that takes seconds: whoever wants another makes a copy.
+    Cached in the process, because making one takes seconds: copy it before changing it.
     """
     season = Season(seed)
     tell_markets(season)
@@ -102,7 +102,7 @@ def _validate(
     at = notices.instant(season.rng, on)
     body = notices.distribution(season.rng, key, number, at, market, day, sales)
     if market == "102" and batch < season.mode_batch and day >= season.mode_change:
-        said = said or "ONLINE"  # what is not said here would forbid the change told later
+        said = said or "ONLINE"  # left unsaid, it would forbid the change told later
     if said:
         body["payment_mode"] = said
     season.tell(batch, "distribution", key, notices.mismatched(body) if gap else body)
@@ -115,7 +115,7 @@ def _unvalidate(season: Season, batch: int, key: str, number: int, on: date) -> 
 
 
 def _some_day(season: Season) -> date:
-    """Edges of the rules, the settled half year, or any later day."""
+    """A day at an edge of the rules, in the settled half year, or later."""
     draw = season.rng.randrange(100)
     if draw < 40:
         return season.rng.choice(EDGES)
@@ -150,8 +150,8 @@ def _ordinary(season: Season) -> None:
 
 
 def _calm(season: Season) -> None:
-    """A distribution with movers: one notice a batch, so that the batch of its first fee and
-    with it the billing party depend on no order; corrected after the party has changed."""
+    """A distribution with movers: one notice per batch, so that neither the batch of its first fee
+    nor the billing party depends on the order; corrected after the party has changed."""
     rng, key, market = season.rng, _key(season), season.rng.choice(CALM_MARKETS)
     movers = rng.sample((LEAVER, JOINER), rng.randint(1, 2))
     day = _some_day(season)
@@ -177,7 +177,7 @@ def _calm(season: Season) -> None:
 
 
 def _at_edge(season: Season, producer: str, day: date) -> None:
-    """Two sales of a producer: on the last day before his formula changes, and on the next."""
+    """Two sales of a producer: on the last day before the formula changes, and on the next."""
     rng = season.rng
     for on in (day, day + DAY):
         batch, dates = rng.choice((0, 0, 1, 2)), (on, on + rng.randint(0, 2) * DAY)
@@ -199,7 +199,7 @@ def _moved_day(season: Season, producer: str, day: date) -> None:
 
 def _taken_back_early(season: Season) -> None:
     """An un-validation told before its validation leaves the one before it standing, unless
-    that one is taken back too, by a notice that may be stale when it comes."""
+    that one is taken back too, by a notice that may be stale when it arrives."""
     rng, key, market = season.rng, _key(season), season.rng.choice(CALM_MARKETS)
     day = season.pick(SPRING, date(2024, 6, 20))
     for number, batch in ((1, 0), (2, rng.choice((1, 2)))):
@@ -275,7 +275,7 @@ def _open_mondays(books: Recount, limit: str) -> list[str]:
 
 
 def _closing(rng: Random, books: Recount, limit: str) -> Iterator[Step]:
-    """Closes every month up to a limit that has amounts and no Monday to settle any more."""
+    """Closes every month up to a limit that has amounts and no Monday left to settle."""
     while True:
         waiting = [e.place for e in books.open_entries() if e.channel == "ONLINE"]
         first = min(waiting, default="9999-13")[:7]
@@ -292,7 +292,7 @@ def shuffled(steps: list[Step], seed: int) -> list[Step]:
     """The same season with the notices of each batch in another order.
 
     Market notices stay first and, after them, producer notices that change a billing party, both
-    in their order: apart from these, the order of telling may not change the bills.
+    in their order: apart from these, the order of telling must not change the bills.
     """
     rng = Random(seed)
     parties: dict[str, tuple[int, str]] = {}
@@ -316,7 +316,7 @@ def shuffled(steps: list[Step], seed: int) -> list[Step]:
 
 
 def _moves(notice: Notice, parties: dict[str, tuple[int, str]]) -> bool:
-    """Whether a producer notice changes the billing party known so far; notes what it says."""
+    """Whether a producer notice changes the billing party known so far; records its own."""
     key, body = str(notice["id"]), notice["body"]
     seq, party = body["seq"], str(body.get("billing_party_id") or key)
     known = parties.get(key)

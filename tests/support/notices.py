@@ -21,7 +21,7 @@ def producer(producer_id: str = "2045", seq: int = 1, **changes: Any) -> Notice:
 
 
 def market(market_id: str = "1606", seq: int = 1, **changes: Any) -> Notice:
-    """A market paid online since long."""
+    """A market that has long been paid online."""
     body = {
         "seq": seq,
         "name": f"Marché {market_id}",
@@ -41,7 +41,7 @@ def distribution(
     market_id: str = "1606",
     **changes: Any,
 ) -> Notice:
-    """A distribution that sold so many cents a producer, paid in full in one basket."""
+    """A distribution with these sales in cents by producer, paid in full in one basket."""
     sold = {"2045": 10_000} if sales is None else sales
     total = sum(sold.values())
     lines = [

@@ -71,7 +71,7 @@ class Deployment:
         self.running[name] = Started(name.split(), environment, self._log(name))
 
     def revive(self) -> None:
-        """Start what has ended again, as a supervisor does."""
+        """Restart what has ended, as a supervisor does."""
         with self._reviving:
             for name in [n for n, process in self.running.items() if process.poll() is not None]:
                 self.start(name)
@@ -83,7 +83,7 @@ class Deployment:
         self.running[name].wait(30)
 
     def stop(self, name: str) -> int:
-        """Ask a process to end; its exit code."""
+        """Ask a process to end; returns its exit code."""
         self.running[name].ask_to_end()
         return self.running[name].wait(30)
 
@@ -108,7 +108,7 @@ class Deployment:
             return False
 
     def subscribed(self) -> dict[tuple[str, str], int]:
-        """What the example subscriber counts by producer and month, on the topic of billing."""
+        """What the example subscriber counts by producer and month from billing's topic."""
         topic = f"{self.environment['CAGETTE_KAFKA_PREFIX']}.billing.facts.v1"
         command = [sys.executable, "-m", "deploy.subscriber.fees_by_month", "--once"]
         command += ["--bootstrap", self.environment["CAGETTE_KAFKA_BOOTSTRAP"], "--topic", topic]
@@ -135,7 +135,7 @@ class Deployment:
 
 
 def wait_until(true: Callable[[], bool], seconds: int = 60) -> None:
-    """Wait for something to be true, and fail loudly when it does not come."""
+    """Wait until a condition holds; raises TimeoutError if it does not in time."""
     give_up = time.monotonic() + seconds
     while not true():
         if time.monotonic() > give_up:
@@ -179,7 +179,7 @@ class Servers(NamedTuple):
             self.deployment.kill(victim)
 
     def start(self, victim: str) -> None:
-        """Start again what was killed."""
+        """Restart what was killed."""
         if victim == "kafka":
             self.kafka.start()
         elif victim == "postgres":
@@ -190,7 +190,7 @@ class Servers(NamedTuple):
 
 @contextmanager
 def servers_of_its_own(home: Path) -> Iterator[Servers]:
-    """Servers that may be killed; raises NotToBeHad where this machine has none."""
+    """Servers that may be killed; raises NotToBeHad if this machine has none."""
     with LocalPostgres() as postgres, LocalKafka() as kafka:
         broker = {"kafka_bootstrap": kafka.bootstrap, "kafka_prefix": "cagette"}
         with running(home, postgres.url, broker) as deployment:
@@ -209,19 +209,19 @@ def tell(deployment: Deployment, steps: Sequence[Step]) -> None:
 
 
 def ask(deployment: Deployment, step: Step) -> None:
-    """A payout or a close by the command line."""
+    """Ask for a payout or a close on the command line."""
     done = deployment.run(*asking(step))
     assert done.returncode == 0, done.stderr
 
 
 def asking(step: Step, on: date = LATER) -> list[str]:
-    """The command that a payout or a close is asked with; documents are dated `on`."""
+    """The command that asks for a payout or a close; documents are dated `on`."""
     name, argument = step
     return [name, str(argument), *(["--on", str(on)] if name == "close" else [])]
 
 
 def beginning(seed: int, asks: int) -> list[Step]:
-    """A hard season as far as its first so many payouts and closes."""
+    """A hard season through its first `asks` payouts and closes."""
     steps = hard_season(seed)
     ends = [number for number, step in enumerate(steps) if step[0] != "tell"]
     return steps[: ends[asks - 1] + 1]
@@ -239,5 +239,5 @@ BILLED = ("fees", "invoices", "transfers")
 
 
 def bills_of(deployment: Deployment) -> Bills:
-    """What is exported, in the shape of the independent model."""
+    """The exports, in the shape of the independent model."""
     return billed(*(exported(deployment, what) for what in BILLED))

@@ -1,4 +1,4 @@
-"""Somebody who receives webhooks: a real HTTP server, answering as a test says."""
+"""A receiver of webhooks: a real HTTP server that answers as a test says."""
 
 import json
 import threading
@@ -28,7 +28,7 @@ class Received:
         return found
 
     def verified(self, secret: str) -> Any:
-        """The event, once its signature and age are found right; raises where they are not."""
+        """The event, its signature and age verified; raises if either is wrong."""
         return Webhook(secret).verify(self.body, dict(self.headers))
 
 
@@ -36,7 +36,7 @@ Answer = int | tuple[int, dict[str, str]]
 
 
 class Receiver:
-    """What came in, in the order in which it came, whatever was answered."""
+    """What came in, in order of arrival, whatever was answered."""
 
     def __init__(self) -> None:
         self.received: list[Received] = []
@@ -66,14 +66,14 @@ def receiving() -> Iterator[Receiver]:
             self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Nothing."""
+            """Log nothing."""
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
         block_on_close = False
 
         def handle_error(self, request: Any, client_address: Any) -> None:
-            """Who sent it went away while it hung: that is what is tested."""
+            """Ignore a sender that gave up while we hung: that is what is tested."""
 
     server = Server(("127.0.0.1", 0), Handler)
     receiver.url = f"http://127.0.0.1:{server.server_port}/hooks"

@@ -19,12 +19,12 @@ Database = psycopg.Connection[tuple[Any, ...]]
 
 
 def events(number: int, size: int, topic: str = "test") -> list[StoredEvent]:
-    """The first events of so many streams, each of `size` bytes that do not compress."""
+    """The first events of that many streams, each of `size` bytes that do not compress."""
     return [StoredEvent(uuid.uuid4(), 1, topic, os.urandom(size)) for _ in range(number)]
 
 
 def connected(url: str) -> dict[str, str]:
-    """What a URL says, in the library's words."""
+    """The parts of a URL, under the library's names."""
     given = conninfo_to_dict(url)
     return {
         name: str(given.get(name) or "") for name in ("dbname", "host", "port", "user", "password")
@@ -57,7 +57,7 @@ def one(database: Database, query: LiteralString) -> Any:
 
 
 def by_hand(log: EventLog, *statements: LiteralString) -> None:
-    """Do to the tables what no code of ours does."""
+    """Change the tables as no code of ours does."""
     for statement in statements:
         if isinstance(log.recorder, SQLiteLogRecorder):
             with log.recorder.datastore.transaction(commit=True) as cursor:

@@ -1,10 +1,10 @@
 """An independent model of the bills, written from the contract alone (§2 and §5).
 
-It is here to be compared with the product, so it shares no code with it and prefers being
-obviously right to being fast: everything told is kept; before each payout or close, and at the
-end, the target of every (producer, distribution) is computed from scratch, and what the target
-exceeds the frozen amounts by stands in the first place that is still open. Payouts and closes
-freeze. The only thing decided while telling is the billing party of the first fee ever charged.
+It is compared with the product, so it shares no code with it and prefers being obviously right to
+being fast: everything told is kept; before each payout or close, and at the end, the target of
+every (producer, distribution) is computed from scratch, and its difference from the frozen amounts
+stands in the first place that is still open. Payouts and closes freeze. The only thing decided
+while telling is the billing party, at the first fee ever charged.
 
 `recount(steps)` gives the bills, `steps_of(folder)` reads a hard season of `data/`, and
 `Recount` can be driven step by step and asked where amounts stand.
@@ -88,7 +88,7 @@ class Recount:
             self._close(step[1])
 
     def _fix_parties(self) -> None:
-        """The party is the producer's when the first fee ever is charged, and stays so."""
+        """Fix the party that the producer has when the first fee ever is charged; it then stays."""
         for key in self.told.pairs() - self.parties.keys():
             target = self.told.target(*key)
             if any(amount for (kind, _), amount in target.items() if kind != "SALES"):

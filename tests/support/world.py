@@ -1,4 +1,4 @@
-"""The three houses in a folder of a test, driven as people drive them."""
+"""The three houses in a test's folder, driven as people drive them."""
 
 import json
 import threading
@@ -28,11 +28,11 @@ from tests.support.recount import Bills, Step, nonzero
 Notice = dict[str, Any]
 Rows = Sequence[Mapping[str, Any]]
 LATER = date(2027, 1, 31)
-"""Documents may be dated then: it is after all seasons."""
+"""A date that documents may bear: it is after all seasons."""
 
 
 class World:
-    """A home, and short words for what people do with it."""
+    """A home, and short names for what people do with it."""
 
     def __init__(self, home: Home) -> None:
         self.home = home
@@ -90,7 +90,7 @@ class World:
         ]
 
     def bills(self) -> Bills:
-        """What came out, in the shape of a hard season's `expected.json`."""
+        """The resulting bills, in the shape of a hard season's `expected.json`."""
         return billed(self.rows(FEES), self.rows(DOCUMENTS), self.rows(TRANSFERS))
 
     def violations(self) -> list[str]:

@@ -35,7 +35,7 @@ NOTICES = (
 
 @pytest.fixture
 def on_postgres(database_url: str) -> Iterator[tuple[TrainingDesk, Views]]:
-    """Training on PostgreSQL, of which the other houses know nothing."""
+    """Training on PostgreSQL, without the other houses."""
     recorder = PostgresLogRecorder(database_url, "training")
     log = EventLog(recorder)
     log.migrate()

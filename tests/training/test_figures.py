@@ -60,7 +60,7 @@ def types(found: BpfFigures) -> dict[str, tuple[int, str]]:
 
 
 def trained(producer_id: str, *shares: dict[str, Any], **changes: Any) -> list[Notice]:
-    """A producer who completed the session, at whose price the shares add up."""
+    """A producer who completed the session, paid by shares that add up to its price."""
     enrolled = enrolment("2024-10-20", producer_id=producer_id, **changes)
     if shares:
         enrolled["body"]["fundings"] = list(shares)

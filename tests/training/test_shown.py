@@ -1,4 +1,4 @@
-"""What training shows of sessions, of who is in them, and of whose update is due."""
+"""What training shows: sessions, who is in them, and whose update is due."""
 
 import threading
 from datetime import date
@@ -172,7 +172,7 @@ def test_what_nobody_told_of_is_not_found(cagette: World) -> None:
 @pytest.mark.parametrize(
     ("on", "status"),
     [
-        ("2024-12-12", None),  # he has not completed it yet
+        ("2024-12-12", None),  # not completed yet
         ("2026-09-13", None),
         ("2026-09-14", "DUE"),  # 90 days before
         ("2026-12-12", "DUE"),

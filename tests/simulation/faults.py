@@ -16,25 +16,25 @@ MOMENTS = ("before the commit", "after the commit")
 
 
 class Crashed(BaseException):
-    """A process died. Nobody catches it but who starts the process again."""
+    """A process died. Only the code that restarts it catches this."""
 
 
 @dataclass(frozen=True)
 class Rates:
-    """How often each thing goes wrong, in a thousand times that it could."""
+    """How often each thing goes wrong, per thousand times that it could."""
 
     crash: int = 0
     """A process dies, before or after a commit."""
     storage: int = 0
-    """A commit fails; or it succeeds, and its answer is lost. The process lives on."""
+    """A commit fails; or it succeeds, but its answer is lost. The process lives on."""
     broker_away: int = 0
     answer_lost: int = 0
-    """Of a sending, a part is written, another part later, and none is acknowledged."""
+    """Part of a send is written, another part later, and none is acknowledged."""
     lease_lost: int = 0
-    """A worker that believes to be alone is not."""
+    """A worker that believes it is alone is not."""
     clock_jump: int = 0
     meanwhile: int = 0
-    """Others work while one is about to commit, or has just read."""
+    """Others work while a process is about to commit, or has just read."""
     retold: int = 0
     """A notice is told a second time though it was answered."""
 
@@ -58,12 +58,12 @@ class Fate:
     merciful: bool = False
     said: list[str] = field(default_factory=list)
     changes: int = 0
-    """How often anything was stored or sent; meanwhile who found nothing to do finds nothing."""
+    """How often anything was stored or sent; until it rises, an idle worker has nothing to do."""
     others: Callable[[], None] = lambda: None
     """Lets somebody else work meanwhile."""
 
     def strikes(self, rate: int) -> bool:
-        """Whether a thing happens that does so this often in a thousand times."""
+        """Whether something happens that does so this many times in a thousand."""
         return not self.merciful and self.chance.randrange(1_000) < rate
 
     def say(self, sentence: str) -> None:
@@ -79,7 +79,7 @@ class Fate:
             self.say(f"the clock jumps by {jump}")
 
     def commit(self, what: str, moment: str) -> None:
-        """A moment of a commit: somebody works, dies, or cannot write, or none of it."""
+        """A moment of a commit: another may work, and this one may die or fail to write."""
         self.changes += 1
         if moment == MOMENTS[0] and self.strikes(self.rates.meanwhile):
             self.others()
@@ -91,17 +91,17 @@ class Fate:
             raise OperationalError("the connection broke")
 
     def read(self) -> None:
-        """Something was read on which a decision will stand: somebody may work meanwhile."""
+        """Something was read that a decision will rest on: another may work meanwhile."""
         if self.strikes(self.rates.meanwhile // 4):
             self.others()
 
     def seconds(self) -> float:
-        """The virtual time for those who count seconds."""
+        """The virtual time, in seconds."""
         return self.time.timestamp()
 
     @contextmanager
     def rules(self) -> Iterator[None]:
-        """Whoever asks the machine for the time or for chance is given those of this fate."""
+        """Put this fate's time and chance in the place of the machine's."""
         kept = eventsourcing.domain.datetime_now_with_tzinfo, os.urandom, random._urandom  # type: ignore[attr-defined]
         eventsourcing.domain.datetime_now_with_tzinfo = lambda: self.time
         secret = Random(self.chance.random()).randbytes

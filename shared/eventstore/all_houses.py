@@ -10,26 +10,26 @@ from shared.eventstore.postgres_schema import log_lock
 from shared.eventstore.views import ONE_MOMENT
 
 TAKE_THE_LOG = text("SELECT pg_advisory_xact_lock(hashtextextended(:lock, 0))")
-"""What who writes to a log on PostgreSQL has until his transaction ends."""
+"""Takes the lock that a writer to a log on PostgreSQL holds until its transaction ends."""
 
 At = Callable[[str], Connection]
-"""The connection to the database of a house, by the house's name; good until the next call."""
+"""Gives the connection to a house's database, by the house's name; valid until the next call."""
 
 
 @contextmanager
 def one_moment(
     engines: Mapping[str, Engine], still: Iterable[AbstractContextManager[None]]
 ) -> Iterator[At]:
-    """Every house as it stands at one moment, read for as long as it takes while all go on.
+    """Every house as of one moment, read for as long as it takes while all go on.
 
-    PostgreSQL has one snapshot for all schemas. Of files each has its own: so writers are held
-    `still` while they are taken, some milliseconds.
+    PostgreSQL has one snapshot for all schemas. Files have one each, so writers are held `still`
+    while those are taken: a few milliseconds.
     """
     with ExitStack() as stack:
         if _is_one_database(engines):
             connection = stack.enter_context(next(iter(engines.values())).connect())
             connection.exec_driver_sql(ONE_MOMENT["postgresql"])
-            connection.exec_driver_sql("SELECT 1")  # it begins now
+            connection.exec_driver_sql("SELECT 1")  # takes a snapshot
             yield _at(connection)
             return
         connections = _one_each(engines, stack)
@@ -38,17 +38,17 @@ def one_moment(
                 held.enter_context(lease)
             for connection in connections.values():
                 connection.exec_driver_sql(ONE_MOMENT["sqlite"])
-                connection.exec_driver_sql("SELECT count(*) FROM sqlite_schema")  # it begins now
+                connection.exec_driver_sql("SELECT count(*) FROM sqlite_schema")  # takes a snapshot
         yield connections.__getitem__
 
 
 @contextmanager
 def all_or_nothing(engines: Mapping[str, Engine]) -> Iterator[At]:
-    """One transaction to write to every house. Files are committed one behind the other."""
+    """One transaction to write to every house. Files are committed one after another."""
     with ExitStack() as stack:
         if _is_one_database(engines):
             connection = stack.enter_context(next(iter(engines.values())).connect())
-            for house in engines:  # or who appends meanwhile links behind an empty log
+            for house in engines:  # or a concurrent append would link to an empty log
                 connection.execute(TAKE_THE_LOG, {"lock": log_lock(house)})
             yield _at(connection)
             connection.commit()

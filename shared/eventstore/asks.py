@@ -20,8 +20,8 @@ class Asked(Aggregate):
     class Made(Created):
         """Somebody asked something, and this was the answer.
 
-        `heard` is how far every topic-partition had been heard by then, for who asks why: to live
-        it through again, asks and facts are taken in their stored order.
+        `heard` is how far every topic-partition had been heard by then, for those who ask why: a
+        replay takes asks and facts in their stored order.
         """
 
         TOPIC = "ask.made"
@@ -55,7 +55,7 @@ class Asked(Aggregate):
 class Ask:
     """An ask on its way: which use case, with what arguments, by whom.
 
-    `key` is the Idempotency-Key, where the asker gave one: the same key is the same ask. Else
+    `key` is the Idempotency-Key, if the asker gave one: the same key is the same ask. Otherwise
     `nonce` (made at the edge) tells this ask from every other.
     """
 
@@ -76,9 +76,9 @@ class Ask:
 
     @classmethod
     def again(cls, made: Asked.Made) -> "Ask":
-        """An ask that was made before, to be made of another log under the same id.
+        """An ask that was made before, to be repeated on another log under the same id.
 
-        It counts as one with a key: so it is remembered, as it was, whatever it leads to.
+        It counts as one with a key, so that it is remembered again whatever it leads to.
         """
         ask = cls(made.use_case, made.arguments, by=made.by, nonce=made.ask_id)
         ask.id, ask.key = made.ask_id, str(made.ask_id)
@@ -86,12 +86,12 @@ class Ask:
 
     @property
     def cause(self) -> str:
-        """What the events that it leads to carry as their cause."""
+        """The cause that the events it leads to carry."""
         return f"ask:{self.id}"
 
 
 def remember(ask: Ask, answer: Answer, work: Work) -> None:
-    """Write an ask down, in front of what it caused."""
+    """Record an ask, in front of what it caused."""
     made = Asked(
         ask_id=ask.id,
         use_case=ask.use_case,

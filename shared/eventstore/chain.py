@@ -1,7 +1,7 @@
-"""The hash chain of a log: every row seals all that stand before it.
+"""The hash chain of a log: every row seals all the rows before it.
 
 The link of a row is the SHA-256 of the link before it and of stream, version, topic and state,
-each of a known length. Not of its position: a log that is copied to other positions stays whole.
+each of a known length. The position is left out: a log copied to other positions stays intact.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,17 +14,16 @@ from uuid import UUID
 from shared.eventstore.recorder import LogRow, Row
 
 CHAINED_SINCE = 2
-"""The schema from which on every row is linked as it is written: no migration mends its chain."""
+"""From this schema on, every row is linked when it is written: no migration mends its chain."""
 
 ENDS_SINCE = 4
-"""The schema from which on the end of a log is kept beside it: no migration takes it from the rows.
-"""
+"""From this schema on, the end of a log is kept beside it: no migration takes it from the rows."""
 
 PAGE = 1_000
-"""Rows linked, or looked at, at a time."""
+"""Rows linked, or checked, at a time."""
 
 START = bytes(32)
-"""What stands before the first row."""
+"""The link before the first row."""
 
 
 _numbers = Struct(">qi").pack
@@ -32,7 +31,7 @@ _numbers = Struct(">qi").pack
 
 
 class ChainedRow(NamedTuple):
-    """A row of the log with its link; None where somebody wrote it who knew nothing of links."""
+    """A row of the log with its link; None if whoever wrote it knew nothing of links."""
 
     position: int
     stream: UUID
@@ -42,11 +41,11 @@ class ChainedRow(NamedTuple):
     chain: bytes | None
 
     def behind(self, before: bytes) -> bytes:
-        """The link that it has if it was written right behind another link."""
+        """The link that it has if it was written right after another link."""
         return link(before, Row(self.stream, self.version, self.topic, self.state))
 
     def follows(self, before: bytes | None) -> bool:
-        """Whether it was written right behind a link."""
+        """Whether it was written right after a link."""
         return before is not None and self.chain == self.behind(before)
 
     def __str__(self) -> str:
@@ -54,14 +53,14 @@ class ChainedRow(NamedTuple):
 
 
 def link(before: bytes, row: Row) -> bytes:
-    """The link of a row behind another."""
+    """The link of a row that follows another link."""
     stream, version, topic, state = row
     name = topic.encode()
     return sha256(before + stream.bytes + _numbers(version, len(name)) + name + state).digest()
 
 
 def linked(before: bytes, rows: Iterable[Row]) -> Iterator[bytes]:
-    """The links of rows behind another."""
+    """The links of rows that follow a link."""
     for row in rows:
         before = link(before, row)
         yield before
@@ -70,9 +69,9 @@ def linked(before: bytes, rows: Iterable[Row]) -> Iterator[bytes]:
 def unlinked(
     page: Callable[[int], Sequence[tuple[*LogRow, bytes | None]]],
 ) -> Iterator[list[tuple[bytes, int]]]:
-    """(link, position) for every row of a log without links, a list a page.
+    """(link, position) for every row of a log without links, one list per page.
 
-    `page` gives the rows that follow a position.
+    `page` returns the rows after a position.
     """
     before, position = START, 0
     while found := page(position):
@@ -88,10 +87,10 @@ def broken(
     position: int = 0,
     end: bytes | None = None,
 ) -> Iterator[str]:
-    """A sentence for every row at which the chain breaks behind a link, in order.
+    """A sentence for every row at which the chain breaks, in order.
 
-    The rows are all that follow a position, at which the row with that link stands. `end` is a link
-    that one of them has, or else rows were cut off; asked for before the rows.
+    `rows` are all that follow `position`, where the row stands whose link is `before`. One of them
+    has the link `end`, read before them; otherwise the last rows were deleted.
     """
     following: Iterator[ChainedRow | None] = iter(joined(rows, (None,)))
     row = next(following)

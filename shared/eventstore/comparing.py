@@ -1,4 +1,4 @@
-"""Two logs of one house, event by event: what one says and the other does not."""
+"""Two logs of one house compared, event by event: what one says and the other does not."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -19,20 +19,20 @@ NATURAL = (
 """Fields by which people name what an event is about."""
 
 OF_ITS_TIME = {"": ("timestamp",), Asked.Made.TOPIC: ("timestamp", "heard")}
-"""What differs whenever it is written again, by topic: when it was written down; and how far facts
-were heard that led to nothing."""
+"""Fields that differ whenever an event is written again, by topic: when it was written and, of an
+ask, how far facts had been heard, even those that led to nothing."""
 
 Content = dict[str, Any]
 Key = tuple[UUID, int]
-"""What names an event: its stream and its version in it."""
+"""What identifies an event: its stream and its version there."""
 ABSENT = "(nothing)"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One event that is not the same in both logs; `fields`: what it says here, and there.
+    """One event that differs between two logs; `fields`: what it says in one and in the other.
 
-    `position` is that of the first log; None where only the second has the event.
+    `position` is its position in the first log; None if only the second has the event.
     """
 
     position: int | None
@@ -49,9 +49,9 @@ class Difference:
 def differences(
     lived: EventLog, again: EventLog, until: int, ignored: Collection[str] = ()
 ) -> Iterator[Difference]:
-    """Where the second log does not say what the first says in its first `until` events.
+    """Where the second log does not say what the first says up to position `until`.
 
-    The same are stream, version, topic and content, whatever `ignored` fields say.
+    Stream, version, topic and content are compared, whatever `ignored` fields say.
     """
     left = {key: (topic, content) for _, key, topic, content in _contents(again, MAXIMUM)}
     for position, key, topic, content in _contents(lived, until):
@@ -67,10 +67,10 @@ def differences(
 
 
 def _contents(log: EventLog, until: int) -> Iterator[tuple[int, Key, str, Content]]:
-    """Every event: position, what names it, topic, and what it says by the code of today."""
+    """Every event: position, key, topic, and its content as today's code writes it."""
     for position, stream, version, topic, stored in log.rows(until):
         state = stored
-        if b'"class_version"' in stored:  # it may be older than what is made again
+        if b'"class_version"' in stored:  # it may be older than what a replay writes
             state = log.mapper.written(log.mapper.event(stream, version, topic, stored)).state
         content: Content = msgspec.json.decode(state)
         out = OF_ITS_TIME.get(topic, OF_ITS_TIME[""])
@@ -93,7 +93,7 @@ def _fields(
 
 
 def _is_same_moment(here: Any, there: Any) -> bool:
-    """Whether two texts are one instant: an ask keeps it in UTC, an event as it was told."""
+    """Whether two texts are the same instant: an ask keeps it in UTC, an event as it was told."""
     try:
         one, other = datetime.fromisoformat(here), datetime.fromisoformat(there)
     except (TypeError, ValueError):
@@ -102,7 +102,7 @@ def _is_same_moment(here: Any, there: Any) -> bool:
 
 
 def about(log: EventLog, key: Key, content: Content) -> str:
-    """What an event is about, in the words that people use; some of them stand in its first."""
+    """What an event is about, in people's words, some of them from its stream's first event."""
     begun = log.recorder.stream(key[0], 0, 1)
     first = msgspec.json.decode(begun[0][-1]) if begun else {}
     flat = dict(_words(first))

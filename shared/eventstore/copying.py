@@ -1,7 +1,7 @@
-"""The log of a house copied out of its database, and into another: what a backup is made of.
+"""A house's log copied out of its database and into another: what a backup is made of.
 
-What is copied says nothing of the kind of database it came from. Links of the hash chain are
-looked at on the way out and made again on the way in: the last one proves the whole.
+A copy does not depend on the kind of database it came from. Links of the hash chain are checked
+on the way out and recomputed on the way in: the last one proves the whole.
 """
 
 from collections.abc import Iterable, Iterator
@@ -35,9 +35,9 @@ from shared.eventstore.recorder import MAXIMUM, Row
 PAGE = 1_000
 
 NEVER_TOLD = 1_000_000
-"""Positions that a log lets pass when it goes on from a copy.
+"""Positions that a log skips when it goes on from a copy.
 
-What followed the copy was told under the first of them; nobody may take something else for that.
+What followed the copy was told under the first of them; nothing else may be mistaken for it.
 """
 
 LOG_END = table("log_end", column("position", BigInteger), column("link", LargeBinary))
@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 
 class EventRow(NamedTuple):
-    """An event as it is copied: its state as text, without its link."""
+    """An event as copied: its state as text, without its link."""
 
     position: int
     stream: UUID
@@ -63,7 +63,7 @@ class Head(NamedTuple):
 
 
 def log_tables(dialect: str) -> tuple[Table, Table, Table]:
-    """Events, tracked positions and tags, as the recorder of a kind of database keeps them."""
+    """The tables of events, tracked positions and tags, as a dialect's recorder has them."""
     metadata = MetaData()
     is_sqlite = dialect == "sqlite"
     events = Table(
@@ -93,7 +93,7 @@ def log_tables(dialect: str) -> tuple[Table, Table, Table]:
 
 
 def head_of(connection: Connection, until: int = MAXIMUM) -> Head:
-    """The end of the log of a house, or where it ended at a position."""
+    """The end of a house's log, or of its part up to a position."""
     events, _, _ = log_tables(connection.dialect.name)
     rows = select(events.c.position, events.c.chain).where(events.c.position <= until)
     row = connection.execute(rows.order_by(events.c.position.desc()).limit(1)).first()
@@ -101,10 +101,10 @@ def head_of(connection: Connection, until: int = MAXIMUM) -> Head:
 
 
 def copied_rows(connection: Connection, table: Table) -> Iterator[tuple[Any, ...]]:
-    """Every row of a table, by its primary key; none is held longer than its reader holds it."""
+    """Every row of a table, in order of its primary key, streamed rather than held in memory."""
     as_they_are = [
         cast(each, LargeBinary) if isinstance(each.type, LargeBinary) else each
-        for each in table.columns  # of SQLite, where a hand may have written text instead
+        for each in table.columns  # SQLite may have text there, written by hand
     ]
     query = select(*as_they_are).order_by(*table.primary_key).execution_options(yield_per=PAGE)
     for row in connection.execute(query):
@@ -112,7 +112,7 @@ def copied_rows(connection: Connection, table: Table) -> Iterator[tuple[Any, ...
 
 
 def copied_events(connection: Connection) -> Iterator[EventRow]:
-    """Every event in order; raises StorageDamaged at the first that is not as it was written."""
+    """Every event in order; raises StorageDamaged at the first that is not as written."""
     events, _, _ = log_tables(connection.dialect.name)
     before = START
     for position, stream, version, topic, state, chain in copied_rows(connection, events):
@@ -132,7 +132,7 @@ def copied_events(connection: Connection) -> Iterator[EventRow]:
 
 
 def write_copied(connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
-    """Write copied rows to an empty table; what it counts goes on behind them."""
+    """Write copied rows to an empty table; its counter goes on after them."""
     names = table.columns.keys()
     for page in _pages(rows):
         connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in page])
@@ -144,7 +144,7 @@ def write_copied(connection: Connection, table: Table, rows: Iterable[tuple[Any,
 
 
 def linked_anew(rows: Iterable[EventRow]) -> Iterator[ChainedRow]:
-    """Copied events with their links."""
+    """Copied events with their links computed anew."""
     before = START
     for position, stream, version, topic, state in rows:
         row = Row(stream, version, topic, state.encode())
@@ -153,7 +153,7 @@ def linked_anew(rows: Iterable[EventRow]) -> Iterator[ChainedRow]:
 
 
 def write_events(connection: Connection, rows: Iterable[EventRow]) -> Head:
-    """Write copied events to an empty log and link them anew; its end."""
+    """Write copied events to an empty log, linked anew; return its end."""
     events, _, _ = log_tables(connection.dialect.name)
     write_copied(connection, events, linked_anew(rows))
     end = head_of(connection)
@@ -169,7 +169,7 @@ def _pages(rows: Iterable[T]) -> Iterator[list[T]]:
 
 
 def shape_of(table: Table) -> Any:
-    """The shape of a copied row: a tuple of what its columns hold."""
+    """The type of a copied row: a tuple of the types of its columns."""
     kinds = []
     for each in table.columns:
         kind: Any = Any if isinstance(each.type, JSON) else each.type.python_type

@@ -1,4 +1,4 @@
-"""How databases are reached: how long one waits for them, and engines for tables beside the log."""
+"""How databases are reached: how long to wait for them, and engines for tables beside the log."""
 
 import select
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ from shared.eventstore.postgres_schema import TAKE_TURNS
 
 CONNECT_SECONDS = 3
 GONE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4}
-"""A machine that vanishes without a word is missed after half a minute, by who waits for it and,
-so that its leases end, by the server."""
+"""A machine that vanishes without a word is noticed after half a minute: by whoever waits for it
+and, so that its leases end, by the server."""
 CONNECTING: dict[str, Any] = {
     "connect_timeout": CONNECT_SECONDS,
     "tcp_user_timeout": 30_000,
@@ -29,18 +29,18 @@ OPTIONS = " ".join(
         *(f"-c tcp_{name}={value}" for name, value in GONE.items()),
     ]
 )
-"""Of every session. Who has waited for his turn sees what was written meanwhile, whatever a role's
-default is."""
+"""Options set on every session. A writer that has waited for its turn sees what was written
+meanwhile, whatever a role's default isolation is."""
 VIEWS_LOCK_SECONDS = 10
-"""How long who finds rows of views locked waits: a rebuilt view is put in place meanwhile."""
+"""How long a writer waits for locked view rows: a rebuilt view is switched in meanwhile."""
 LOCK_SECONDS = 30
-"""How long who finds a SQLite file locked waits."""
+"""How long to wait for a SQLite file that is locked."""
 
 ALONE = "BEGIN IMMEDIATE"
-"""How a transaction begins that writes to a SQLite file: what it reads, nobody changes."""
+"""Begins a transaction that writes to a SQLite file: nobody else changes what it reads."""
 
 json_bytes = msgspec.json.Encoder().encode
-"""A value as it stands in a column of JSON, in UTF-8."""
+"""A value as a JSON column stores it, in UTF-8."""
 
 
 def json_text(value: Any) -> str:
@@ -53,7 +53,7 @@ HOW: dict[str, Any] = {
     "json_deserializer": msgspec.json.decode,
     "hide_parameters": True,
 }
-"""What stands in the tables never stands in an error."""
+"""What is in the tables never appears in an error."""
 
 POOL: dict[str, Any] = {
     "pool_size": 6,
@@ -61,7 +61,7 @@ POOL: dict[str, Any] = {
     "pool_timeout": 10,
     "pool_use_lifo": True,
 }
-"""Who comes seventh waits some ms for one that rests: a connection more is a process more."""
+"""The seventh caller waits a few ms for a connection: each more is one more server process."""
 
 
 def sqlite_engine(file: Path) -> Engine:
@@ -75,7 +75,7 @@ def postgres_engine(url: str, schema: str) -> Engine:
     def connect() -> Any:
         options = f"{OPTIONS} -c search_path={schema} -c lock_timeout={VIEWS_LOCK_SECONDS}s"
         connection = psycopg.connect(url, options=options, **CONNECTING)
-        # SQLAlchemy tells psycopg how JSON is read only where it makes the connection itself
+        # SQLAlchemy tells psycopg how to read JSON only on connections that it makes itself
         set_json_loads(msgspec.json.decode, connection)
         return connection
 
@@ -85,17 +85,17 @@ def postgres_engine(url: str, schema: str) -> Engine:
 
 
 def reader(engine: Engine) -> Engine:
-    """The same engine, for single queries: none has a transaction around it.
+    """The same engine, for single queries without a transaction around them.
 
-    On PostgreSQL that is two round trips, and after a ROLLBACK psycopg prepares every statement of
-    the connection anew.
+    On PostgreSQL a transaction adds two round trips, and after a ROLLBACK psycopg prepares every
+    statement of the connection anew.
     """
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 @contextmanager
 def migrating(engine: Engine) -> Iterator[Connection]:
-    """A transaction in which tables are made; two that migrate at once wait for each other."""
+    """A transaction in which tables are created; concurrent migrations wait for each other."""
     with engine.begin() as connection:
         is_postgres = connection.dialect.name == "postgresql"
         connection.exec_driver_sql(TAKE_TURNS if is_postgres else ALONE)
@@ -103,10 +103,10 @@ def migrating(engine: Engine) -> Iterator[Connection]:
 
 
 def is_in_doubt(connection: psycopg.Connection[Any]) -> bool:
-    """Whether anything has arrived at a connection while it rested.
+    """Whether anything has arrived on a connection while it was idle.
 
-    What a server that ended leaves is the end of the stream; nothing else comes unasked, but
-    notices. To ask the server each time is a round trip a transaction.
+    A server that ended leaves the end of the stream; apart from notices, nothing else comes
+    unasked. Asking the server each time would cost one round trip per transaction.
     """
     arrived = select.poll()
     arrived.register(connection.fileno(), select.POLLIN)
@@ -114,6 +114,6 @@ def is_in_doubt(connection: psycopg.Connection[Any]) -> bool:
 
 
 def _refuse_if_in_doubt(connection: Any, *_: Any) -> None:
-    """Let the pool begin anew: where one connection has ended, so have those beside it."""
+    """Let the pool start afresh: if one connection has ended, so have the others."""
     if is_in_doubt(connection):
         raise InvalidatePoolError

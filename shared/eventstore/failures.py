@@ -40,16 +40,24 @@ class StorageAway(Refusal):
 
 
 class StorageDamaged(Refusal):
-    """The database is not what was written."""
+    """The database does not hold what was written."""
 
     name = "storage-damaged"
 
 
 def never_written() -> StorageDamaged:
-    """The refusal to write over a row that no house wrote."""
+    """The refusal to append where a row stands that no house wrote."""
     return StorageDamaged(
-        "Behind the end of the log stands a row that was never written by this house: `cagette "
-        "verify` names it; take it out, or restore the last good backup."
+        "A row stands behind the end of the log that this house never wrote: `cagette verify` "
+        "names it; delete it, or restore the last good backup."
+    )
+
+
+def without_end() -> StorageDamaged:
+    """The refusal to use a log of which nothing says where it ends."""
+    return StorageDamaged(
+        "Nothing says where the log ends (its table log_end has no row, or several): restore the "
+        "last good backup."
     )
 
 
@@ -58,19 +66,19 @@ OURS = (
     eventsourcing.persistence.IntegrityError,
     sqlalchemy.exc.IntegrityError,
 )
-"""Conflicts: nothing that waiting would mend."""
+"""Conflicts: nothing that waiting would resolve."""
 
 MISSING = ("42P01", "3F000")
 """How PostgreSQL says that a table, or a schema, is not there."""
 
 FAULTS = re.compile("2[23]...|42(?!501)...")
-"""How it says that what it was asked is wrong; 42501, that somebody lacks a right, is not."""
+"""How it says that a statement is wrong; 42501, a missing privilege, is not such a fault."""
 
 DAMAGED = ("malformed", "not a database", "Could not decode")
 """How SQLite, and we, say that a file is not what was written."""
 
 DISK_FULL = "53100"
-"""How PostgreSQL says it, in whatever language it speaks."""
+"""How PostgreSQL says that the disk is full, in whatever language it speaks."""
 
 STORAGE_EXCEPTIONS: tuple[type[Exception], ...] = (
     sqlite3.DatabaseError,

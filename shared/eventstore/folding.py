@@ -1,7 +1,7 @@
-"""Rows made of a log: an event goes straight to the views that read it.
+"""View rows made from a log: an event goes straight to the views that read it.
 
-A view is a pure function from an event to rows, so all that it shows can be made again. What no
-view reads is not decoded; of what one takes an excerpt of, no more than that.
+A view is a pure function from an event to rows, so all that it shows can be rebuilt. What no view
+reads is not decoded; where a view takes an excerpt, only that is.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,10 +25,10 @@ Row = tuple[Table, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class View:
-    """One read model: its tables, and by class of event the rows that one writes in them.
+    """One read model: its tables and, by class of event, the rows that an event writes to them.
 
-    A function may take an excerpt instead of the event: its annotation says so. Who changes what
-    rows mean raises the `version`: then the view has to be made again.
+    A function may take an excerpt instead of the event: its annotation says so. Raise `version`
+    when the meaning of rows changes: the view then has to be rebuilt.
     """
 
     name: str
@@ -38,7 +38,7 @@ class View:
 
 
 class Folded(NamedTuple):
-    """A part of the log: how many events it has, how far each view has read, and the rows made."""
+    """A part of the log: its number of events, how far each view has read, and the rows made."""
 
     size: int
     positions: dict[str, int]
@@ -46,9 +46,9 @@ class Folded(NamedTuple):
 
 
 class _Maker(NamedTuple):
-    """What makes rows of the events of one topic.
+    """Makes rows from the events of one topic.
 
-    `read` is given a stream, as a bare row has it, the version in it, and the state.
+    `read` takes a stream as a bare row has it, the version in it, and the state.
     """
 
     read: Callable[[Any, int, bytes], Remembered | Excerpt]
@@ -61,9 +61,9 @@ def folded(
     stood: Mapping[str, int] | None = None,
     until: Mapping[str, int] | None = None,
 ) -> Iterator[Folded]:
-    """The rows that views make of a log, page by page.
+    """The rows that views make from a log, page by page.
 
-    Each reads on from where it `stood`, or from the beginning; as far as `until`, or to the end.
+    Each reads on from where it `stood`, or from the beginning, up to `until`, or to the end.
     """
     positions = {view.name: (stood or {}).get(view.name, 0) for view in views}
     ends = {view.name: (until or {}).get(view.name, MAXIMUM) for view in views}
@@ -92,9 +92,9 @@ def _pages(log: EventLog, first: int, last: int) -> Iterator[Sequence[BareRow]]:
 def _stretches(
     spans: Iterable[tuple[View, int, int]],
 ) -> Iterator[tuple[int, int, list[View]]]:
-    """Every stretch of the log that the same views read: its first and last position, and them.
+    """The first and last position of every stretch of the log, and the views that read it.
 
-    Of each view, the first and the last position that it reads are given.
+    A span is a view, and the first and last position that it reads.
     """
     spans = [span for span in spans if span[1] <= span[2]]
     edges = sorted({edge for _, first, last in spans for edge in (first, last + 1)})
@@ -118,6 +118,6 @@ def _makers(log: EventLog, views: Iterable[View], topic: str) -> list[_Maker]:
 
 
 def taken(make: Callable[[Any], Iterable[Row]]) -> type[Excerpt] | None:
-    """The excerpt that a function takes; None where it takes the event itself."""
+    """The excerpt that a function takes; None if it takes the event itself."""
     takes = next(iter(get_type_hints(make).values()))
     return takes if isinstance(takes, type) and issubclass(takes, Excerpt) else None

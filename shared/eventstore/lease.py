@@ -1,8 +1,8 @@
 """Leases: the right to write, for one process at a time.
 
-A lease ends with the process or the connection that holds it, so a crash leaves nothing to clean
-up, and a machine that vanishes nothing after half a minute; and who lost it cannot write, for he
-writes on that very connection.
+A lease ends with the process or the connection that holds it: a crash leaves nothing to clean up,
+and a machine that vanishes loses its leases after half a minute. A holder that lost its lease
+cannot write, because it writes on that very connection.
 """
 
 import fcntl
@@ -29,7 +29,7 @@ class HomeBusy(Refusal):
 
 
 class Lease(ABC):
-    """The right to write to something, for which one waits `patience` seconds."""
+    """The right to write to something, waited for up to `patience` seconds."""
 
     def __init__(self, what: str, patience: float) -> None:
         self._what = what
@@ -37,19 +37,19 @@ class Lease(ABC):
 
     @abstractmethod
     def held(self, waited: float = 0) -> AbstractContextManager[None]:
-        """Wait for the lease and hold it; raises HomeBusy when the patience ends.
+        """Wait for the lease and hold it; raises HomeBusy when patience runs out.
 
-        Who has `waited` so many seconds before has so much less of it.
+        The seconds already `waited` are deducted from patience.
         """
 
     def busy(self) -> HomeBusy:
-        """What is raised when the patience ends."""
+        """What is raised when patience runs out."""
         waited = f"has been writing to {self._what} for {self.patience} s"
         is_at_work = waited if self.patience else f"is at work on {self._what}"
         return HomeBusy(f"Somebody else {is_at_work}: wait until it is done, or stop it.")
 
     def _await(self, lock: Callable[[], bool], until: float) -> None:
-        """Try a lock until it is had; raises HomeBusy when the patience ends."""
+        """Try a lock until it is acquired; raises HomeBusy when patience runs out."""
         while not lock():
             if time.monotonic() >= until:
                 raise self.busy()
@@ -57,7 +57,7 @@ class Lease(ABC):
 
 
 class NoLease(Lease):
-    """Of a log that nobody else can write to, for it is in the memory of one process."""
+    """The lease on a log in the memory of one process, which nobody else can write to."""
 
     def __init__(self) -> None:
         super().__init__("memory", PATIENCE)
@@ -69,7 +69,7 @@ class NoLease(Lease):
 
 
 class FileLease(Lease):
-    """On a home's folder: an advisory lock of the operating system on one file."""
+    """The lease on a home's folder: an advisory lock of the operating system on one file."""
 
     def __init__(self, file: Path, patience: float = PATIENCE) -> None:
         super().__init__(str(file.parent), patience)
@@ -77,7 +77,7 @@ class FileLease(Lease):
 
     @contextmanager
     def held(self, waited: float = 0) -> Iterator[None]:
-        """Wait for the lease and hold it; raises HomeBusy when the patience ends."""
+        """Wait for the lease and hold it; raises HomeBusy when patience runs out."""
         until = time.monotonic() + self.patience - waited
         with self._file.open("a") as handle:
             self._await(lambda: _locked(handle), until)
@@ -95,7 +95,7 @@ UNLOCK = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
 
 
 class PostgresLease(Lease):
-    """On a house's schema: an advisory lock of the session on which the holder also writes.
+    """A lease on a house's schema: an advisory lock of the session that its holder writes on.
 
     `purpose` tells leases on one house apart: writing, or being its worker.
     """
@@ -110,7 +110,7 @@ class PostgresLease(Lease):
 
     @contextmanager
     def held(self, waited: float = 0) -> Iterator[None]:
-        """Wait for the lease and hold it; raises HomeBusy when the patience ends."""
+        """Wait for the lease and hold it; raises HomeBusy when patience runs out."""
         until = time.monotonic() + self.patience - waited
         with self._turn(until), self._recorder.held() as connection:
             try:
@@ -120,9 +120,9 @@ class PostgresLease(Lease):
                 self._unlock(connection)
 
     def _locked(self, connection: Connection, until: float) -> bool:
-        """Lock it if it is free, or stand in line for as long as a lock may be waited for.
+        """Take the lock if it is free, or queue for it until the lock timeout.
 
-        Who stands in line is woken up when his turn comes.
+        PostgreSQL wakes a queued session when its turn comes.
         """
         row = connection.execute(TRY_LOCK, (self._words,)).fetchone()
         is_locked = bool(row and row[0])
@@ -135,14 +135,14 @@ class PostgresLease(Lease):
         return True
 
     def _has(self, connection: Connection) -> bool:
-        """Whether its session has it: given in the moment in which the wait ended, it stays given.
+        """Whether the session has the lock: if granted just as the wait ends, it stays granted.
 
-        Else nobody would let go of it, and all others would wait for ever.
+        Unnoticed, it would never be released, and all others would wait for ever.
         """
         return connection.execute(IS_GRANTED, (self._words,)).fetchone() is not None
 
     def _unlock(self, connection: Connection) -> None:
-        """Let go. Where that fails, what was done stands: the end of the session lets go too."""
+        """Release the lock. If that fails, what was done stands: closing the session frees it."""
         try:
             connection.execute(UNLOCK, (self._words,))
         except psycopg.Error:
@@ -150,7 +150,7 @@ class PostgresLease(Lease):
 
     @contextmanager
     def _turn(self, until: float) -> Iterator[None]:
-        """Threads of one process queue here, so that one connection waits for all of them."""
+        """Queue the threads of one process, so that one connection waits for all of them."""
         if not self._queue.acquire(timeout=max(0, until - time.monotonic())):
             raise self.busy()
         try:

@@ -28,7 +28,7 @@ class Recorded(NamedTuple):
 
 
 class Page(NamedTuple):
-    """A part of the log: how many events it has, the last one's position, and those asked for."""
+    """A part of the log: how many events it has, how far it reaches, and the events wanted."""
 
     size: int
     reached: int
@@ -38,9 +38,9 @@ class Page(NamedTuple):
 class EventLog(Application[UUID]):
     """Everything a house remembers, in the order in which it was remembered.
 
-    `recorder` keeps it. No snapshots, for streams are short, and no cache of aggregates but what a
-    batch of facts leaves the next (`Work.go_on_from`). Tables are made by `migrate` alone. The
-    library's own database functions are refused: they drop tracking.
+    `recorder` stores it. No snapshots, because streams are short, and no cache of aggregates except
+    what one batch of facts leaves to the next (`Work.go_on_from`). Only `migrate` creates tables.
+    The library's own database functions are refused: they drop tracking.
     """
 
     name = "log"
@@ -59,7 +59,7 @@ class EventLog(Application[UUID]):
         return TypedMapper(JSONTranscoder())
 
     def construct_recorder(self) -> LogRecorder:
-        """The recorder that was given."""
+        """The recorder given to the constructor."""
         return self._given
 
     def close(self) -> None:
@@ -73,7 +73,7 @@ class EventLog(Application[UUID]):
         self.recorder.create_table()
 
     def check(self) -> None:
-        """Refuse tables that this version cannot work on, and say what to do."""
+        """Refuse tables that this version cannot work with, and say what to do."""
         self._refuse_newer()
         if self.recorder.schema_version() < SCHEMA_VERSION:
             raise NotMigrated("The tables are not up to date: run `cagette migrate` first.")
@@ -95,7 +95,7 @@ class EventLog(Application[UUID]):
     ) -> Page:
         """The next `limit` events after a position, in order; only those `wanted` are decoded.
 
-        To decode an event costs more than to fetch it. None: all of them.
+        Decoding an event costs more than fetching it. None: all are decoded.
         """
         mapper = self.mapper
         rows = self.recorder.page(after + 1, MAXIMUM, limit)
@@ -107,13 +107,13 @@ class EventLog(Application[UUID]):
         return Page(len(rows), rows[-1][0] if rows else after, events)
 
     def history(self) -> Iterator[Remembered]:
-        """Every event, decoded, in order; none is held longer than its reader holds it."""
+        """Every event, in order; each is decoded when the reader comes to it, and not kept."""
         event = self.mapper.event
         for _, stream, version, topic, state in self.rows():
             yield event(stream, version, topic, state)
 
     def unreadable(self, after: int = 0) -> Iterator[str]:
-        """A sentence for every event after a position that the code of today cannot read."""
+        """A sentence for every event after a position that today's code cannot read."""
         for position, stream, version, topic, state in self.rows(after=after):
             try:
                 self.mapper.event(stream, version, topic, state)
@@ -121,15 +121,15 @@ class EventLog(Application[UUID]):
                 yield f"event {position}: {reason}"
 
     def broken(self, after: int = 0, link: bytes = START) -> Iterator[str]:
-        """A sentence for every row after a position, and its link, at which the chain breaks.
+        """A sentence for every row after a position, with its link, at which the chain breaks.
 
-        And one if the log does not go as far as it was written.
+        And one if the last rows were deleted.
         """
         end = self.recorder.end()
         return broken(self._chained(after), link, after, end.link)
 
     def seal(self) -> str:
-        """The last link, in hexadecimal: it stands for the whole log. Empty for an empty one."""
+        """The last link, in hexadecimal: it stands for the whole log. Empty for an empty log."""
         return "".join((row[-1] or b"").hex() for row in self.recorder.chained(self.head(), 1))
 
     def _chained(self, position: int) -> Iterator[ChainedRow]:
@@ -138,16 +138,16 @@ class EventLog(Application[UUID]):
             position = page[-1][0]
 
     def matches(self, pattern: re.Pattern[bytes]) -> Iterator[bytes]:
-        """The first group of every match of a pattern in the stored events, as they stand."""
+        """The first group of every match of a pattern in the stored states, undecoded."""
         for *_, state in self.rows():
             yield from pattern.findall(state)
 
     def rows(self, until: int = MAXIMUM, after: int = 0) -> Iterator[LogRow]:
-        """Every row that follows a position, as far as another, in order."""
+        """Every row after one position, up to and including another, in order."""
         while page := self.recorder.page(after + 1, until, PAGE):
             yield from page
             after = page[-1][0]
 
     def begin(self) -> Work:
-        """Start one transaction."""
+        """Begin a transaction."""
         return Work(self.recorder, self.mapper)

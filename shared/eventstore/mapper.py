@@ -1,7 +1,7 @@
-"""How an event is written: clean JSON, typed by the event class itself, for ever.
+"""How events are stored: clean JSON, typed by the event class itself, for ever.
 
 The stored state is one JSON object: the fields of the event, `timestamp` (UTC), `cause`, and
-`class_version` where that is above 1. No envelopes, no Python paths: the topic names the class.
+`class_version` if that is above 1. No envelopes, no Python paths: the topic names the class.
 """
 
 import dataclasses
@@ -19,30 +19,30 @@ from shared.eventstore.recorder import Row, StreamRow
 from shared.kernel.aggregate import Aggregate, Happening, Remembered, happening
 
 Unreadable = MapperDeserialisationError
-"""What is raised of an event that the code of today cannot read."""
+"""Raised for an event that today's code cannot read."""
 
 COLUMNS = ("originator_id", "originator_version")
-"""Fields of an event that are columns of the table, not part of the stored state."""
+"""Event fields that are columns of the table, not part of the stored state."""
 
 encode = msgspec.json.Encoder().encode
 new, give = object.__new__, object.__setattr__
 
 
 class Excerpt(msgspec.Struct, gc=False, kw_only=True):
-    """Some of the fields that an event, or a part of one, is stored with, as they are named there.
+    """Some of the stored fields of an event, or of a part of one, under their stored names.
 
-    Who needs no others reads it in a third of the time.
+    A reader that needs no others decodes it in a third of the time.
     """
 
     class_version: int = 1
 
 
 AsStored = msgspec.Raw
-"""A field of an excerpt that is passed on as it stands, unread."""
+"""A field of an excerpt that is passed on as stored, not decoded."""
 
 
 def fields(*names: str) -> Callable[[AsStored], dict[str, str | int | None]]:
-    """What reads the fields of some names, plain values, of what stands as it is stored."""
+    """A decoder of the named fields, all of them plain values, from stored JSON."""
     shape = TypedDict("Fields", dict.fromkeys(names, str | int | None))  # type: ignore[misc]
     return msgspec.json.Decoder(cast("Any", shape)).decode
 
@@ -53,8 +53,7 @@ AnyExcerpt = TypeVar("AnyExcerpt", bound=Excerpt)
 class TypedMapper(Mapper[UUID]):
     """Encodes events with msgspec and decodes them by the annotations of their class.
 
-    Raises Unreadable, naming topic, stream and version, for a state that the class of today cannot
-    read.
+    Raises Unreadable, naming topic, stream and version, for a state that today's class cannot read.
     """
 
     def written(self, event: DomainEventProtocol[UUID]) -> Row:
@@ -67,9 +66,9 @@ class TypedMapper(Mapper[UUID]):
         return Row(stream, version, kind.topic, encode(state))
 
     def event(self, stream: UUID, version: int, topic: str, state: bytes) -> Remembered:
-        """Read an event back, raised to the version of its class if it is older.
+        """Decode an event, upcast to the version of its class if it is older.
 
-        The decoded fields become the event as they are: nothing calls its constructor again.
+        The decoded fields become those of the event as they are; no constructor is called.
         """
         try:
             kind = _read(topic)
@@ -88,9 +87,9 @@ class TypedMapper(Mapper[UUID]):
     def excerpts(
         self, topic: str, shape: type[AnyExcerpt]
     ) -> Callable[[UUID | str, int, bytes], AnyExcerpt]:
-        """What reads excerpts of the events of a topic: given stream, version and state.
+        """A function that reads excerpts of a topic's events from stream, version and state.
 
-        They say what the class of today would have written.
+        Excerpts say what today's class would have written.
         """
         kind, decode = _read(topic), msgspec.json.Decoder(shape).decode
         newest = kind.version
@@ -107,10 +106,10 @@ class TypedMapper(Mapper[UUID]):
         return excerpt
 
     def replayed(self, stream: UUID, rows: Iterable[StreamRow]) -> Any:
-        """The aggregate of a stream, as all that happened to it left it; None where nothing did.
+        """The aggregate of a stream, replayed from its rows; None if there are none.
 
-        To make an event costs as much as to let it happen. It is made only to begin the aggregate,
-        to be raised from an older version, or to say what is wrong.
+        Making an event costs as much as applying it, so one is made only to begin the aggregate, to
+        upcast an older version, or to report what is wrong.
         """
         remaining = iter(rows)
         first = next(remaining, None)
@@ -131,39 +130,39 @@ class TypedMapper(Mapper[UUID]):
         return found
 
     def cls(self, topic: str) -> type[Remembered]:
-        """The class of event that a topic names; raises Unreadable."""
+        """The event class that a topic names; raises Unreadable."""
         try:
             return _read(topic).cls
         except Exception as reason:
             raise Unreadable(f"{topic} names no event: {reason}") from reason
 
     def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
-        """Write an event down, in the library's words."""
+        """Encode an event, in the library's terms."""
         return StoredEvent(*self.written(domain_event))
 
     def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[UUID]:
-        """Read an event back, in the library's words."""
+        """Decode an event, in the library's terms."""
         stream = cast("UUID", stored_event.originator_id)
         version, topic = stored_event.originator_version, stored_event.topic
         return self.event(stream, version, topic, stored_event.state)
 
 
 class _Kind(NamedTuple):
-    """What there is to know of an event class."""
+    """What is known of an event class."""
 
     cls: type[Remembered]
     topic: str
     version: int
     decode: Callable[[bytes], dict[str, Any]]
-    """The fields of an event, for it to have them."""
+    """Decodes a state to the dict that becomes the event's fields."""
 
 
 class _Again(NamedTuple):
-    """How stored events of a class happen again."""
+    """How stored events of a class are replayed."""
 
     class_version: int
     said: Callable[[bytes], Any]
-    """The fields of an event, to be looked at once: in half the time."""
+    """Decodes a state to a struct in half the time: its fields are read only once."""
     happen: Happening
 
 
@@ -180,7 +179,7 @@ def _read(topic: str) -> _Kind:
 
 @cache
 def _again(topic: str) -> _Again:
-    """Raises ValueError for an event that begins its aggregate."""
+    """How events of a topic are replayed; raises ValueError if they begin their aggregate."""
     kind = _read(topic)
     if not issubclass(kind.cls, Aggregate.Event):
         raise ValueError(f"{topic} begins an aggregate")
@@ -201,7 +200,7 @@ _stored_version = msgspec.json.Decoder(_Version).decode
 
 
 def _raised(kind: _Kind, stored: bytes) -> bytes:
-    """A state as the class of today would have written it, and without its version."""
+    """A state as today's class would have written it, without its version."""
     version = _stored_version(stored).class_version
     _refuse_newer(kind, version)
     state: dict[str, Any] = msgspec.json.decode(stored)
@@ -235,7 +234,7 @@ def stored_shape(cls: type) -> Any:
 
 
 def _said_shape(cls: type) -> type[msgspec.Struct]:
-    """The same shape as a struct, where what is not stored is what the event class has for it."""
+    """The same shape as a struct, with the class's own values for fields that are not stored."""
     shape = stored_shape(cls)
     absent = {name: getattr(cls, name, None) for name in shape.__optional_keys__}
     absent["class_version"] = 1

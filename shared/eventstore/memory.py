@@ -1,4 +1,4 @@
-"""A log in the memory of one process, to live a history through again in it, fast."""
+"""A log in the memory of one process, to replay a history fast."""
 
 import gc
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,10 +16,10 @@ from shared.kernel.aggregate import Aggregate, Remembered
 
 
 class MemoryLog(EventLog):
-    """A log that began empty, ready to be written to by one thread, and that keeps its aggregates.
+    """A log that begins empty, is written to by one thread, and keeps its aggregates.
 
     Those that are not kept were never begun, or were in the hands of a transaction that came to
-    nothing: what that changed is thrown away with them.
+    nothing: its changes are thrown away with them.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class MemoryLog(EventLog):
         self._open: MemoryWork | None = None
 
     def begin(self) -> Work:
-        """Start one transaction; one that was not committed is over."""
+        """Begin a transaction; an earlier one that was not committed is over."""
         if self._open:
             self.throw_away(self._open.in_hand)
         self._open = MemoryWork(self)
@@ -43,11 +43,11 @@ class MemoryLog(EventLog):
             self._thrown_away.add(stream)
 
     def kept(self, stream: UUID) -> tuple[Aggregate | None, bool]:
-        """The aggregate of a stream as it is, and whether that is certain."""
+        """The aggregate kept for a stream, if any, and whether that is certain."""
         return self._aggregates.get(stream), stream not in self._thrown_away
 
     def keep(self, aggregates: dict[UUID, Aggregate]) -> None:
-        """Take over what a transaction has written."""
+        """Take over the aggregates of a committed transaction."""
         self._aggregates |= aggregates
         self._thrown_away -= aggregates.keys()
         self._open = None
@@ -62,21 +62,21 @@ class MemoryWork(Work):
 
     @property
     def in_hand(self) -> dict[UUID, Aggregate]:
-        """What it has found or begun so far."""
+        """The aggregates found or begun so far."""
         return {stream: found for stream, found in self._in_hand.items() if found}
 
     def go_on_from(self, earlier: Work) -> None:
-        """The log itself knows what was left in hand, and what was thrown away."""
+        """Do nothing: the log itself knows what was left in hand, and what was thrown away."""
 
     def fetch(self, streams: Iterable[UUID]) -> None:
-        """Nothing to load at once: most is in memory."""
+        """Do nothing: most is in memory."""
 
     def _load(self, stream: UUID) -> Aggregate | None:
         aggregate, is_certain = self._memory.kept(stream)
         return aggregate if is_certain else super()._load(stream)
 
     def take_back(self) -> None:
-        """Undo what was not settled; what it was in is loaded anew."""
+        """Undo what was not settled; all that is in hand is loaded anew."""
         self._memory.throw_away(self.in_hand)
         super().take_back()
 
@@ -89,7 +89,7 @@ class MemoryWork(Work):
 
 
 class Stored(NamedTuple):
-    """An event as it is stored, with what led to it, and not yet read."""
+    """An event as stored, with its cause, not yet decoded."""
 
     row: LogRow
     cause: str
@@ -97,16 +97,16 @@ class Stored(NamedTuple):
 
     @property
     def position(self) -> int:
-        """Where it stands in its log."""
+        """Its position in its log."""
         return self.row[0]
 
     @property
     def topic(self) -> str:
-        """What names its class."""
+        """The topic that names its class."""
         return self.row[3]
 
     def read(self) -> Remembered:
-        """The event itself."""
+        """Decode the event."""
         return self.log.mapper.event(*self.row[1:])
 
 
@@ -118,14 +118,14 @@ _cause_of = msgspec.json.Decoder(_Caused).decode
 
 
 def stored(log: EventLog, until: int) -> Iterator[Stored]:
-    """The events of a log as far as a position, in order, without reading more than their cause."""
+    """The events of a log up to a position, in order, with nothing but their causes decoded."""
     for row in log.rows(until):
         yield Stored(row, _cause_of(row[-1]).cause, log)
 
 
 @contextmanager
 def nothing_thrown_away() -> Iterator[None]:
-    """No search for garbage meanwhile: a growing house is kept whole, and to look costs a third."""
+    """Pause garbage collection: a growing house is kept whole, and collecting costs a third."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

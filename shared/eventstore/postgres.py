@@ -1,8 +1,8 @@
-"""The log on PostgreSQL: one schema a house, one round trip a transaction that is not large.
+"""The log on PostgreSQL: one schema per house, one round trip per transaction unless it is large.
 
 The stock recorder of eventsourcing 9.5.6 locks the table, notifies and writes in a pipeline: a
-batch of some MB hangs for ever with the lock held, and its database functions drop tracking and
-lose events for tailing readers (`tests/shared/test_stock_recorder.py` shows it). Here a plpgsql
+batch of a few MB hangs for ever with the lock held, and its database functions drop tracking and
+lose events for tailing readers (shown by `tests/shared/test_stock_recorder.py`). Here one plpgsql
 function does it all.
 """
 
@@ -32,6 +32,7 @@ from shared.eventstore.recorder import (
     Row,
     Step,
     StreamRow,
+    only_end,
 )
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -41,22 +42,22 @@ LOCK_TIMEOUT = "2s"
 
 
 class PostgresLogRecorder(LogRecorder):
-    """A house's log in a schema of its own. Who holds a connection does all his work on it."""
+    """A house's log in its own schema. A thread that holds a connection does all its work on it."""
 
     def __init__(self, url: str, schema: str) -> None:
         self.schema = schema
         self._local = threading.local()
         self._statements: dict[str, bytes] = {}
         self._appending = threading.Lock()
-        """Of who appends while nobody else does here."""
+        """Held by a thread that appends while no other does in this process."""
         self._last_link: bytes | None = None
-        """Of the log, as far as is known here: who is not alone neither uses it nor leaves one."""
+        """The log's last link, if known here; only a thread appending alone uses or leaves one."""
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             url,
             min_size=1,
             max_size=POOL_SIZE,
             timeout=CONNECT_SECONDS,
-            reconnect_timeout=CONNECT_SECONDS,  # else its pauses double, up to minutes
+            reconnect_timeout=CONNECT_SECONDS,  # otherwise pauses double, up to minutes
             open=False,
             check=_asked_if_in_doubt,
             kwargs={
@@ -69,7 +70,7 @@ class PostgresLogRecorder(LogRecorder):
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """The connection that this thread holds, or one of the pool; errors as the library's."""
+        """The connection this thread holds, or one from the pool; errors become the library's."""
         try:
             held = getattr(self._local, "connection", None)
             if held is not None:
@@ -83,7 +84,7 @@ class PostgresLogRecorder(LogRecorder):
 
     @contextmanager
     def held(self) -> Iterator[Connection]:
-        """One connection for all that this thread does meanwhile."""
+        """Hold one connection for all that this thread does meanwhile."""
         with self.connection() as connection:
             before = getattr(self._local, "connection", None)
             self._local.connection = connection
@@ -93,7 +94,7 @@ class PostgresLogRecorder(LogRecorder):
                 self._local.connection = before
 
     def create_table(self) -> None:
-        """Create what is missing; two that migrate at once wait for each other."""
+        """Create what is missing; concurrent migrations wait for each other."""
         with self.held() as connection, connection.transaction():
             connection.execute(TAKE_TURNS)
             connection.execute(self._sql(SCHEMA, lock=sql.Literal(log_lock(self.schema))))
@@ -107,7 +108,7 @@ class PostgresLogRecorder(LogRecorder):
             connection.execute(insert, (SCHEMA_VERSION,))
 
     def _link(self, connection: Connection) -> None:
-        """Link the rows of a log of the first schema."""
+        """Link the rows of a log that was written under schema 1."""
         update = self._sql("UPDATE {s}.stored_events SET chain = %s WHERE position = %s")
         with connection.cursor() as cursor:
             for page in unlinked(lambda after: self.chained(after + 1, PAGE)):
@@ -119,7 +120,7 @@ class PostgresLogRecorder(LogRecorder):
         steps: Sequence[Step] = (),
         tags: Sequence[tuple[str, UUID]] = (),
     ) -> list[int]:
-        """Write events, positions and tags in one transaction; the positions of the events."""
+        """Write events, positions and tags in one transaction; return the events' positions."""
         chunks = list(portions(rows)) or [[]]
         with self.connection() as connection:
             if len(chunks) == 1:
@@ -161,9 +162,9 @@ class PostgresLogRecorder(LogRecorder):
     def streams(
         self, streams: Sequence[UUID], last: int = MAXIMUM
     ) -> Sequence[Sequence[StreamRow]]:
-        """The rows of each of many streams with version ≤ last, in order: with one query.
+        """For each of many streams, its rows with version ≤ last, in order: with one query.
 
-        Each is looked up by itself: who may join instead reads the whole log for ten streams.
+        Each is looked up separately: free to join, PostgreSQL reads the whole log for ten streams.
         """
         found: list[list[StreamRow]] = [[] for _ in streams]
         rows = self._rows(STREAMS, (uuids(streams), last))
@@ -188,13 +189,13 @@ class PostgresLogRecorder(LogRecorder):
         )
 
     def _rows(self, statement: LiteralString, parameters: Sequence[Any]) -> list[Any]:
-        """What a query finds, asked for in PostgreSQL's binary format."""
+        """What a query finds, fetched in PostgreSQL's binary format."""
         with self.connection() as connection, connection.cursor(binary=True) as cursor:
             return cursor.execute(self._sql(statement), parameters).fetchall()
 
     def end(self) -> End:
         """How far the log was ever written, whatever rows it has now."""
-        return End(*self._rows("SELECT position, link FROM {s}.log_end", ())[0])
+        return only_end(self._rows("SELECT position, link FROM {s}.log_end", ()))
 
     def max_notification_id(self) -> int | None:
         """The position of the last event."""
@@ -234,7 +235,7 @@ class PostgresLogRecorder(LogRecorder):
         return row[0] if row else None
 
     def _sql(self, statement: LiteralString, **parts: sql.Composable) -> bytes:
-        """A statement for this schema, put together once."""
+        """A statement for this schema, composed once."""
         known = self._statements.get(statement)
         if known is None:
             composed = sql.SQL(statement).format(s=sql.Identifier(self.schema), **parts)
@@ -243,6 +244,6 @@ class PostgresLogRecorder(LogRecorder):
 
 
 def _asked_if_in_doubt(connection: Connection) -> None:
-    """Ask a connection of the pool whether it stands, if that is in doubt."""
+    """Check that a pooled connection is alive, if that is in doubt."""
     if is_in_doubt(connection):
         ConnectionPool.check_connection(connection)

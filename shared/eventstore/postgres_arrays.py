@@ -1,6 +1,6 @@
-"""Arrays in PostgreSQL's binary format, put together at once.
+"""Arrays in PostgreSQL's binary format, packed in one go.
 
-psycopg asks every element for its type: for the arrays of one event that took as long as the rest
+psycopg asks every element for its type: for the arrays of one event, that took as long as the rest
 of the call.
 """
 
@@ -19,17 +19,17 @@ from psycopg.pq import Format
 from shared.eventstore.engines import json_bytes
 
 _EMPTY = Struct(">3i").pack
-"""Dimensions, flags, type of the elements."""
+"""The header of an empty array: dimensions, flags, type of the elements."""
 
 _HEADER = Struct(">5i").pack
-"""The same for one dimension, with its length and the index of the first element."""
+"""The same for one dimension, with its length and the index of its first element."""
 
 _LENGTH = Struct(">i").pack
 _NULL = _LENGTH(-1)
 
 
 class Packed(bytes):
-    """An array that goes to the database as it stands; the statement names its type."""
+    """An array that goes to the database as is; the statement names its type."""
 
 
 class _AsItStands(Dumper):
@@ -45,9 +45,9 @@ adapters.register_dumper(Packed, _AsItStands)
 
 
 class ArrayOf:
-    """Packs values of one type of the database, of which some may be None.
+    """Packs values of one database type, some of which may be None.
 
-    `sized` gives a value's bytes behind their length.
+    `sized` returns a value's bytes, preceded by their length.
     """
 
     def __init__(self, element: str, sized: Callable[[Any], bytes]) -> None:
@@ -65,7 +65,7 @@ class ArrayOf:
 
 
 class _ArrayOfJson(ArrayOf):
-    """Packs whatever JSON can say; None too is a value then."""
+    """Packs whatever JSON can express; here None is a value too."""
 
     def __call__(self, values: Iterable[Any]) -> Packed:
         return super().__call__(map(json_bytes, values))

@@ -1,4 +1,4 @@
-"""What is asked of a log on PostgreSQL in many words, and how much is written with one call."""
+"""The longer statements for a log on PostgreSQL, and how much one call may write."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, LiteralString
@@ -10,7 +10,7 @@ from shared.eventstore.recorder import Row, Step
 
 MAXIMUM_EVENTS = 1_000
 MAXIMUM_BYTES = 4 * 1024 * 1024
-"""Caps of one call; a larger transaction makes several calls."""
+"""Caps on one call; a larger transaction makes several calls."""
 
 APPEND: LiteralString = (
     "SELECT * FROM {s}.append(%b::uuid[], %b::bigint[], %b::text[], %b::bytea[], "
@@ -32,7 +32,7 @@ def given(
     tags: Sequence[tuple[str, UUID]],
     before: bytes | None,
 ) -> tuple[Packed | None, ...]:
-    """What APPEND is given, an array a column; `before` is the last link, if one believes in it."""
+    """APPEND's parameters, one array per column; `before` is the presumed last link, if any."""
     links = linked(before, rows) if before else ()
     streams, versions, topics, states = _columns(rows, 4)
     names, stood, stand = _columns(steps, 3)

@@ -1,31 +1,31 @@
 """The tables of a house's log on PostgreSQL, and the function that writes to them.
 
-`{s}` is the house's schema, `{lock}` names the advisory lock that all who write take: held
-to the end of the transaction, it makes positions follow each other as they are committed, so that
-a reader that polls by position never misses one. Migrations take turns by a lock of their own, for
-which they wait longer than a writer waits: what holds it ends by itself. A migration also takes
-the lock of the log, for it links what has no link yet.
+`{s}` is the house's schema; `{lock}` names the advisory lock that every writer takes. Held to the
+end of the transaction, it makes positions follow the order of commits, so that a reader that polls
+by position never misses one. Migrations take turns under a lock of their own, and wait for it
+longer than a writer would, because its holder ends by itself. A migration also takes the log's
+lock, because it links rows that have no link yet.
 
-The end of the log is kept beside it, in `log_end`, and rows are numbered and linked behind that: so
-positions leave no gaps, and the row behind one that was deleted has no link to what is left.
+The end of the log is kept beside it, in `log_end`, and rows are numbered and linked from there: so
+positions have no gaps, and the row that follows a deleted one has no link to those that are left.
 
-Who appends may give the links of his rows, made behind the row that he believes to be the last. If
-it is not, the loop in `append` makes them: `chain.py` in PostgreSQL's words.
+A writer may supply the links of its rows, computed from the link that it believes to be the last.
+If that is not the last, the loop in `append` computes them: `chain.py` in PostgreSQL's terms.
 """
 
 POSITION_CONFLICT = "CG001"
-"""The SQLSTATE of our function for a position that stands elsewhere."""
+"""The SQLSTATE that our function raises for a position that is elsewhere."""
 
 TAKE_TURNS = """
 SET LOCAL lock_timeout = '60s';
 SELECT pg_advisory_xact_lock(hashtext('cagette migrate'));
 SET LOCAL lock_timeout TO DEFAULT;
 """
-"""What a migration begins with."""
+"""Run at the start of every migration."""
 
 
 def log_lock(schema: str) -> str:
-    """The words that name the lock of a log."""
+    """The name of a log's advisory lock."""
     return f"log {schema}"
 
 
@@ -110,4 +110,4 @@ INSERT INTO {s}.log_end
 ALTER TABLE {s}.stored_events ALTER COLUMN position DROP DEFAULT;
 DROP SEQUENCE IF EXISTS {s}.stored_events_position_seq;
 """
-"""Where a log of a schema before `ENDS_SINCE` ends; a sequence numbered its rows."""
+"""Finds the end of a log of a schema before `ENDS_SINCE`, whose rows a sequence numbered."""

@@ -1,8 +1,8 @@
-"""A view made again beside the live one while writers go on, and put in its place.
+"""A view rebuilt beside the live one while writers go on, and put in its place.
 
-It is made in memory, never further than the live one has read. To switch, one transaction keeps
-writers out, reads the little that came meanwhile, and writes the rows that differ. How far
-the view has read stays as it is, so its worker goes on as if nothing had been.
+It is built in memory, never further than the live one has read. To switch, one transaction keeps
+writers out, reads the little that came meanwhile, and writes the rows that differ. How far the
+view has read does not change, so its worker goes on as if nothing had happened.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ from shared.eventstore.views import (
 
 @dataclass(frozen=True)
 class Change:
-    """A row that is not as the log says: as it stands, and as it should (None: not at all)."""
+    """A row that is not as the log says: as it stands, and as it should be (None: absent)."""
 
     table: Table
     stands: Values | None
@@ -35,13 +35,13 @@ class Change:
 
     @property
     def key(self) -> dict[str, Any]:
-        """What names the row."""
+        """The row's primary key, by column."""
         row = self.should or self.stands or ()
         return {c.name: v for c, v in zip(self.table.columns, row, strict=True) if c.primary_key}
 
     @property
     def fields(self) -> dict[str, tuple[Any, Any]]:
-        """By column, what stands and what should, where that differs; words as plain text."""
+        """By column, what stands and what should stand, where they differ; enums as plain text."""
         none = (None,) * len(self.table.columns)
         pairs = zip(self.stands or none, self.should or none, strict=True)
         named = zip(self.table.columns.keys(), pairs, strict=True)
@@ -49,7 +49,7 @@ class Change:
 
 
 class Rebuild:
-    """One view of a house, made again."""
+    """One view of a house, rebuilt."""
 
     def __init__(self, live: Views, view: View) -> None:
         self._live = live
@@ -66,18 +66,18 @@ class Rebuild:
         return self._live.positions()[self._view.name]
 
     def catch_up(self, goal: int) -> Iterator[int]:
-        """Read the log as far as a position; how far that is, page by page."""
+        """Read the log up to a position; yield how far it has come, page by page."""
         for _ in self._rebuilt.catch_up({self._view.name: goal}):
             yield self.reached
 
     def changes(self) -> list[Change]:
-        """What differs as it stands at one moment, wherever writers are; nothing is changed."""
+        """What differs as of one moment, whatever writers do; nothing is changed."""
         with self._live.engine.connect() as connection:
             connection.exec_driver_sql(ONE_MOMENT[connection.dialect.name])
             return self._changes(connection)
 
     def switch(self) -> list[Change]:
-        """Put it in the place of the live view, in one transaction; what that changed."""
+        """Put it in the place of the live view, in one transaction; return what that changed."""
         with self._live.engine.connect() as connection:
             take_turns_to_write(connection)
             changes = self._changes(connection)

@@ -1,4 +1,4 @@
-"""Views made again from the log: in memory, rows that equal what a database would give back."""
+"""Views rebuilt from the log in memory: their rows equal what a database would return."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ Values = tuple[Any, ...]
 
 
 class Rebuilt:
-    """Views of a house, of nothing yet, beside those that are shown."""
+    """Views of a house, empty at first, beside those that are shown."""
 
     def __init__(self, log: EventLog, views: Sequence[View]) -> None:
         self._log = log
@@ -26,7 +26,7 @@ class Rebuilt:
         """How far each view has read the log."""
 
     def catch_up(self, until: Mapping[str, int] | None = None) -> Iterator[int]:
-        """Read the log to its end, or each view as far as `until`; how many events, by page."""
+        """Read the log to its end, or each view up to `until`; yield how many events, by page."""
         for page in folded(self._log, self._views, self.positions, until):
             for table, row in page.rows:
                 self._tables[table].put(row)
@@ -34,7 +34,7 @@ class Rebuilt:
             yield page.size
 
     def rows(self, table: Table) -> list[Values]:
-        """Every row of a table, by its primary key."""
+        """Every row of a table, in order of its primary key."""
         return self._tables[table].all()
 
 
@@ -64,7 +64,7 @@ class _Rows:
 def rebuilt(
     log: EventLog, views: Sequence[View], until: Mapping[str, int] | None = None
 ) -> Rebuilt:
-    """The same views, made anew from the log, each as far as `until`."""
+    """Rebuild views from the log, to its end or each up to `until`."""
     made = Rebuilt(log, views)
     deque(made.catch_up(until), maxlen=0)
     return made

@@ -1,10 +1,11 @@
-"""The port of a house's log: what every database under it must do.
+"""The port of a house's log: what every database behind it must do.
 
 Events, the tags of their streams and any number of tracked positions are written together or
-not at all. A position is moved by compare-and-swap: who does not know where it stood is late.
+not at all. A position is moved by compare-and-swap: a writer that is wrong about where it stood is
+too late.
 
-Rows are plain tuples, for all that a house remembers passes here: the library's own methods, which
-make an object of each, stand on them for who knows only the library.
+Rows are plain tuples, because all that a house remembers passes through here. The library's own
+methods, which make an object of each row, are built on them for callers that know only the library.
 """
 
 from abc import abstractmethod
@@ -19,18 +20,21 @@ from eventsourcing.persistence import (
     StoredEvent,
 )
 
-SCHEMA_VERSION = 4
-"""Stands in every house's database; a higher one was written by newer code.
+from shared.eventstore.failures import without_end
 
-Since 2: the chain. Since 3: PostgreSQL takes links that the writer made. Since 4: `log_end`.
+SCHEMA_VERSION = 4
+"""Stored in every house's database; a higher version was written by newer code.
+
+Since 2: the hash chain. Since 3: PostgreSQL accepts links that the writer computed. Since 4: the
+end of the log is kept in a table.
 """
 
 MAXIMUM = 2**63 - 1
-"""The highest position that a database can count to."""
+"""The highest position that a database can hold."""
 
 
 class Row(NamedTuple):
-    """An event as it is stored."""
+    """An event as stored."""
 
     stream: UUID
     version: int
@@ -39,24 +43,31 @@ class Row(NamedTuple):
 
 
 StreamRow = tuple[int, str, bytes]
-"""Of a stream that is known: version, topic, state."""
+"""A row of a known stream: version, topic, state."""
 
 LogRow = tuple[int, UUID, int, str, bytes]
-"""Of the log: position, stream, version, topic, state."""
+"""A row of the log: position, stream, version, topic, state."""
 
 BareRow = tuple[int, Any, int, str, bytes]
-"""The same; its stream as the database gives it."""
+"""The same, with the stream as the database returns it."""
 
 
 class End(NamedTuple):
-    """How far a log was ever written: the last position given to a row, and the last link."""
+    """How far a log was ever written: the last position assigned, and the last link."""
 
     position: int
     link: bytes
 
 
+def only_end(rows: Sequence[tuple[int, bytes]]) -> End:
+    """The end of a log, given what its table holds; raises StorageDamaged if not a single row."""
+    if len(rows) != 1:
+        raise without_end()
+    return End(*rows[0])
+
+
 class Step(NamedTuple):
-    """A tracked position moving on: from `previous` (None: never heard of) to `position`."""
+    """A move of a tracked position from `previous` (None: not tracked yet) to `position`."""
 
     name: str
     previous: int | None
@@ -64,7 +75,7 @@ class Step(NamedTuple):
 
 
 class PositionConflict(IntegrityError):
-    """A position no longer stands where this writer believed: somebody else moved it."""
+    """A position is no longer where this writer expected it: somebody else moved it."""
 
 
 class StreamConflict(IntegrityError):
@@ -72,7 +83,7 @@ class StreamConflict(IntegrityError):
 
 
 class LogRecorder(ApplicationRecorder):
-    """Keeps a house's log."""
+    """Stores a house's log."""
 
     @abstractmethod
     def append(
@@ -81,9 +92,9 @@ class LogRecorder(ApplicationRecorder):
         steps: Sequence[Step] = (),
         tags: Sequence[tuple[str, UUID]] = (),
     ) -> list[int]:
-        """Write events, positions and tags in one transaction; the positions of the events.
+        """Write events, positions and tags in one transaction; return the events' positions.
 
-        Raises PositionConflict or StreamConflict when somebody else was first.
+        Raises PositionConflict or StreamConflict if somebody else was first.
         """
 
     @abstractmethod
@@ -93,7 +104,7 @@ class LogRecorder(ApplicationRecorder):
     def streams(
         self, streams: Sequence[UUID], last: int = MAXIMUM
     ) -> Sequence[Sequence[StreamRow]]:
-        """The rows of each of many streams with version ≤ last, in order."""
+        """For each of many streams, its rows with version ≤ last, in order."""
         return [self.stream(stream, 0, last) for stream in streams]
 
     @abstractmethod
@@ -101,11 +112,11 @@ class LogRecorder(ApplicationRecorder):
         """Up to `limit` rows with first ≤ position ≤ last, in order."""
 
     def bare_page(self, first: int, last: int, limit: int) -> Sequence[BareRow]:
-        """`page`, for who asks of few rows what their stream is: by `stream_id`."""
+        """`page`, for callers that need the streams of few rows: `stream_id` decodes them."""
         return self.page(first, last, limit)
 
     def stream_id(self, bare: Any) -> UUID:
-        """The id of a stream that a bare row has."""
+        """The id of the stream in a bare row."""
         return cast("UUID", bare)
 
     @abstractmethod
@@ -118,7 +129,7 @@ class LogRecorder(ApplicationRecorder):
 
     @abstractmethod
     def create_table(self) -> None:
-        """Create what is missing, link what has no link yet, and stamp the schema's version."""
+        """Create what is missing, link rows that have no link yet, and stamp the schema version."""
 
     @abstractmethod
     def schema_version(self) -> int:
@@ -137,7 +148,7 @@ class LogRecorder(ApplicationRecorder):
         """Close every connection."""
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> list[int]:
-        """`append`, with `steps` and `tags`, in the library's words."""
+        """`append`, with `steps` and `tags`, in the library's terms."""
         rows = [
             Row(cast("UUID", e.originator_id), e.originator_version, e.topic, e.state)
             for e in stored_events
@@ -153,7 +164,7 @@ class LogRecorder(ApplicationRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> list[StoredEvent]:
-        """`stream`, in the library's words."""
+        """`stream`, in the library's terms."""
         found = self.stream(cast("UUID", originator_id), gt or 0, MAXIMUM if lte is None else lte)
         ordered = list(reversed(found)) if desc else found
         return [StoredEvent(originator_id, *row) for row in ordered[:limit]]
@@ -167,7 +178,7 @@ class LogRecorder(ApplicationRecorder):
         *,
         inclusive_of_start: bool = True,
     ) -> list[Notification]:
-        """`page`, in the library's words; `topics` is not offered."""
+        """`page`, in the library's terms; `topics` is not supported."""
         if topics:
             raise NotImplementedError("the log is read whole: a reader lets pass what it ignores")
         first = (start or 0) + (0 if inclusive_of_start else 1)
@@ -178,5 +189,5 @@ class LogRecorder(ApplicationRecorder):
         ]
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Any:
-        """Not offered: a reader polls by position."""
+        """Not supported: readers poll by position."""
         raise NotImplementedError("a reader of the log polls by position")

@@ -1,4 +1,4 @@
-"""The log on SQLite: one file a house."""
+"""The log on SQLite: one file per house."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -43,7 +43,7 @@ TABLES = (
         PRIMARY KEY (tag, originator_id)) WITHOUT ROWID""",
     "CREATE TABLE IF NOT EXISTS log_end (position INTEGER NOT NULL, link BLOB NOT NULL)",
 )
-"""A log of a schema before `ENDS_SINCE` goes on to count its positions in `sqlite_sequence` too."""
+"""In a file of a schema before `ENDS_SINCE`, SQLite goes on counting positions too."""
 
 STREAM = (
     "SELECT originator_version, topic, state FROM stored_events "
@@ -53,13 +53,13 @@ STREAM = (
 
 
 class SQLiteLogRecorder(LogRecorder):
-    """A house's log in a file of its own, over the library's connections."""
+    """A house's log in its own file, over the library's connections."""
 
     def __init__(self, file: Path | str) -> None:
         self.datastore = SQLiteDatastore(str(file), lock_timeout=LOCK_SECONDS)
 
     def create_table(self) -> None:
-        """Create what is missing and stamp the file with the version of its schema."""
+        """Create what is missing, link rows that have no link yet, and stamp the schema version."""
         with self._writing() as cursor:
             for statement in TABLES:
                 cursor.execute(statement)
@@ -79,7 +79,7 @@ class SQLiteLogRecorder(LogRecorder):
         steps: Sequence[Step] = (),
         tags: Sequence[tuple[str, UUID]] = (),
     ) -> list[int]:
-        """Write events, positions and tags in one transaction; the positions of the events."""
+        """Write events, positions and tags in one transaction; return the events' positions."""
         with self._writing() as cursor:
             for step in steps:
                 move(cursor, step)
@@ -89,7 +89,7 @@ class SQLiteLogRecorder(LogRecorder):
 
     @contextmanager
     def _writing(self) -> Iterator[SQLiteCursor]:
-        """A transaction that is alone from its beginning: what it reads, nobody changes."""
+        """A transaction that holds the write lock from its start: nobody changes what it reads."""
         with (
             self.datastore.get_connection(commit=True) as connection,
             _Alone(connection, commit=True) as cursor,
@@ -104,7 +104,7 @@ class SQLiteLogRecorder(LogRecorder):
     def streams(
         self, streams: Sequence[UUID], last: int = MAXIMUM
     ) -> Sequence[Sequence[StreamRow]]:
-        """The rows of each of many streams with version ≤ last, in order, of one moment."""
+        """For each of many streams, its rows with version ≤ last, in order, as of one moment."""
         with self._reading() as cursor:
             return [cursor.execute(STREAM, (s.hex, 0, last)).fetchall() for s in streams]
 
@@ -114,7 +114,7 @@ class SQLiteLogRecorder(LogRecorder):
         return [(p, uuid_in(s), version, topic, state) for p, s, version, topic, state in found]
 
     def bare_page(self, first: int, last: int, limit: int) -> Sequence[BareRow]:
-        """`page`, without an id made of the text of each stream: that is a third of it."""
+        """`page`, without making an id from the text of each stream: a third of its cost."""
         return self._rows(
             "SELECT position, originator_id, originator_version, topic, state "
             "FROM stored_events WHERE position BETWEEN ? AND ? ORDER BY position LIMIT ?",
@@ -122,7 +122,7 @@ class SQLiteLogRecorder(LogRecorder):
         )
 
     def stream_id(self, bare: Any) -> UUID:
-        """The id of a stream that a bare row has."""
+        """The id of the stream in a bare row."""
         return uuid_in(bare)
 
     def chained(self, first: int, limit: int) -> Sequence[tuple[*LogRow, bytes | None]]:
@@ -147,7 +147,7 @@ class SQLiteLogRecorder(LogRecorder):
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Cursor]:
-        """A transaction that gives plain tuples: the library's rows look up their names."""
+        """A transaction that returns plain tuples: the library's rows look up column names."""
         with self.datastore.transaction(commit=False) as cursor:
             cursor.sqlite_cursor.row_factory = None
             yield cursor.sqlite_cursor
@@ -171,7 +171,7 @@ class SQLiteLogRecorder(LogRecorder):
 
 
 class _Alone(SQLiteTransaction):
-    """The library's transaction, which would let somebody else write before its first word."""
+    """The library's transaction, begun with the write lock, so nobody can write before it does."""
 
     def __enter__(self) -> SQLiteCursor:
         cursor = self.connection.cursor()

@@ -1,4 +1,4 @@
-"""What is asked of a log on SQLite in many words, within a transaction that somebody began."""
+"""What a log on SQLite does within a transaction that its recorder began."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from shared.eventstore.recorder import (
     Row,
     Step,
     StreamConflict,
+    only_end,
 )
 from shared.eventstore.sqlite_ids import uuid_as_written
 
@@ -24,15 +25,15 @@ INSERT = (
 
 
 def end_of(cursor: SQLiteCursor) -> End:
-    """How far the log was ever written."""
+    """How far the log was ever written; raises StorageDamaged where nothing says so."""
     cursor.execute("SELECT position, link FROM log_end")
-    return End(*cursor.fetchone())
+    return only_end(cursor.fetchall())
 
 
 def insert_rows(cursor: SQLiteCursor, rows: Sequence[Row]) -> list[int]:
-    """Write rows behind the end of the log, and move the end; the positions of the rows.
+    """Write rows at the end of the log; return their positions.
 
-    Raises StreamConflict when somebody else was first, StorageDamaged for a row behind the end.
+    Raises StreamConflict if another writer was first, StorageDamaged for a row behind the end.
     """
     end = end_of(cursor)
     positions = list(range(end.position + 1, end.position + 1 + len(rows)))
@@ -49,7 +50,7 @@ def insert_rows(cursor: SQLiteCursor, rows: Sequence[Row]) -> list[int]:
 
 
 def begin_end(cursor: SQLiteCursor) -> None:
-    """Keep the end of a log of a schema before `ENDS_SINCE`, whose positions SQLite counted."""
+    """Store the end of a log of a schema before `ENDS_SINCE`, whose positions SQLite counted."""
     cursor.execute("DELETE FROM log_end")
     cursor.execute(
         "INSERT INTO log_end SELECT coalesce(max(position), 0), coalesce("
@@ -67,7 +68,7 @@ def begin_end(cursor: SQLiteCursor) -> None:
 def chained_rows(
     cursor: SQLiteCursor, after: int, limit: int = PAGE
 ) -> list[tuple[*LogRow, bytes | None]]:
-    """Rows as they stand, whatever was written there by hand, to be compared with their links."""
+    """Rows as they stand, even if changed by hand: to be checked against their links."""
     cursor.execute(
         "SELECT position, CAST(originator_id AS BLOB), originator_version, CAST(topic AS BLOB), "
         "CAST(state AS BLOB), chain "
@@ -81,7 +82,7 @@ def chained_rows(
 
 
 def move(cursor: SQLiteCursor, step: Step) -> None:
-    """Move a tracked position; raises PositionConflict where it does not stand as believed."""
+    """Move a tracked position; raises PositionConflict if it is not where the writer believed."""
     if step.previous is None:
         cursor.execute(
             "INSERT INTO tracking VALUES (?,?) ON CONFLICT DO NOTHING RETURNING 1",

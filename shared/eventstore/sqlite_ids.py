@@ -1,4 +1,4 @@
-"""Ids of streams as they stand in SQLite: 32 hexadecimal digits."""
+"""Ids of streams as stored in SQLite: 32 hexadecimal digits."""
 
 import sqlite3
 from functools import lru_cache
@@ -9,7 +9,7 @@ UNKNOWN = SafeUUID.unknown
 
 @lru_cache(maxsize=10_000)
 def uuid_in(stream: str) -> UUID:
-    """The id of a stream: they come again and again, and UUID's own parser takes twice as long."""
+    """The id of a stream, cached: ids recur, and UUID's own parser takes twice as long."""
     found = object.__new__(UUID)
     try:
         object.__setattr__(found, "int", int(stream, 16))
@@ -23,7 +23,7 @@ NO_ID = UUID(int=0)
 
 
 def uuid_as_written(written: bytes) -> UUID:
-    """The id that was written so; where none was, one of which no link was ever made."""
+    """The id that was written; if it is not an id, one that no link was ever made from."""
     try:
         found = UUID(written.decode())
     except ValueError:

@@ -1,4 +1,4 @@
-"""One stream of a log, read event by event: what happened, when, and by what."""
+"""One stream of a log, read event by event: what happened, when, and why."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
@@ -22,7 +22,7 @@ STAMPS = ("originator_id", "originator_version", "originator_topic", "timestamp"
 
 
 class Happened(NamedTuple):
-    """One event of a stream, as people read it; `state` is what it left of the aggregate."""
+    """One event of a stream, as people read it; `state` is the aggregate's after it."""
 
     position: int
     version: int
@@ -57,7 +57,7 @@ def happened(log: EventLog, engine: Engine, stream: UUID) -> Iterator[Happened]:
 
 
 def _meaning(cls: type) -> str:
-    """The first line of what an event class says it means; the library puts signatures before."""
+    """The first line of an event class's docstring, skipping signatures that were generated."""
     docs = ((each.__doc__ or "", each.__name__) for each in cls.__mro__)
     return next(
         doc.strip().partition("\n")[0] for doc, name in docs if doc and doc[: len(name)] != name
@@ -65,7 +65,7 @@ def _meaning(cls: type) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it, with keys that people read."""
+    """A value as JSON has it, with keys that people can read."""
     if names := _names(value):
         return {name: plain(getattr(value, name)) for name in names}
     if isinstance(value, dict):
@@ -87,7 +87,7 @@ def _key(key: Any) -> str:
 
 
 def _names(value: Any) -> Sequence[str]:
-    """The names of the fields of a record, none of anything else."""
+    """The names of a record's fields; none for anything else."""
     if isinstance(value, Value):
         return value.__struct_fields__
     is_record = is_dataclass(value) and not isinstance(value, type)
@@ -95,7 +95,7 @@ def _names(value: Any) -> Sequence[str]:
 
 
 def _positions(engine: Engine, stream: UUID) -> dict[int, int]:
-    """By version, where its events stand in the log."""
+    """The positions of a stream's events in the log, by version."""
     name: Any = stream.hex if engine.dialect.name == "sqlite" else stream
     query = select(EVENTS.c.originator_version, EVENTS.c.position)
     with engine.connect() as connection:

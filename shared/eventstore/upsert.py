@@ -1,7 +1,7 @@
-"""Rows written in the place of those with their primary keys, many with one statement.
+"""Rows upserted by their primary keys, many per statement.
 
-By the driver: SQLAlchemy's own way takes 1.3 to 1.9 times as long for a few rows. SQLite is given
-a row at a time, PostgreSQL an array a column.
+Written by the driver: SQLAlchemy's own way takes 1.3 to 1.9 times as long for a few rows. SQLite
+is given one row at a time, PostgreSQL one array per column.
 """
 
 from collections import defaultdict
@@ -30,24 +30,24 @@ from shared.eventstore.engines import json_text
 from shared.eventstore.folding import Row
 
 AT_ONCE = 200
-"""Rows of one statement: some have a document in them."""
+"""Rows per statement: some contain a document."""
 
 Values = Mapping[str, Any]
 Columns = Iterable[Sequence[Any]]
 
 
 class _Upsert(NamedTuple):
-    """A statement in the words of a database; of a row, its key and its values by column."""
+    """A statement in a database's dialect, and how to take a row's key and values for it."""
 
     statement: str
     key: Callable[[Values], Any]
     values: Callable[[Values], tuple[Any, ...]]
     given: Callable[[Columns], Any]
-    """Columns of values, as the driver takes them."""
+    """Turns columns of values into what the driver takes."""
 
 
 def write_rows(connection: Connection, rows: Iterable[Row]) -> None:
-    """Write rows, each in the place of the one with its primary key; of several, the last."""
+    """Upsert rows by primary key; of several with the same key, the last wins."""
     by_table: dict[Table, list[Values]] = defaultdict(list)
     for table, row in rows:
         by_table[table].append(row)
@@ -75,22 +75,22 @@ def _upsert(table: Table, dialect: Dialect) -> _Upsert:
 
 
 def key_of(table: Table) -> Callable[[Values], Any]:
-    """What takes its primary key of a row."""
+    """A function that takes the primary key of a row."""
     return itemgetter(*table.primary_key.columns.keys())
 
 
 def values_of(table: Table) -> Callable[[Values], tuple[Any, ...]]:
-    """What takes its values, by column, of a row."""
+    """A function that takes the values of a row, in order of columns."""
     names = table.columns.keys()
     return itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
 
 
 Taking = tuple[str, Callable[[Columns], Any]]
-"""Where the rows of a statement stand, and how the driver takes them."""
+"""The part of a statement that holds the rows, and what turns columns into its parameters."""
 
 
 def _by_row(columns: Sequence[Column[Any]], dialect: Dialect) -> Taking:
-    """A tuple a row."""
+    """One tuple per row."""
     processors = [_processor(column, dialect) for column in columns]
 
     def given(values: Columns) -> list[tuple[Any, ...]]:
@@ -104,7 +104,7 @@ def _by_row(columns: Sequence[Column[Any]], dialect: Dialect) -> Taking:
 
 
 def _processor(column: Column[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
-    """SQLAlchemy's; but days are written as it does in a fifth of the time."""
+    """SQLAlchemy's own, except for JSON, and for days: the same text in a fifth of the time."""
     if isinstance(column.type, JSON):
         return json_text
     if isinstance(column.type, Date):
@@ -117,7 +117,7 @@ def _iso(day: date | None) -> str | None:
 
 
 def _by_array(columns: Sequence[Column[Any]]) -> Taking:
-    """An array a column."""
+    """One array per column."""
     packed = [packer(column) for column in columns]
 
     def given(values: Columns) -> tuple[arrays.Packed, ...]:
@@ -128,7 +128,7 @@ def _by_array(columns: Sequence[Column[Any]]) -> Taking:
 
 
 def packer(column: Column[Any]) -> arrays.ArrayOf:
-    """What packs the values of a column for PostgreSQL; raises TypeError where nothing does."""
+    """What packs the values of a column for PostgreSQL; raises TypeError if nothing does."""
     for kind, packs in ARRAYS:
         if isinstance(column.type, kind):
             return packs
@@ -144,4 +144,4 @@ ARRAYS = (
     (Uuid, arrays.uuids),
     (JSON, arrays.jsons),
 )
-"""How columns of a type go to PostgreSQL."""
+"""How columns of each type are packed for PostgreSQL."""

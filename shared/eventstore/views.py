@@ -1,6 +1,6 @@
-"""Views: tables made from the log, and made again from it at any time.
+"""Views: tables made from the log, and rebuilt from it at any time.
 
-Each row replaces the one with the same primary key. So a view needs no state of its own but the
+Each row replaces the one with the same primary key. So a view needs no state of its own except the
 position it has read to, and a rebuild is a replay.
 """
 
@@ -48,7 +48,7 @@ VERSIONS = Table(
     Column("view", String, primary_key=True),
     Column("version", Integer, nullable=False),
 )
-"""By which version of its code each view was made from the beginning of the log."""
+"""The version of its code by which each view was made from the beginning of the log."""
 
 
 class Snapshot(NamedTuple):
@@ -59,19 +59,19 @@ class Snapshot(NamedTuple):
 
 
 class Views:
-    """The views of a house, kept up with its log in the database of `engine`."""
+    """The views of a house, kept up to date with its log in the database of `engine`."""
 
     def __init__(self, log: EventLog, views: Sequence[View], engine: Engine) -> None:
         self._log = log
         self._views = views
         self.engine = engine
         self._stood: dict[str, int] = {}
-        """Where each of them was left; empty while that is not known."""
+        """The position at which each was left; empty while that is not known."""
         self._reader = reader(engine)
 
     @property
     def log(self) -> EventLog:
-        """What they are made from."""
+        """The log that they are made from."""
         return self._log
 
     @property
@@ -85,7 +85,7 @@ class Views:
         return [table for view in self._views for table in view.tables]
 
     def migrate(self) -> None:
-        """Create the tables that are missing; two that migrate at once wait for each other."""
+        """Create the tables that are missing; concurrent migrations wait for each other."""
         with migrating(self.engine) as connection:
             for table in (POSITIONS, VERSIONS, *self.tables):
                 table.create(connection, checkfirst=True)
@@ -94,13 +94,13 @@ class Views:
             for view in self._views:
                 if view.name not in known:
                     connection.execute(insert(POSITIONS), {"view": view.name, "position": 0})
-                if view.name not in made:  # one that is older than this table was made by the first
+                if view.name not in made:  # a view older than this table was made by version 1
                     version = 1 if view.name in known else view.version
                     row = {"view": view.name, "version": version}
                     connection.execute(insert(VERSIONS), row)
 
     def versions(self) -> dict[str, int]:
-        """By which version of its code each view was made; raises NotMigrated."""
+        """The version of its code by which each view was made; raises NotMigrated."""
         with self.engine.connect() as connection:
             if not inspect(connection).has_table(VERSIONS.name):
                 raise NotMigrated("Views have no versions yet: run `cagette migrate` first.")
@@ -119,11 +119,11 @@ class Views:
         return {view.name: stored[view.name] for view in self._views}
 
     def shows(self, head: int) -> bool:
-        """Whether a log that ends there is shown, as far as is known here."""
+        """Whether views show all of a log that ends at `head`, as far as is known here."""
         return head == min(self._stood.values(), default=-1)
 
     def catch_up(self) -> Iterator[int]:
-        """Read the log to its end; how many events, by page."""
+        """Read the log to its end; yield how many events, by page."""
         if self.shows(self._log.head()):
             return
         stood, self._stood = self._stood, {}
@@ -146,22 +146,22 @@ class Views:
 
     @contextmanager
     def reading(self) -> Iterator[Reading]:
-        """Several queries on one connection: to fetch one for each is work too."""
+        """Several queries on one connection: checking one out for each costs time too."""
         with self._reader.connect() as connection:
             yield Reading(connection)
 
     def found(self, query: Query, given: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """What a query finds with what is given for its parameters, a dict a row."""
+        """What a query finds, given its parameters: one dict per row."""
         with self.reading() as reading:
             return reading.found(query, given)
 
     def rows(self, table: Table) -> list[tuple[Any, ...]]:
-        """Every row of a table, by its primary key."""
+        """Every row of a table, in order of its primary key."""
         with self.engine.begin() as connection:
             return rows_of(connection, table)
 
     def snapshot(self) -> Snapshot:
-        """All of it as it stands at one moment, whoever is writing meanwhile."""
+        """Everything shown as of one moment, whoever is writing meanwhile."""
         with self.engine.connect() as connection:
             connection.exec_driver_sql(ONE_MOMENT[connection.dialect.name])
             positions = self._positions(connection)
@@ -172,7 +172,7 @@ _EVERY_POSITION = select(POSITIONS.c.view).order_by(POSITIONS.c.view).with_for_u
 
 
 def take_turns_to_write(connection: Connection) -> None:
-    """Begin a transaction that writes to views: two never wait for each other in a ring."""
+    """Begin a transaction that writes to views, so that two of them never deadlock."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(ALONE)
     else:
@@ -183,11 +183,11 @@ ONE_MOMENT = {
     "sqlite": "BEGIN",
     "postgresql": "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
 }
-"""How a transaction begins whose every query sees the same."""
+"""Begins a transaction whose queries all see the same snapshot."""
 
 
 def rows_of(connection: Connection, table: Table) -> list[tuple[Any, ...]]:
-    """Every row of a table, by its primary key."""
+    """Every row of a table, in order of its primary key."""
     found = [tuple(row) for row in connection.execute(select(table))]
     keys = [i for i, column in enumerate(table.columns) if column.primary_key]
     return sorted(found, key=lambda row: tuple(row[i] for i in keys))

@@ -9,13 +9,13 @@ from shared.eventstore.recorder import MAXIMUM, LogRecorder, Step
 from shared.kernel.aggregate import Aggregate, AnyAggregate, Remembered
 
 END_OF_TAGS = "\U0010ffff"
-"""Sorts after every tag: prefix + END_OF_TAGS bounds all the tags that begin with a prefix."""
+"""Sorts after every tag: prefix + END_OF_TAGS bounds all tags that begin with the prefix."""
 
 
 class Work:
     """One transaction on a log: aggregates found once, events kept in order, written together.
 
-    Nothing reaches the log before `commit`. Used by one thread, then thrown away, or gone on from.
+    Nothing reaches the log before `commit`. Used by one thread, then discarded or gone on from.
     """
 
     def __init__(self, recorder: LogRecorder, mapper: TypedMapper) -> None:
@@ -30,17 +30,17 @@ class Work:
         self._heard: dict[str, int] | None = None
 
     def go_on_from(self, earlier: "Work") -> None:
-        """Find what an earlier transaction left in hand, if nothing was remembered since.
+        """Reuse what an earlier transaction left in hand, if nothing was remembered since.
 
-        Else it is loaded. The caller sees to it that nobody writes meanwhile, and that `earlier`
-        was committed and is used no more.
+        Otherwise it is loaded. The caller ensures that nobody writes meanwhile, and that `earlier`
+        was committed and is no longer used.
         """
         if earlier._reached == self._recorder.max_notification_id():
             left = earlier._in_hand.items()
             self._left = {s: found for s, found in left if not (found and found.pending_events)}
 
     def find(self, cls: type[AnyAggregate], stream: UUID) -> AnyAggregate | None:
-        """The aggregate of a stream, or None where nothing was ever remembered."""
+        """The aggregate of a stream, or None if nothing was ever remembered."""
         found = self._in_hand.get(stream)
         if found is None and stream not in self._in_hand:
             is_left = stream in self._left
@@ -53,7 +53,7 @@ class Work:
     def get(
         self, cls: type[AnyAggregate], stream: UUID, begin: Callable[[], AnyAggregate]
     ) -> AnyAggregate:
-        """The aggregate of a stream; where nothing was remembered, the one that `begin` makes."""
+        """The aggregate of a stream; if nothing was remembered, the one that `begin` makes."""
         found = self.find(cls, stream)
         if found is None:
             found = begin()
@@ -63,7 +63,7 @@ class Work:
         return found
 
     def fetch(self, streams: Iterable[UUID]) -> None:
-        """Load many streams at once, that are found one by one next."""
+        """Load many streams at once that will then be found one by one."""
         known = self._in_hand.keys() | self._left.keys()
         wanted = [stream for stream in dict.fromkeys(streams) if stream not in known]
         if not wanted:
@@ -72,9 +72,9 @@ class Work:
             self._in_hand[stream] = self._mapper.replayed(stream, rows)
 
     def first_events(self, streams: Sequence[UUID]) -> list[Remembered]:
-        """What each of many streams began with, as it was written; nothing is replayed.
+        """The first event of each of many streams, as it was written; nothing is replayed.
 
-        Sees what this transaction has kept so far.
+        Includes what this transaction has kept so far.
         """
         first = Aggregate.INITIAL_VERSION
         kept = (*self._settled, *self._events)
@@ -92,14 +92,14 @@ class Work:
     def tagged(self, prefix: str, below: str | None = None) -> list[tuple[str, UUID]]:
         """(tag, stream) in order, for tags that begin with `prefix`, or lie in [prefix, below).
 
-        Sees what this transaction has kept so far.
+        Includes what this transaction has kept so far.
         """
         end = below or prefix + END_OF_TAGS
         kept = [pair for pair in self._tags if prefix <= pair[0] < end]
         return sorted({*self._recorder.tagged(prefix, end), *kept})
 
     def keep(self, aggregates: Iterable[Aggregate], cause: str) -> None:
-        """Take over what just happened to some aggregates, stamped with what led to it."""
+        """Take over the new events of some aggregates, stamped with their cause."""
         for aggregate in aggregates:
             self._in_hand[aggregate.id] = aggregate
             happened = cast("list[Remembered]", aggregate.pending_events)
@@ -111,23 +111,23 @@ class Work:
             happened.clear()
 
     def keep_first(self, aggregate: Aggregate, cause: str) -> None:
-        """Take over what led to all that was kept and not settled, in front of it."""
+        """Take over what led to all that is kept and not yet settled, in front of it."""
         rest, self._events = self._events, []
         self.keep((aggregate,), cause)
         self._events += rest
 
     @property
     def kept(self) -> int:
-        """How many events were kept and not settled."""
+        """How many events are kept and not yet settled."""
         return len(self._events)
 
     @property
     def happened(self) -> set[type[Remembered]]:
-        """The classes of all events that were kept and not written."""
+        """The classes of all events that are kept and not yet written."""
         return {type(event) for event in (*self._settled, *self._events)}
 
     def settle(self) -> int:
-        """One thing is done, whatever becomes of the next; how many events are settled by now."""
+        """Settle what was kept, whatever comes next; return how many events are settled by now."""
         for aggregate in self._in_hand.values():
             if aggregate is not None and _changed(aggregate):
                 raise AssertionError(f"{aggregate!r} changed and was not kept")
@@ -136,14 +136,14 @@ class Work:
         return len(self._settled)
 
     def take_back(self) -> None:
-        """Undo what was done since the last thing was settled; after it, only commit."""
+        """Undo all that was done since the last `settle`; after this, only commit."""
         self._events, self._in_hand = [], {}
         self._tags = {(tag, e.originator_id): None for e in self._settled for tag in e.tags()}
 
     def commit(self, steps: Sequence[Step] = ()) -> int:
-        """Write everything kept, and the moved positions, or nothing; how many events it was.
+        """Write everything kept and the moved positions, or nothing; return the number of events.
 
-        Raises StreamConflict or PositionConflict when somebody else was first.
+        Raises StreamConflict or PositionConflict if somebody else was first.
         """
         count = self.settle()
         if count or steps:
@@ -154,14 +154,14 @@ class Work:
         return count
 
     def heard(self) -> dict[str, int]:
-        """How far every topic-partition (`speaker/partition`) had been heard when first asked."""
+        """How far every topic-partition (`speaker/partition`) was heard, as of the first call."""
         if self._heard is None:
             self._heard = heard_of(self._recorder.positions())
         return self._heard
 
 
 class AtWork:
-    """The application of a house within one transaction, which keeps what it is told to."""
+    """A house's application within one transaction, which keeps what it is told to."""
 
     def __init__(self, work: Work, cause: str) -> None:
         self._work = work
@@ -173,11 +173,11 @@ class AtWork:
 
 
 def heard_of(positions: Mapping[str, int]) -> dict[str, int]:
-    """How far every topic-partition has been heard, of all positions that are tracked."""
+    """How far every topic-partition has been heard, picked from all tracked positions."""
     return {name: position for name, position in positions.items() if "/" in name}
 
 
 def _changed(aggregate: Aggregate) -> bool:
-    """Whether something happened to it that was not kept, besides having been begun."""
+    """Whether it has events that were not kept, apart from the one that began it."""
     pending = len(aggregate.pending_events)
     return pending > 1 or (pending == 1 and aggregate.version > 1)

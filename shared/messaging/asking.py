@@ -1,4 +1,4 @@
-"""Asks that wait for the right to write: who gets it does those of all, with one commit."""
+"""Asks that wait for the right to write: whoever gets it does them all, with one commit."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +14,7 @@ from shared.messaging.line import Turn
 App = TypeVar("App", bound=AtWork)
 
 ENOUGH, LONG = 500, 0.2
-"""Events of a transaction, and seconds with the lease: then it is somebody else's turn."""
+"""Events that fill a transaction, and seconds with the lease until it is somebody else's turn."""
 
 
 class Asking(Turn, Generic[App]):
@@ -23,7 +23,7 @@ class Asking(Turn, Generic[App]):
     answer: Answer
     is_replay = False
     refusal: Exception | None = None
-    """What the use case refused with; told when all that it knew by then is durable."""
+    """What the use case refused with; raised once all that it knew by then is durable."""
 
     def __init__(self, ask: Ask, use_case: Callable[[App], Answer]) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Asking(Turn, Generic[App]):
             remember(ask, self.answer, work)
 
     def end(self) -> None:
-        """It was answered, or refused, and that stands."""
+        """End the turn: it was answered, or refused, and that is durable."""
         if self.refusal:
             self.fail(self.refusal)
         else:
@@ -50,16 +50,16 @@ class Asking(Turn, Generic[App]):
 
 
 def same_again(earlier: Asked, ask: Ask) -> Answer:
-    """What an ask was answered before. Raises KeyReused for one of other content."""
+    """The answer that an ask got before; raises KeyReused if its content was different."""
     if (earlier.use_case, earlier.arguments) != (ask.use_case, ask.arguments):
         raise KeyReused("This Idempotency-Key was used before with another body: take a new key.")
     return earlier.answer
 
 
 def do_all(asked: Sequence[Asking[App]], log: EventLog, application: type[App]) -> None:
-    """Do what several ask for, in their order; what would take long is left undone, but the first.
+    """Do several asks in their order; when time is up, the rest are left undone, never the first.
 
-    None hears how it ended before what it is founded on is durable: for a refusal too may be.
+    None learns how it ended until what it rests on is durable: a refusal may rest on others too.
     """
     for work, portion in _portions(asked, log, application):
         try:
@@ -75,7 +75,7 @@ def do_all(asked: Sequence[Asking[App]], log: EventLog, application: type[App]) 
 def _portions(
     asked: Sequence[Asking[App]], log: EventLog, application: type[App]
 ) -> Iterator[tuple[Work, list[Asking[App]]]]:
-    """What to commit together. A refusal leaves nothing behind and ends a portion."""
+    """Asks to commit together. A refusal leaves nothing behind and ends a portion."""
     until = time.monotonic() + LONG
     work, portion = log.begin(), list[Asking[App]]()
     work.fetch(asking.ask.id for asking in asked if asking.ask.key)

@@ -12,7 +12,7 @@ from shared.kernel.ids import stable_id
 
 
 class HeardFact(Aggregate):
-    """One fact of a neighbour. Its stream has one event, in the order in which it was heard."""
+    """One fact of a neighbour. Its stream has one event; the log has them in the order heard."""
 
     TOPIC = "heard-fact"
 
@@ -42,12 +42,12 @@ class HeardFact(Aggregate):
 
     @staticmethod
     def create_id(speaker: str, position: int) -> UUID:
-        """One stream a fact: the speaker's log position names it."""
+        """One stream per fact: the position in the speaker's log names it."""
         return stable_id("heard-fact", speaker, str(position))
 
 
 def kept(message: Message) -> HeardFact:
-    """A message that was opened without a fault, as the house remembers it."""
+    """A message that opened without a fault, as the house remembers it."""
     return HeardFact(
         speaker=message.speaker,
         position=message.position,

@@ -10,19 +10,19 @@ from shared.messaging.source import BATCH, Speaker
 
 
 class EmbeddedSource:
-    """Reads the logs of the neighbours of one listener, in turn."""
+    """Reads the logs of one listener's neighbours, in turn."""
 
     waits = False
 
     def __init__(self, speakers: Sequence[Speaker]) -> None:
         self._speakers = speakers
         self._silence: dict[str, tuple[int, int]] = {}
-        """By speaker: between these two positions nothing was told, so do not read it again."""
+        """By speaker, two positions between which nothing was told, not to be read again."""
 
     def poll(self, heard: Mapping[str, int], limit: int, *, surely: bool = True) -> list[Message]:
         """The next facts of all neighbours, in the order of their times.
 
-        As far as is certain: beyond the end of a page, its speaker may have more.
+        Only as far as that order is certain: beyond the end of its page, a speaker may have more.
         """
         pages = [
             page
@@ -54,9 +54,9 @@ class EmbeddedSource:
         return {message.stream: message.position for message in last if message}
 
     def _last(self, speaker: Speaker) -> Message | None:
-        """Looked for from the end of the log backwards, in steps that double.
+        """The last fact of a speaker, searched for backwards from its head, in steps that double.
 
-        A log that was put back from a backup lets a million positions pass.
+        A log that was restored from a backup skips a million positions.
         """
         end, step = speaker.head(), BATCH
         while end > 0:
@@ -67,15 +67,15 @@ class EmbeddedSource:
         return None
 
     def stream_of(self, message: Message) -> str:
-        """There is one a speaker."""
+        """The stream of its speaker, which has only one."""
         return message.stream
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: nothing is held."""
 
 
 def _rising(page: Sequence[Message]) -> Iterable[datetime]:
-    """The times of a speaker's facts, never before those in front of them.
+    """The times of a speaker's facts, none earlier than those in front of it.
 
     A clock may be set back; the order of the log holds.
     """
@@ -83,7 +83,7 @@ def _rising(page: Sequence[Message]) -> Iterable[datetime]:
 
 
 def _told_between(speaker: Speaker, position: int, end: int) -> list[Message]:
-    """The facts of the last page between two positions that has any, and beyond."""
+    """The facts of the last page that has any, of those that begin between two positions."""
     found: list[Message] = []
     while position < end:
         messages, position = speaker.told(position, BATCH)

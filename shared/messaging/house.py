@@ -24,10 +24,10 @@ from shared.messaging.parking import ParkedFacts, parked_id
 from shared.messaging.rules import Policies, Publishing
 
 RELAY = "relay"
-"""The tracked position of what was published; it has no slash, as what is heard has."""
+"""The tracked position of what was published; unlike those of what is heard, it has no slash."""
 
 ALL_TOLD = 1_000
-"""Events read at a time where all is asked for."""
+"""Events read at a time when all are wanted."""
 
 
 class Tracked(NamedTuple):
@@ -38,9 +38,9 @@ class Tracked(NamedTuple):
 
 
 class House(Generic[App]):
-    """One house over its log. `lease` is the right to write, waited for at every transaction.
+    """One house over its log. `lease` is the right to write, acquired for every transaction.
 
-    Where it `chronicles`, it remembers every fact as it came, besides what follows from it.
+    If it `chronicles`, it remembers every fact as it came, besides what follows from it.
     """
 
     def __init__(
@@ -63,15 +63,16 @@ class House(Generic[App]):
         self._publishing = publishing
         self._chronicles = chronicles
         self._last_heard: Work | None = None
-        """The last batch of facts: what it touched, the next one of a backlog will touch again."""
+        """The last batch of facts: what it touched, the next one of a backlog will touch too."""
 
     def ask(
         self, ask: Ask, use_case: Callable[[App], Answer], *, dry_run: bool = False
     ) -> tuple[Answer, bool]:
-        """Do what is asked, once, and remember who asked; the answer, and whether it is a replay.
+        """Do what is asked, once, and remember who asked.
 
-        A refusal leaves nothing behind. `dry_run` answers and writes nothing. What other threads
-        ask for while somebody else writes is done with it, in one transaction.
+        Returns the answer, and whether it is a replay. A refusal leaves nothing behind. `dry_run`
+        answers and writes nothing. Asks that threads make while somebody else writes are done
+        together, in one transaction.
         """
         asking = Asking(ask, use_case)
         if dry_run:
@@ -85,19 +86,19 @@ class House(Generic[App]):
         do_all(asked, self.log, self._application)
 
     def still(self) -> AbstractContextManager[None]:
-        """Hold every writer of this house meanwhile; raises HomeBusy when patience ends."""
+        """Keep every writer of this house out meanwhile; raises HomeBusy when patience runs out."""
         return self._lease.held()
 
     def answered(self, ask: Ask) -> Answer | None:
-        """What an ask with this key was answered before, if any; refuses one of other content."""
+        """The answer that an ask with this key got before, if any; refuses one of other content."""
         earlier = self.log.begin().find(Asked, ask.id) if ask.key else None
         return same_again(earlier, ask) if earlier else None
 
     def hear(self, messages: Sequence[Message]) -> bool:
         """Take facts in, each exactly once, in one transaction for all of them.
 
-        Poison among them is parked, and so is what comes behind it under its key. Whether any of
-        it led to something that this house tells.
+        Poison among them is parked, and so is what comes after it under its key. Returns whether
+        any of it led to something that this house may tell.
         """
         with self._lease.held():
             work = self._begun()
@@ -122,7 +123,7 @@ class House(Generic[App]):
         return tells
 
     def _begun(self) -> Work:
-        """A transaction that goes on where the last batch was heard; one that fails is no more."""
+        """A transaction that goes on from the last batch heard, unless that one failed."""
         work, last = self.log.begin(), self._last_heard
         self._last_heard = None
         if last:
@@ -130,7 +131,7 @@ class House(Generic[App]):
         return work
 
     def _foreseen(self, fresh: Sequence[tuple[Message, Fact | Poison]]) -> Iterator[UUID]:
-        """The streams that facts will most likely touch, and those that may hold their keys up."""
+        """The streams that facts will most likely touch, and those that may hold up their keys."""
         for message, fact in fresh:
             yield parked_id(message.speaker, message.key)
             if isinstance(fact, Fact):
@@ -146,7 +147,7 @@ class House(Generic[App]):
             self._follow(work, message, fact)
 
     def follow(self, work: Work, message: Message) -> None:
-        """Do what follows from a fact; raises Poison for what is none."""
+        """Do what follows from the fact in a message; raises Poison if there is none."""
         self._follow(work, message, opened(message))
 
     def _follow(self, work: Work, message: Message, fact: Fact) -> None:
@@ -172,7 +173,7 @@ class House(Generic[App]):
         return self.tracked().relayed
 
     def mark_relayed(self, before: int, reached: int) -> None:
-        """Remember that the log has been published as far as a position, or is to be again."""
+        """Remember that the log was published up to a position, or is to be again from there."""
         with self._lease.held():
             is_tracked = RELAY in self.log.recorder.positions()
             step = Step(RELAY, before if is_tracked else None, reached)
@@ -183,7 +184,7 @@ class House(Generic[App]):
         return self.log.head()
 
     def all_told(self, after: int = 0, known: Collection[int] = ()) -> Iterator[Message]:
-        """Every fact behind a position, but those at positions that are `known`."""
+        """Every fact after a position, except those at `known` positions."""
         end = -1
         while after > end:
             end = after
@@ -195,7 +196,7 @@ class House(Generic[App]):
     ) -> tuple[list[Message], int]:
         """The facts among the next `limit` events of the log, and how far that reaches.
 
-        Not those at positions that are `known`: to make a fact costs more than to read its event.
+        Leaves out `known` positions: making a fact costs more than reading its event.
         """
         page = self.log.page(after, limit, self._publishing.told)
         messages = [

@@ -1,10 +1,10 @@
-"""The Kafka transport: one topic a speaking house, six partitions, no group, no deserializer.
+"""The Kafka transport: one topic per speaking house, six partitions, no group, no deserializer.
 
-What names a message is its speaker's log position, in the header `ce_sequence`; an offset only
-says where it lies. A relay that starts again may publish again, and a send that failed may still
-be written: listeners take each position once. Known bugs of kafka-python 3.0.12, which
-`tests/reliability/test_client_bugs.py` shows, are met by force-closing and rebuilding a client
-after any failure.
+A message is identified by its speaker's log position, in the header `ce_sequence`; an offset only
+says where it lies. A relay that restarts may publish again, and a send that failed may still be
+written: listeners take each position once. Known bugs of kafka-python 3.0.12, shown by
+`tests/reliability/test_client_bugs.py`, are met by force-closing and rebuilding a client after any
+failure.
 """
 
 import contextlib
@@ -24,10 +24,10 @@ from shared.messaging.source import BrokerAway, Published, Speaker
 
 PARTITIONS = 6
 RECONNECT_MS = 1_000
-"""The client's default would sleep 30 s after a long outage."""
+"""By default the client would sleep 30 s after a long outage."""
 BOOTSTRAP_MS = 5_000
 MAXIMUM_RECORD_BYTES = 900_000
-"""A fact with its key and headers; a topic counts the whole batch that it comes in."""
+"""A fact with its key and headers; a topic's limit counts the whole batch that it comes in."""
 
 
 class SlowChecksums(Refusal):
@@ -37,21 +37,21 @@ class SlowChecksums(Refusal):
 
 
 class FactTooLarge(Refusal):
-    """A fact that its topic does not take: to try again would be in vain."""
+    """A fact that its topic does not take: retrying would be in vain."""
 
     name = "fact-too-large"
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a relay waits for an answer, and for one that acknowledges."""
+    """How long a relay waits for an answer to a request, and for a delivery to be acknowledged."""
 
     request_ms: int = 10_000
     delivery_ms: int = 60_000
 
     @property
     def seconds(self) -> int:
-        """After so long nothing more will come: the client may have lost it (B1)."""
+        """After this long nothing more will come: the client may have lost it (B1)."""
         return (self.delivery_ms + self.request_ms) // 1_000 + 5
 
 
@@ -60,7 +60,7 @@ PATIENCE = Patience()
 
 @dataclass(frozen=True)
 class Broker:
-    """Where Kafka is, and the first word of the topics' names."""
+    """Where Kafka is, and the first word of its topics' names."""
 
     bootstrap: str
     prefix: str = "cagette"
@@ -74,9 +74,9 @@ class Broker:
 
 
 class GivesBack:
-    """A client that gives back what it took when it cannot be made: else a thread and four files.
+    """Releases what a client took if it cannot be made: otherwise a thread and four files leak.
 
-    Before the client's own class among the bases.
+    Stands before the client's own class among the bases.
     """
 
     _client: Any
@@ -90,7 +90,7 @@ class GivesBack:
 
 
 def partition_of(key: str) -> int:
-    """Where the client puts what is told under a key."""
+    """The partition in which the client puts what is told under a key."""
     return int(murmur2(key.encode()) & 0x7FFFFFFF) % PARTITIONS
 
 
@@ -101,10 +101,10 @@ def check_client() -> None:
 
 
 class KafkaRelay:
-    """Publishes what one house tells. One at a time: its worker holds the worker's lease."""
+    """Publishes what one house tells. Only one at a time: its worker holds the worker's lease."""
 
     PAGE = 1_000
-    """Events a round, and so the bound of what is in flight."""
+    """Events per round, and so the bound on what is in flight."""
 
     def __init__(self, broker: Broker, speaker: Speaker, patience: Patience = PATIENCE) -> None:
         check_client()
@@ -116,7 +116,7 @@ class KafkaRelay:
     def publish(self, after: int) -> Published:
         """Publish the next page after a position.
 
-        Raises BrokerAway on any failure: what of it was written is unknown, so it is to be
+        Raises BrokerAway on any failure: how much was written is unknown, so the page must be
         published again from the same position. Raises FactTooLarge if that would be in vain.
         """
         messages, reached = self._speaker.told(after, self.PAGE)
@@ -138,7 +138,7 @@ class KafkaRelay:
         )
 
     def _send(self, messages: Sequence[Message]) -> None:
-        """Nothing follows what failed: a later position before an earlier one would hide it."""
+        """Send nothing after a failure: a later position without an earlier one would hide it."""
         producer = self._producer = self._producer or self._built()
         topic = self._broker.topic_of(self._speaker.name)
         give_up = time.monotonic() + self._patience.seconds

@@ -1,6 +1,6 @@
 """What a listener reads from Kafka: all partitions of some topics, without a group.
 
-A group stalls for minutes after a broker crash; here the listener's own positions are the only
+A group stalls for minutes after a broker crashes; here the listener's own positions are the only
 truth, and nothing is committed to the broker.
 """
 
@@ -26,23 +26,23 @@ from shared.messaging.kafka import (
 from shared.messaging.source import BATCH, BrokerAway
 
 POLL_MS = 10
-"""What comes is taken at once; how long a poll waits for it, or before it asks for the end."""
+"""How long a poll waits for news, or before it asks for the end; news is taken at once."""
 ASKING = 500
-"""One poll of so many that gave nothing asks where the end is: only so an outage is noticed.
+"""One in this many empty polls asks where the end is: only that reveals an outage.
 
-Of several brokers one that is away goes unnoticed while the others give news; `status` notices.
+Of several brokers, one that is away goes unnoticed while others give news; `status` notices it.
 """
 ANSWER_MS = 5_000
-"""A broker that has not said by then where its topics end, and with what, is taken for away."""
+"""A broker that has not said by then where its topics end, and with what, counts as away."""
 GIVE_UP_SECONDS = 60
-"""A broker that has more, and has given nothing of it for so long, is taken for away."""
+"""A broker that has more but has given nothing of it for this long counts as away."""
 SHORT_FETCH_MS = 25
-"""A fetch that waits holds up every other request of its connection: where the end is."""
+"""A waiting fetch holds up all other requests on its connection, such as the one for the end."""
 LONG_FETCH_MS = 100
-"""Who does not ask where the end is need not ask so often for what comes.
+"""A consumer that does not ask where the end is need not fetch so often.
 
-For so long may wait what comes to a partition while what came before it was about to be taken: the
-client's next fetch leaves that partition out (`_fetchable_partitions`).
+This is how long a record may wait if it arrives while earlier ones of its partition are about to
+be taken: the client's next fetch leaves that partition out (`_fetchable_partitions`).
 """
 
 
@@ -51,12 +51,12 @@ class _Consumer(GivesBack, KafkaConsumer):  # type: ignore[misc]
 
 
 class _Given(NamedTuple):
-    """The last batch of a partition: where to go back to when a listener did not take it."""
+    """The last batch of a partition: where to go back to if the listener did not take it."""
 
     offset: int
-    """Of its first record."""
+    """The offset of its first record."""
     before: Mapping[str, int]
-    """What was heard before it of each stream that a partition has: the speaker's, a stranger's."""
+    """What was heard before it of both streams of the partition: the speaker's, a stranger's."""
     last: Mapping[str, int]
     """The last position of each stream in it."""
 
@@ -72,11 +72,11 @@ class KafkaSource:
         self._speakers = {broker.topic_of(speaker): speaker for speaker in speakers}
         self._consumer: KafkaConsumer | None = None
         self._quiet = 0
-        """How many polls gave nothing since one that gave something."""
+        """How many polls in a row have given nothing."""
         self._given: dict[TopicPartition, _Given] = {}
 
     def poll(self, heard: Mapping[str, int], limit: int, *, surely: bool = True) -> list[Message]:
-        """Up to `limit` messages beyond what is heard; raises BrokerAway when none can be had."""
+        """Up to `limit` messages beyond what was heard; raises BrokerAway if Kafka fails."""
         self._quiet += 1
         surely = surely or self._quiet % ASKING == 0
         try:
@@ -90,7 +90,7 @@ class KafkaSource:
 
     @contextlib.contextmanager
     def _answering(self) -> Iterator[None]:
-        """Raises BrokerAway for whatever goes wrong meanwhile."""
+        """Raise BrokerAway for whatever goes wrong meanwhile."""
         try:
             yield
         except CorruptRecordError as reason:
@@ -139,7 +139,7 @@ class KafkaSource:
         return fresh
 
     def tails(self) -> dict[str, int]:
-        """By the stream it belongs to, the position of the last message of every partition."""
+        """The position of the last message of every partition, by the stream it belongs to."""
         with self._answering():
             consumer = self._built(SHORT_FETCH_MS)
             try:
@@ -152,7 +152,7 @@ class KafkaSource:
         return replace(message, partition=partition_of(message.key)).stream
 
     def _tails(self, consumer: KafkaConsumer) -> dict[str, int]:
-        """Where the end is the mark of a transaction, the last record stands further back."""
+        """If a partition ends with a transaction's marker, its last record stands further back."""
         ends = consumer.end_offsets(list(consumer.assignment()), ANSWER_MS)
         back = {tp: 1 for tp, end in ends.items() if end > 0}
         for tp in ends.keys() - back.keys():
@@ -169,7 +169,7 @@ class KafkaSource:
                 messages += [_message(self._speakers[tp.topic], record) for record in records]
             for tp in [tp for tp in back if _place(consumer, tp) >= ends[tp]]:
                 if back[tp] >= ends[tp]:
-                    del back[tp]  # it holds nothing but marks
+                    del back[tp]  # it holds nothing but markers
                 else:
                     back[tp] *= 2
                     consumer.seek(tp, max(0, ends[tp] - back[tp]))
@@ -195,7 +195,7 @@ class KafkaSource:
         return consumer
 
     def close(self) -> None:
-        """Let go of the consumer."""
+        """Close the consumer."""
         consumer, self._consumer = self._consumer, None
         if consumer:
             with contextlib.suppress(KafkaError, OSError):
@@ -209,7 +209,7 @@ def _message(speaker: str, record: Any) -> Message:
 
 
 def _last(messages: Sequence[Message]) -> dict[str, int]:
-    """The last position of each stream; what was published again does not come in order."""
+    """The highest position of each stream; what was published again does not come in order."""
     found: dict[str, int] = {}
     for message in messages:
         found[message.stream] = max(message.position, found.get(message.stream, 0))
@@ -217,7 +217,7 @@ def _last(messages: Sequence[Message]) -> dict[str, int]:
 
 
 def _is_short(heard: Mapping[str, int], of: Mapping[str, int]) -> bool:
-    """Whether less was heard of any stream."""
+    """Whether less was heard of any stream than the other mapping says."""
     return any(heard.get(stream, 0) < position for stream, position in of.items())
 
 
@@ -227,7 +227,7 @@ def _is_before_end(consumer: KafkaConsumer) -> bool:
 
 
 def _place(consumer: KafkaConsumer, tp: TopicPartition) -> int:
-    """The offset that is read next; raises KafkaTimeoutError while the broker does not say it."""
+    """The offset to be read next; raises KafkaTimeoutError if the broker does not say it."""
     offset: int | None = consumer.position(tp, ANSWER_MS)
     if offset is None:
         raise KafkaTimeoutError(f"not where {tp.topic} begins")

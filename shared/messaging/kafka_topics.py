@@ -1,4 +1,4 @@
-"""The topics of Kafka: made, proved to be what listeners rely on, and deleted."""
+"""Kafka topics: created, checked for what listeners rely on, and deleted."""
 
 import contextlib
 import time
@@ -13,11 +13,11 @@ from shared.messaging.kafka import BOOTSTRAP_MS, PARTITIONS, RECONNECT_MS, Broke
 from shared.messaging.source import BrokerAway
 
 GONE_SECONDS = 30
-"""A topic that is still there by then is made again by somebody else, or will not go."""
+"""A topic that is still there by then is being recreated by somebody, or will not go."""
 LOOK_SECONDS = 0.1
-"""Between two looks whether a topic is gone."""
+"""Seconds between checks whether a topic is gone."""
 FOR_EVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
-"""Facts are kept for ever, so that a house can be made again from the topics alone."""
+"""Facts are kept for ever, so that a house that is rebuilt can hear them all from the topics."""
 OPTIONS = {
     "num_partitions": PARTITIONS,
     "replication_factor": -1,
@@ -26,11 +26,11 @@ OPTIONS = {
 
 
 class _Admin(GivesBack, KafkaAdminClient):  # type: ignore[misc]
-    """The client's administrator."""
+    """The client's admin client."""
 
 
 def create_topics(broker: Broker, houses: Sequence[str]) -> None:
-    """Make the topics that are missing; raises NotValid where one stands that loses facts."""
+    """Create the topics that are missing; raises NotValid if one exists that loses facts."""
     topics = [broker.topic_of(house) for house in houses]
     with _administered(broker) as admin:
         for topic in topics:
@@ -47,9 +47,9 @@ def create_topics(broker: Broker, houses: Sequence[str]) -> None:
 
 
 def _flaws(admin: KafkaAdminClient, topics: Sequence[str]) -> Iterator[str]:
-    """What of some topics is not as it is made here.
+    """How topics differ from those that are created here.
 
-    A relay spreads keys over all partitions that there are, listeners read so many.
+    A relay spreads keys over all the partitions there are; listeners read just `PARTITIONS`.
     """
     for found in admin.describe_topics(topics):
         if (partitions := len(found["partitions"])) != PARTITIONS:
@@ -62,7 +62,7 @@ def _flaws(admin: KafkaAdminClient, topics: Sequence[str]) -> Iterator[str]:
 
 
 def delete_topics(broker: Broker, houses: Sequence[str]) -> None:
-    """Delete the topics that there are, and wait until they are gone."""
+    """Delete those topics that exist, and wait until they are gone."""
     wanted = {broker.topic_of(house) for house in houses}
     give_up = time.monotonic() + GONE_SECONDS
     with _administered(broker) as admin:
@@ -79,7 +79,7 @@ def delete_topics(broker: Broker, houses: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def _administered(broker: Broker) -> Iterator[KafkaAdminClient]:
-    """Raises BrokerAway for whatever goes wrong meanwhile."""
+    """Raise BrokerAway for whatever goes wrong meanwhile."""
     try:
         admin = _Admin(
             bootstrap_servers=broker.bootstrap,

@@ -1,4 +1,4 @@
-"""A line of threads in front of a lease: who has it does the work of all who wait.
+"""A line of threads in front of a lease: whoever has it does the work of all that wait.
 
 For work that costs as much for many as for one, as a commit does. Nobody waits for more to come: a
 line grows only while somebody is at work.
@@ -22,11 +22,11 @@ class Turn:
         self._woken = threading.Event()
 
     def succeed(self) -> None:
-        """It is done, for good."""
+        """Mark it as done, for good."""
         self.is_done = True
 
     def fail(self, error: BaseException) -> None:
-        """It could not be done; who wanted it hears why."""
+        """Mark it as failed; its thread raises the error."""
         self._error, self.is_done = error, True
 
     def heed(self) -> None:
@@ -36,28 +36,28 @@ class Turn:
 
     @property
     def waited(self) -> float:
-        """How many seconds it is old."""
+        """How many seconds ago it began."""
         return time.monotonic() - self._began
 
     def wake(self) -> None:
-        """Let its thread go on: it is done, or to lead."""
+        """Let its thread go on: it is done, or is to lead."""
         self._woken.set()
 
     def is_woken(self, within: float) -> bool:
-        """Sleep until somebody wakes this thread, or so many seconds; whether somebody did."""
+        """Sleep until woken, at most `within` seconds; return whether this thread was woken."""
         return self._woken.wait(within)
 
 
 A_MOMENT = 0.1
-"""Seconds between two looks of who waits beyond his patience, for his turn is being done."""
+"""Seconds between checks by a thread whose patience is over while its turn is being done."""
 
 T = TypeVar("T", bound=Turn)
 
 
 class Line(Generic[T]):
-    """Threads that wait for a lease. The first of them leads: has it, and lets `work` do all turns.
+    """Threads that wait for a lease. The first leads: it acquires it and lets `work` do all turns.
 
-    What `work` leaves undone, but the first, comes back to the front of the line, with a new
+    What `work` leaves undone, never the first, comes back to the front of the line, with a new
     leader. Each waits as long as the lease has patience, and then while it is being done.
     """
 
@@ -69,7 +69,7 @@ class Line(Generic[T]):
         self._leader: T | None = None
 
     def take(self, turn: T) -> None:
-        """Have a turn done, with those of others; raises what it failed with, or HomeBusy."""
+        """Have a turn done, along with those of others; raises what it failed with, or HomeBusy."""
         if not self._leads(turn):
             self._wait(turn)
         if not turn.is_done:
@@ -77,14 +77,14 @@ class Line(Generic[T]):
         turn.heed()
 
     def _leads(self, turn: T) -> bool:
-        """Stand in line; whether nobody else is at work."""
+        """Join the line; return whether this turn leads, because nobody else is at work."""
         with self._mutex:
             self._waiting.append(turn)
             self._leader = self._leader or turn
             return self._leader is turn
 
     def _wait(self, turn: T) -> None:
-        """Until it is done, or to lead."""
+        """Wait until it is done, or is to lead."""
         patience = self._lease.patience
         try:
             while not turn.is_woken(patience):
@@ -94,7 +94,7 @@ class Line(Generic[T]):
                 patience = A_MOMENT
         except BaseException as interrupt:
             self._leave(turn)
-            turn.fail(interrupt)  # who has taken it brings it back to the line no more
+            turn.fail(interrupt)  # whoever has taken it does not put it back in line
             raise
 
     def _lead(self, turn: T) -> None:
@@ -123,7 +123,7 @@ class Line(Generic[T]):
                 turn.wake()
 
     def _shut_out(self, leader: T, error: BaseException) -> Sequence[T]:
-        """Whom it concerns that the lease was not had: who is late, or interrupted, is so alone."""
+        """The turns that fail with the lease: all, or only that of a late or interrupted leader."""
         if isinstance(error, Exception) and not isinstance(error, HomeBusy):
             return self._taken()
         with self._mutex:
@@ -136,7 +136,7 @@ class Line(Generic[T]):
             return taken
 
     def _leave(self, turn: T) -> bool:
-        """Wait no more, and let another lead; False where somebody is doing it already."""
+        """Leave the line, and let another lead; False if somebody is doing it already."""
         with self._mutex:
             if turn not in self._waiting:
                 return False

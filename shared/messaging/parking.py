@@ -19,17 +19,17 @@ from shared.kernel.ids import stable_id
 
 PARKED = "parked/"
 MAXIMUM_NAME_BYTES = 2_600
-"""Of a tag, with all that an entry of PostgreSQL's index has besides: it takes 2 704."""
+"""Leaves room for the rest of a PostgreSQL index entry, which holds up to 2 704 bytes."""
 WAITS_BEHIND = "waits-behind"
 
 
 def parked_id(speaker: str, key: str) -> UUID:
-    """The stream of what is parked of one speaker and key."""
+    """The stream of what is parked for one speaker and key."""
     return stable_id("parked", speaker, key)
 
 
 class ParkedFacts(Aggregate):
-    """What is set aside of one speaker and key, in the order in which it was told."""
+    """What is set aside for one speaker and key, in the order in which it was told."""
 
     TOPIC = "parked"
 
@@ -49,13 +49,13 @@ class ParkedFacts(Aggregate):
         sentence: str
 
         def tags(self) -> tuple[str, ...]:
-            """Found by speaker and key, or by the stream where a stranger's key makes no tag."""
+            """Speaker and key, or the stream if a stranger's key makes no tag."""
             name = f"{self.message.speaker}/{self.message.key}"
             is_word = "\0" not in name and len(name.encode()) <= MAXIMUM_NAME_BYTES
             return (f"{PARKED}{name if is_word else self.originator_id}",)
 
     class Released(Aggregate.Event):
-        """Somebody took all of them in again, or dropped them, and said why."""
+        """Somebody took them all in again, or dropped them, and said why."""
 
         TOPIC = "parked.released"
         by: str
@@ -63,7 +63,7 @@ class ParkedFacts(Aggregate):
         dropped: bool
 
     class Fixed(Aggregate.Event):
-        """Somebody gave the first of them another content and said why; so it could be taken in.
+        """Somebody gave the first of them other content and said why, so that it could be taken in.
 
         `message` is as it was taken in; as it came, it stands where it was parked. `taken` are the
         positions that were taken in: its own, and those of what waited behind it.
@@ -76,7 +76,7 @@ class ParkedFacts(Aggregate):
         taken: tuple[int, ...]
 
     class Refused(Aggregate.Event):
-        """What had waited is the first now, and cannot be taken in itself."""
+        """What had waited is now the first, and cannot be taken in itself."""
 
         TOPIC = "parked.refused"
         position: int
@@ -88,7 +88,7 @@ class ParkedFacts(Aggregate):
         self.speaker = speaker
         self.key = key
         self.waiting: dict[tuple[int, int], tuple[Message, str, str]] = {}
-        """By partition and position: strangers of one key may lie at one offset of several."""
+        """By partition and position: strangers' messages under one key may share an offset."""
 
     @property
     def name(self) -> str:
@@ -97,7 +97,7 @@ class ParkedFacts(Aggregate):
 
     @staticmethod
     def create_id(speaker: str, key: str) -> UUID:
-        """One stream a speaker and key."""
+        """One stream per speaker and key."""
         return parked_id(speaker, key)
 
     def park(self, message: Message, poison: Poison | None) -> None:
@@ -111,7 +111,7 @@ class ParkedFacts(Aggregate):
         self._released(by, why, dropped)
 
     def fix(self, message: Message, taken: tuple[int, ...], *, by: str, why: str) -> None:
-        """Let the first go with another content, and so many that waited behind it."""
+        """Let the first go with other content, and with it what was `taken` of those behind it."""
         self._fixed(by, why, message, taken)
 
     def refuse(self, position: int, poison: Poison) -> None:
@@ -151,7 +151,7 @@ def parked_keys(work: Work) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class ParkedFact:
-    """One fact that is set aside, as operations look at it."""
+    """One fact that is set aside, as operations see it."""
 
     key: str
     position: int
@@ -171,7 +171,7 @@ def parked_facts(work: Work) -> list[ParkedFact]:
 
 
 class Done(NamedTuple):
-    """What somebody did about what was parked of a key, and to which positions."""
+    """What somebody did about the parked facts of a key, and at which positions."""
 
     at: datetime
     what: str
@@ -181,7 +181,7 @@ class Done(NamedTuple):
 
 
 def done_about(log: EventLog, stream: UUID) -> Iterator[Done]:
-    """What was done about one speaker and key by now, in order."""
+    """What was done about one speaker and key so far, in order."""
     waiting: list[int] = []
     for row in log.recorder.stream(stream, 0, MAXIMUM):
         happened = log.mapper.event(stream, *row)

@@ -1,4 +1,4 @@
-"""What people do about facts that are parked: taken in again, dropped, or taken in corrected."""
+"""What people do about parked facts: take them in again, drop them, or take them in corrected."""
 
 from dataclasses import replace
 from typing import Any
@@ -14,7 +14,7 @@ from shared.messaging.parking import ParkedFacts, parked_id
 
 
 class ParkedDesk:
-    """Where people say what becomes of what a house parked. It is remembered who, and why."""
+    """Where people say what becomes of what a house parked. Who said so, and why, is remembered."""
 
     def __init__(self, house: House[Any]) -> None:
         self._house = house
@@ -22,7 +22,7 @@ class ParkedDesk:
     def release(
         self, speaker: str, key: str, *, by: str, why: str, drop: bool, dry_run: bool = False
     ) -> Answer:
-        """Take what is parked of a speaker and key in again, in order, or `drop` it.
+        """Take in again what is parked for a speaker and key, in order, or `drop` it.
 
         Raises NotFound, and Poison if one still cannot be taken: then all of them stay parked.
         """
@@ -35,15 +35,15 @@ class ParkedDesk:
     ) -> Answer:
         """Take in the first of what is parked with another value (JSON), and what waits behind it.
 
-        As far as that can be taken: the next that cannot is the first then. Raises NotFound, and
-        Poison for a value that cannot be taken either: then nothing has changed.
+        What waits is taken in up to the next that cannot be, which is then the first. Raises
+        NotFound, and Poison for a value that cannot be taken either: then nothing has changed.
         """
         arguments = {"speaker": speaker, "key": key, "value": value, "why": why}
         with self._house.still():
             return self._fix(self._asked("fix", arguments, by), dry_run=dry_run)
 
     def again(self, made: Asked.Made) -> bool:
-        """Make a stored ask again, if it was one of these."""
+        """Repeat a stored ask, if it was one of these; return whether it was."""
         again = {"release": self._release, "fix": self._fix}.get(made.use_case)
         if again:
             with self._house.still():
@@ -51,7 +51,7 @@ class ParkedDesk:
         return again is not None
 
     def _asked(self, use_case: str, arguments: dict[str, Any], by: str) -> Ask:
-        """An ask about what is parked as it stands by now: no two are of the same version of it."""
+        """An ask about the present version of what is parked: no two are about the same version."""
         speaker, key = arguments["speaker"], arguments["key"]
         parked = self._parked(self._house.log.begin(), speaker, key)
         nonce = stable_id("parked/ask", speaker, key, str(parked.version))
@@ -91,9 +91,9 @@ class ParkedDesk:
         return answer
 
     def _followed(self, messages: list[Message]) -> tuple[Work, int, Poison | None]:
-        """A transaction in which as many are taken in as can be; how many; why not the next one.
+        """A transaction that takes in as many as it can, how many those are, and why not the next.
 
-        Raises Poison where that is the first.
+        Raises Poison if that is the first.
         """
         taken, poison = len(messages), None
         while True:

@@ -1,7 +1,7 @@
-"""A house made again: its stored causes, in their stored order, into an empty log.
+"""A house rebuilt: its stored causes, in their stored order, replayed into an empty log.
 
-Every event stores what led to it: a fact, or an ask. So a house needs nothing else to be made
-again, and under other terms it becomes a branch: what would have come of the same causes.
+Every event stores what led to it: a fact, or an ask. So a house needs nothing else to be rebuilt,
+and under other terms it becomes a branch: what would have come of the same causes.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,17 +18,17 @@ from shared.messaging.parking import ParkedFacts
 from shared.messaging.source import BATCH, FactSource
 
 Repeat = Callable[[Asked.Made], None]
-"""Makes an ask again of the house that is made again."""
+"""Repeats an ask to the house that is being rebuilt."""
 
 
 class CauseMissing(Refusal):
-    """A fact that a house once heard can be had no more."""
+    """A fact that a house once heard is no longer available."""
 
     name = "cause-missing"
 
 
 class Told:
-    """What was told, found by what names it as a cause. Reads every stream forward, once."""
+    """What was told, found by its cause. Reads every stream forward, once."""
 
     def __init__(self, source: FactSource) -> None:
         self._source = source
@@ -36,9 +36,9 @@ class Told:
         self._waiting: dict[tuple[str, int], Message] = {}
 
     def find(self, cause: str) -> Message:
-        """The message of a cause; raises CauseMissing where it was never told, or is gone.
+        """The message that a cause names; raises CauseMissing if it was never told, or is gone.
 
-        The partition is the one by which it was heard, wherever it is read now.
+        Its partition is the one on which it was heard, wherever it is read now.
         """
         stream, _, number = cause.rpartition(":")
         speaker, _, partition = stream.rpartition("/")
@@ -60,9 +60,9 @@ class Told:
 def replayed(
     lived: EventLog, again: House[Any], repeat: Repeat, told: Told, until: int
 ) -> Iterator[int]:
-    """Let a house live through what led to the first `until` events; how far that is, by and by.
+    """Replay in a house what led to the events up to `until`; yield how far it has come.
 
-    An ask is made again by `repeat`, facts are heard again, in batches.
+    Asks are made again by `repeat`; facts are heard again, in batches.
     """
     with nothing_thrown_away():
         batch: list[Message] = []
@@ -82,11 +82,11 @@ def replayed(
 
 
 def _causes(lived: EventLog, told: Told, until: int) -> Iterator[tuple[int, Asked.Made | Message]]:
-    """What led to the events of a log, each once, where its first event stands."""
+    """What led to the events of a log, each cause once, at the position of its first event."""
     seen: set[str] = set()
     for event in stored(lived, until):
         if event.cause in seen or event.topic == ParkedFacts.Opened.TOPIC:
-            continue  # the event behind an Opened one has the message itself
+            continue  # the event after Opened has the message itself
         seen.add(event.cause)
         if event.topic == Asked.Made.TOPIC:
             yield event.position, cast("Asked.Made", event.read())

@@ -19,10 +19,10 @@ Telling = Callable[[Any], Fact | None]
 
 
 class Policies(Generic[App]):
-    """What a house does when it hears a fact. A fact without a policy is heard and let pass.
+    """What a house does when it hears a fact. A fact without a policy is heard and ignored.
 
     A policy yields the aggregates it changed, each as soon as it changed, and saves nothing
-    itself: so events are remembered, and told, in the order in which they happened.
+    itself, so that events are remembered, and told, in the order in which they happened.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Policies(Generic[App]):
         [Callable[[AnyFact, App], Iterable[Aggregate]]],
         Callable[[AnyFact, App], Iterable[Aggregate]],
     ]:
-        """The policy that follows from a fact; a fact has one policy in a house."""
+        """Register the policy that follows from a fact; a fact has one policy in a house."""
 
         def register(
             policy: Callable[[AnyFact, App], Iterable[Aggregate]],
@@ -56,9 +56,9 @@ class Policies(Generic[App]):
         return register
 
     def touching(self, fact: type[AnyFact]) -> Callable[[FactSight], FactSight]:
-        """Which streams a policy will most likely look at: they are loaded for many facts at once.
+        """Register the streams a policy most likely touches, to be loaded for many facts at once.
 
-        To be wrong costs time only: what was not foreseen is loaded when it is looked at.
+        Being wrong costs only time: what was not foreseen is loaded when it is looked at.
         """
 
         def register(foresight: FactSight) -> FactSight:
@@ -74,7 +74,7 @@ class Policies(Generic[App]):
 
 
 class Publishing:
-    """The mouth of a house: which event is told as which fact. All others stay at home."""
+    """The mouth of a house: which event is told as which fact. All others are kept private."""
 
     def __init__(self) -> None:
         self._by_event: dict[type[Remembered], Telling] = {}
@@ -82,7 +82,7 @@ class Publishing:
     def tell(
         self, event: type[AnyEvent]
     ) -> Callable[[Callable[[AnyEvent], Fact | None]], Callable[[AnyEvent], Fact | None]]:
-        """How an event is told: as one fact or, this time, not at all."""
+        """Register how an event is told: as one fact or, this time, not at all."""
 
         def register(
             telling: Callable[[AnyEvent], Fact | None],
@@ -94,7 +94,7 @@ class Publishing:
 
     @property
     def told(self) -> AbstractSet[type[Remembered]]:
-        """The events that may be told."""
+        """The classes of events that may be told."""
         return self._by_event.keys()
 
     def fact(self, event: Remembered) -> Fact | None:
@@ -104,7 +104,7 @@ class Publishing:
 
 
 def _add(known: dict[Any, Any], key: type, rule: object) -> None:
-    """A second rule in the place of one would be work that nobody does."""
+    """Add a rule; a second one must not silently replace the first."""
     if key in known:
         raise ValueError(f"{key.__name__} has one already")
     known[key] = rule

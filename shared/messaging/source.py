@@ -7,11 +7,11 @@ from shared.facts.envelope import Message
 from shared.kernel.errors import Refusal
 
 BATCH = 2_000
-"""How many facts a listener takes in with one transaction, at most."""
+"""How many facts a listener takes in with one transaction at most."""
 
 
 class BrokerAway(Refusal):
-    """What lies between the houses does not answer."""
+    """The broker between the houses does not answer."""
 
     name = "broker-away"
 
@@ -31,35 +31,35 @@ class Speaker(Protocol):
 class FactSource(Protocol):
     """Gives a listener what was told, from where it has heard.
 
-    For each stream, messages come in the order in which they were told; a message may come
-    again, never too late. The listener alone knows what it has heard.
+    Within each stream, messages come in the order in which they were told; a message may come
+    again, but never first after a later one. Only the listener knows what it has heard.
     """
 
     waits: bool
-    """Whether a poll waits a moment for what may come."""
+    """Whether a poll waits a moment for news."""
 
     def poll(self, heard: Mapping[str, int], limit: int, *, surely: bool = True) -> list[Message]:
         """Up to `limit` messages that follow the positions heard (`stream` → position).
 
         An empty list means that nothing new was told by now; if not `surely`, only that nothing
-        has arrived here, which is cheaper for who asks again and again.
+        has arrived here, which is cheaper for callers that poll again and again.
         """
 
     def tails(self) -> dict[str, int]:
-        """By the stream it belongs to, the position of the last message of every partition.
+        """The position of the last message of every partition, by the stream it belongs to.
 
-        Who has heard it has heard the other streams of the partition too, for it is read in order.
+        Whoever has heard it has heard the partition's other streams too: it is read in order.
         """
 
     def stream_of(self, message: Message) -> str:
-        """The stream by which a message that a neighbour tells is heard here."""
+        """The stream under which a message that a neighbour tells is heard here."""
 
     def close(self) -> None:
-        """Let go of what it holds."""
+        """Release what it holds."""
 
 
 class Published(NamedTuple):
-    """How far a relay has come, all of it acknowledged, and how many facts that were."""
+    """How far a relay has come, all of it acknowledged, and how many facts that was."""
 
     reached: int
     facts: int
@@ -72,4 +72,4 @@ class Relay(Protocol):
         """Publish the next page after a position."""
 
     def close(self) -> None:
-        """Let go of what it holds."""
+        """Release what it holds."""

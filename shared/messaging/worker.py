@@ -1,4 +1,4 @@
-"""A worker: keeps one house going. It publishes, hears, and keeps the views."""
+"""A worker: keeps one house going. It publishes, hears, and keeps the views up to date."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from shared.messaging.house import House
 from shared.messaging.source import BATCH, FactSource, Relay
 
 SILENCE = 1_000
-"""Events that tell nothing, passed at once while there is something to hear."""
+"""How many events that tell nothing are passed at once while there is something to hear."""
 
 
 @dataclass(frozen=True)
 class Worker:
-    """The steps of one house, each of which may be done again. `lease`: one worker at a time."""
+    """The steps of one house, each of which may be repeated. `lease`: one worker at a time."""
 
     house: House[Any]
     lease: Lease
@@ -25,10 +25,10 @@ class Worker:
     views: Views | None = None
 
     def steps(self, *, surely: bool = True) -> Iterator[int]:
-        """Do what there is to do until nothing is new; how much was done, step by step.
+        """Do what there is to do until nothing is new; yield how much was done, step by step.
 
-        What a neighbour waits for comes first, and else what readers wait for.
-        If not `surely`, what a neighbour has told and has not arrived yet is left for later.
+        What a neighbour waits for comes first, otherwise what readers wait for.
+        If not `surely`, what a neighbour has told but has not arrived yet is left for later.
         """
         stands = self.house.tracked()
         while batch := self._news(stands.heard, surely=surely):
@@ -55,14 +55,14 @@ class Worker:
 
     @property
     def waits(self) -> bool:
-        """Whether its steps wait a moment where nothing is new; else who repeats them rests."""
+        """Whether its steps wait a moment if nothing is new; otherwise the caller has to pause."""
         return self.source is not None and self.source.waits
 
     def publish(self, *, silence: int = 1) -> Iterator[int]:
-        """Publish what the log holds beyond the relay; how much, step by step.
+        """Publish what the log holds beyond the relay's position; yield how much, step by step.
 
-        So many events that tell nothing are passed at once, for that is a transaction too; fewer
-        are left for later.
+        `silence` events that tell nothing are passed at once, because each pass is a transaction;
+        fewer are left for later.
         """
         if self.relay is None:
             return
@@ -84,7 +84,7 @@ class Worker:
         return all(stands.heard.get(name, 0) >= tail for name, tail in tails.items())
 
     def close(self) -> None:
-        """Let go of connections to the broker."""
+        """Close the connections to the broker."""
         if self.relay:
             self.relay.close()
         if self.source:

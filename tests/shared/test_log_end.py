@@ -98,6 +98,14 @@ def test_no_row_is_written_over_one_that_a_hand_put_behind_the_end(log: EventLog
     assert list(log.broken()) == []
 
 
+def test_a_log_of_which_nothing_says_where_it_ends_is_damaged(log: EventLog) -> None:
+    by_hand(log, "DELETE FROM log_end")
+    for use in (lambda: remember(log, "D5"), log.recorder.end, lambda: list(log.broken())):
+        with pytest.raises(StorageDamaged, match="Nothing says where the log ends"):
+            use()
+    assert log.head() == 4
+
+
 def test_a_log_of_schema_3_goes_on_behind_the_last_position_that_it_gave(
     recorder: LogRecorder, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

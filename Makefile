@@ -5,7 +5,7 @@ VENV = .venv
 BIN = $(VENV)/bin
 export VIRTUAL_ENV = $(CURDIR)/$(VENV)
 export UV_PYTHON_DOWNLOADS = never
-# Where the environment forbids to keep what was compiled, every process compiles everything anew.
+# Where the environment forbids keeping bytecode, every process would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo test chaos soak simulate fuzz check lock clean
@@ -15,10 +15,10 @@ help:  ## this list
 
 setup: $(VENV)/.ready  ## .venv with the cagette command
 
-demo: $(VENV)/.ready  ## a real season told, settled, closed and served; ARGS=--no-serve ends by itself
+demo: $(VENV)/.ready  ## a real season told, settled, closed and served; ARGS=--no-serve stops by itself
 	@$(BIN)/cagette demo $(ARGS)
 
-test: $(VENV)/.ready  ## every test, four at a time, for most of them wait; ARGS="-k calendar" chooses some
+test: $(VENV)/.ready  ## every test, four at a time because most of them wait; ARGS="-k calendar" chooses some
 	@$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
 chaos: $(VENV)/.ready  ## 200 kills of everything, then a recount; ARGS="--kills 50 --seed 7"
@@ -30,10 +30,10 @@ soak: $(VENV)/.ready  ## a steady load, then four times what the door can take; 
 simulate: $(VENV)/.ready  ## 20 000 seasons under seeded faults, in memory; ARGS="--seeds 500 --first 7", or "--seed 7" to replay one
 	@$(BIN)/python -m tests.simulation $(ARGS)
 
-fuzz: $(VENV)/.ready  ## 1 500 cases an operation from the OpenAPI document, and sequences of calls
+fuzz: $(VENV)/.ready  ## 1 500 cases per operation from the OpenAPI document, and sequences of calls
 	@CAGETTE_FUZZ_CASES=1500 $(BIN)/python -m pytest -n 2 --timeout 0 tests/gateway/test_fuzz.py $(ARGS)
 
-check: $(VENV)/.ready  ## style, types, rooms, dependencies, and that generated files are as the code has them
+check: $(VENV)/.ready  ## style, types, rooms, dependencies, and that generated files match the code
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check -q .
 	@$(BIN)/mypy

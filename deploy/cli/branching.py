@@ -12,7 +12,7 @@ from services.billing.application import Billing
 from services.billing.domain.tariff import Tariff
 from services.billing.views.compared import Bills, moves, producers, shown, totals, would_show
 from shared.eventstore.lease import NoLease
-from shared.eventstore.memory import MemoryLog, nothing_thrown_away
+from shared.eventstore.memory import MemoryLog, gc_paused
 from shared.kernel.errors import unknown
 from shared.messaging.embedded import EmbeddedSource
 from shared.messaging.replaying import Told, replayed
@@ -53,7 +53,7 @@ def branched(home: Home, tariff: Tariff) -> Branched:
     lived = home.billing.log
     stood = home.views["billing"].snapshot()
     until = min(stood.positions.values())
-    with MemoryLog() as log, nothing_thrown_away():
+    with MemoryLog() as log, gc_paused():
         branch = billing.build(log, NoLease())
         asks = BranchAsks(branch, tariff, Billing(lived.begin(), "").tariffs().versions)
         neighbours = [house for house in home.houses if house.name in HEARS["billing"]]

@@ -17,7 +17,7 @@ from shared.eventstore.asks import Asked
 from shared.eventstore.comparing import Difference, differences
 from shared.eventstore.lease import Lease, NoLease
 from shared.eventstore.log import EventLog
-from shared.eventstore.memory import MemoryLog, nothing_thrown_away
+from shared.eventstore.memory import MemoryLog, gc_paused
 from shared.kernel.errors import Refusal
 from shared.messaging.embedded import EmbeddedSource
 from shared.messaging.house import House
@@ -71,7 +71,7 @@ def relived(home: Home, name: str) -> Relived:
         source.close()  # a worker may have read ahead: start from the first fact
     told = Told(source or EmbeddedSource(()))
     how, refusals = AGAIN[name], list[str]()
-    with MemoryLog() as log, nothing_thrown_away():
+    with MemoryLog() as log, gc_paused():
         repeat = how.asks(how.build(log, NoLease()))
 
         def repeated(made: Asked.Made) -> None:

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from sqlalchemy import Connection, Engine, text
 
-from shared.eventstore.engines import ALONE
+from shared.eventstore.engines import BEGIN_IMMEDIATE
 from shared.eventstore.postgres_schema import log_lock
 from shared.eventstore.views import ONE_MOMENT
 
@@ -55,7 +55,7 @@ def all_or_nothing(engines: Mapping[str, Engine]) -> Iterator[At]:
             return
         connections = _one_each(engines, stack)
         for connection in connections.values():
-            connection.exec_driver_sql(ALONE)
+            connection.exec_driver_sql(BEGIN_IMMEDIATE)
         yield connections.__getitem__
         for connection in connections.values():
             connection.commit()

@@ -15,18 +15,18 @@ from sqlalchemy.exc import InvalidatePoolError
 from shared.eventstore.postgres_schema import TAKE_TURNS
 
 CONNECT_SECONDS = 3
-GONE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4}
+KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4}
 """A machine that vanishes without a word is noticed after half a minute: by whoever waits for it
 and, so that its leases end, by the server."""
 CONNECTING: dict[str, Any] = {
     "connect_timeout": CONNECT_SECONDS,
     "tcp_user_timeout": 30_000,
-    **GONE,
+    **KEEPALIVES,
 }
 OPTIONS = " ".join(
     [
         r"-c default_transaction_isolation=read\ committed",
-        *(f"-c tcp_{name}={value}" for name, value in GONE.items()),
+        *(f"-c tcp_{name}={value}" for name, value in KEEPALIVES.items()),
     ]
 )
 """Options set on every session. A writer that has waited for its turn sees what was written
@@ -36,7 +36,7 @@ VIEWS_LOCK_SECONDS = 10
 LOCK_SECONDS = 30
 """How long to wait for a SQLite file that is locked."""
 
-ALONE = "BEGIN IMMEDIATE"
+BEGIN_IMMEDIATE = "BEGIN IMMEDIATE"
 """Begins a transaction that writes to a SQLite file: nobody else changes what it reads."""
 
 json_bytes = msgspec.json.Encoder().encode
@@ -48,14 +48,14 @@ def json_text(value: Any) -> str:
     return json_bytes(value).decode()
 
 
-HOW: dict[str, Any] = {
+ENGINE_OPTIONS: dict[str, Any] = {
     "json_serializer": json_text,
     "json_deserializer": msgspec.json.decode,
     "hide_parameters": True,
 }
 """What is in the tables never appears in an error."""
 
-POOL: dict[str, Any] = {
+POOL_OPTIONS: dict[str, Any] = {
     "pool_size": 6,
     "max_overflow": 0,
     "pool_timeout": 10,
@@ -66,7 +66,12 @@ POOL: dict[str, Any] = {
 
 def sqlite_engine(file: Path) -> Engine:
     """An engine for tables in a file."""
-    return create_engine(f"sqlite:///{file}", connect_args={"timeout": LOCK_SECONDS}, **HOW, **POOL)
+    return create_engine(
+        f"sqlite:///{file}",
+        connect_args={"timeout": LOCK_SECONDS},
+        **ENGINE_OPTIONS,
+        **POOL_OPTIONS,
+    )
 
 
 def postgres_engine(url: str, schema: str) -> Engine:
@@ -79,7 +84,9 @@ def postgres_engine(url: str, schema: str) -> Engine:
         set_json_loads(msgspec.json.decode, connection)
         return connection
 
-    engine = create_engine("postgresql+psycopg://", creator=connect, **HOW, **POOL)
+    engine = create_engine(
+        "postgresql+psycopg://", creator=connect, **ENGINE_OPTIONS, **POOL_OPTIONS
+    )
     event.listen(engine, "checkout", _refuse_if_in_doubt)
     return engine
 
@@ -98,7 +105,7 @@ def migrating(engine: Engine) -> Iterator[Connection]:
     """A transaction in which tables are created; concurrent migrations wait for each other."""
     with engine.begin() as connection:
         is_postgres = connection.dialect.name == "postgresql"
-        connection.exec_driver_sql(TAKE_TURNS if is_postgres else ALONE)
+        connection.exec_driver_sql(TAKE_TURNS if is_postgres else BEGIN_IMMEDIATE)
         yield connection
 
 

@@ -16,7 +16,7 @@ from eventsourcing.persistence import Mapper, MapperDeserialisationError, Stored
 from eventsourcing.utils import TopicError, get_topic, resolve_topic
 
 from shared.eventstore.recorder import Row, StreamRow
-from shared.kernel.aggregate import Aggregate, Happening, Remembered, happening
+from shared.kernel.aggregate import Aggregate, Applier, Remembered, applier
 
 Unreadable = MapperDeserialisationError
 """Raised for an event that today's code cannot read."""
@@ -73,7 +73,7 @@ class TypedMapper(Mapper[UUID]):
         try:
             kind = _read(topic)
             if kind.version > 1:
-                state = _raised(kind, state)
+                state = _upcast(kind, state)
             fields = kind.decode(state)
             _refuse_newer(kind, fields.pop("class_version", 1))
         except Exception as reason:
@@ -96,7 +96,7 @@ class TypedMapper(Mapper[UUID]):
 
         def excerpt(stream: UUID | str, version: int, state: bytes) -> AnyExcerpt:
             try:
-                taken = decode(state if newest == 1 else _raised(kind, state))
+                taken = decode(state if newest == 1 else _upcast(kind, state))
                 if taken.class_version > newest:
                     _refuse_newer(kind, taken.class_version)
             except Exception as reason:
@@ -116,15 +116,15 @@ class TypedMapper(Mapper[UUID]):
         found: Any = first and self.event(stream, *first).mutate(None)
         for version, topic, state in remaining:
             try:
-                again = _again(topic)
-                said = again.said(state)
+                replay = _replay(topic)
+                fields = replay.decode(state)
             except (TopicError, ValueError):
-                is_next = False
+                is_plain = False
             else:
-                is_now = said.class_version == again.class_version
-                is_next = is_now and version == found._version + 1
-            if is_next:
-                again.happen(found, said)
+                is_current = fields.class_version == replay.class_version
+                is_plain = is_current and version == found._version + 1
+            if is_plain:
+                replay.apply(found, fields)
             else:
                 found = self.event(stream, version, topic, state).mutate(found)
         return found
@@ -157,13 +157,13 @@ class _Kind(NamedTuple):
     """Decodes a state to the dict that becomes the event's fields."""
 
 
-class _Again(NamedTuple):
+class _Replay(NamedTuple):
     """How stored events of a class are replayed."""
 
     class_version: int
-    said: Callable[[bytes], Any]
+    decode: Callable[[bytes], Any]
     """Decodes a state to a struct in half the time: its fields are read only once."""
-    happen: Happening
+    apply: Applier
 
 
 @cache
@@ -178,13 +178,13 @@ def _read(topic: str) -> _Kind:
 
 
 @cache
-def _again(topic: str) -> _Again:
+def _replay(topic: str) -> _Replay:
     """How events of a topic are replayed; raises ValueError if they begin their aggregate."""
     kind = _read(topic)
     if not issubclass(kind.cls, Aggregate.Event):
         raise ValueError(f"{topic} begins an aggregate")
-    said = msgspec.json.Decoder(_said_shape(kind.cls)).decode
-    return _Again(kind.version, said, happening(kind.cls))
+    decode = msgspec.json.Decoder(_struct_shape(kind.cls)).decode
+    return _Replay(kind.version, decode, applier(kind.cls))
 
 
 def _unreadable(stream: UUID | str, version: int, topic: str, reason: Exception) -> Exception:
@@ -199,7 +199,7 @@ class _Version(msgspec.Struct):
 _stored_version = msgspec.json.Decoder(_Version).decode
 
 
-def _raised(kind: _Kind, stored: bytes) -> bytes:
+def _upcast(kind: _Kind, stored: bytes) -> bytes:
     """A state as today's class would have written it, without its version."""
     version = _stored_version(stored).class_version
     _refuse_newer(kind, version)
@@ -233,7 +233,7 @@ def stored_shape(cls: type) -> Any:
     return TypedDict(cls.__name__, fields)  # type: ignore[operator]
 
 
-def _said_shape(cls: type) -> type[msgspec.Struct]:
+def _struct_shape(cls: type) -> type[msgspec.Struct]:
     """The same shape as a struct, with the class's own values for fields that are not stored."""
     shape = stored_shape(cls)
     absent = {name: getattr(cls, name, None) for name in shape.__optional_keys__}

@@ -124,7 +124,7 @@ def stored(log: EventLog, until: int) -> Iterator[Stored]:
 
 
 @contextmanager
-def nothing_thrown_away() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Pause garbage collection: a growing house is kept whole, and collecting costs a third."""
     was_enabled = gc.isenabled()
     gc.disable()

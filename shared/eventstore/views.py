@@ -24,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from shared.eventstore.engines import ALONE, migrating, reader
+from shared.eventstore.engines import BEGIN_IMMEDIATE, migrating, reader
 from shared.eventstore.failures import NotMigrated
 from shared.eventstore.folding import View, folded
 from shared.eventstore.log import EventLog
@@ -174,7 +174,7 @@ _EVERY_POSITION = select(POSITIONS.c.view).order_by(POSITIONS.c.view).with_for_u
 def take_turns_to_write(connection: Connection) -> None:
     """Begin a transaction that writes to views, so that two of them never deadlock."""
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(ALONE)
+        connection.exec_driver_sql(BEGIN_IMMEDIATE)
     else:
         connection.execute(_EVERY_POSITION)
 

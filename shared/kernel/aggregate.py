@@ -22,7 +22,7 @@ from eventsourcing.domain import (
 )
 from eventsourcing.utils import get_topic, resolve_topic
 
-__all__ = ["Aggregate", "AnyAggregate", "Created", "Happening", "Remembered", "event", "happening"]
+__all__ = ["Aggregate", "AnyAggregate", "Applier", "Created", "Remembered", "applier", "event"]
 
 
 class Remembered(AggregateEvent):
@@ -67,7 +67,7 @@ class Aggregate(BaseAggregate[UUID]):
             """
             if aggregate is None or not _follows(self, aggregate):
                 return super().mutate(aggregate)  # begins an aggregate, or raises an error
-            happening(type(self))(aggregate, self)
+            applier(type(self))(aggregate, self)
             return aggregate
 
     def as_now(self) -> Self:
@@ -107,40 +107,40 @@ class Aggregate(BaseAggregate[UUID]):
         if given:
             said.update(zip(how.names[: len(given)], given, strict=True))
         happened = _made(event_class, said)
-        how.happen(self, happened)
+        how.apply(self, happened)
         self._pending_events.append(happened)
 
 
 AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)
 
-Happening = Callable[[Aggregate, Any], None]
+Applier = Callable[[Aggregate, Any], None]
 """Applies the next event to its aggregate; any object with the fields of the event will do."""
 
 
 @cache
-def happening(event_class: type[Remembered]) -> Happening:
+def applier(event_class: type[Remembered]) -> Applier:
     """The function that applies events of a class; not for those that begin an aggregate."""
     body, arguments = _call(decorated_funcs[event_class])
 
-    def happen(aggregate: Aggregate, said: Any) -> None:
+    def apply(aggregate: Aggregate, said: Any) -> None:
         body(aggregate, *arguments(said))
         aggregate._version += 1
         aggregate._modified_on = said.timestamp
 
-    return happen
+    return apply
 
 
 class _Triggered(NamedTuple):
     """How events of a class are triggered: their method's parameters, and what applies them."""
 
     names: tuple[str, ...]
-    happen: Happening
+    apply: Applier
 
 
 @cache
 def _triggered(event_class: type[Remembered]) -> _Triggered:
     names = _parameters(decorated_funcs[event_class])[1:]
-    return _Triggered(names, happening(event_class))
+    return _Triggered(names, applier(event_class))
 
 
 Arguments = Callable[[Any], tuple[Any, ...]]

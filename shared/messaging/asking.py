@@ -13,7 +13,7 @@ from shared.messaging.line import Turn
 
 App = TypeVar("App", bound=AtWork)
 
-ENOUGH, LONG = 500, 0.2
+MAXIMUM_EVENTS, MAXIMUM_SECONDS = 500, 0.2
 """Events that fill a transaction, and seconds with the lease until it is somebody else's turn."""
 
 
@@ -76,14 +76,14 @@ def _portions(
     asked: Sequence[Asking[App]], log: EventLog, application: type[App]
 ) -> Iterator[tuple[Work, list[Asking[App]]]]:
     """Asks to commit together. A refusal leaves nothing behind and ends a portion."""
-    until = time.monotonic() + LONG
+    until = time.monotonic() + MAXIMUM_SECONDS
     work, portion = log.begin(), list[Asking[App]]()
     work.fetch(asking.ask.id for asking in asked if asking.ask.key)
     for asking in asked:
         portion.append(asking)
         try:
             asking.do(work, application)
-            is_whole = work.settle() >= ENOUGH
+            is_whole = work.settle() >= MAXIMUM_EVENTS
         except Exception as refusal:
             asking.refusal = refusal
             work.take_back()

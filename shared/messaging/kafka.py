@@ -73,7 +73,7 @@ class Broker:
         return f"{self.prefix}.{house}.facts.v1"
 
 
-class GivesBack:
+class ClosesOnFailure:
     """Releases what a client took if it cannot be made: otherwise a thread and four files leak.
 
     Stands before the client's own class among the bases.

@@ -19,7 +19,7 @@ from shared.messaging.kafka import (
     PARTITIONS,
     RECONNECT_MS,
     Broker,
-    GivesBack,
+    ClosesOnFailure,
     check_client,
     partition_of,
 )
@@ -27,7 +27,7 @@ from shared.messaging.source import BATCH, BrokerAway
 
 POLL_MS = 10
 """How long a poll waits for news, or before it asks for the end; news is taken at once."""
-ASKING = 500
+EMPTY_POLLS_PER_CHECK = 500
 """One in this many empty polls asks where the end is: only that reveals an outage.
 
 Of several brokers, one that is away goes unnoticed while others give news; `status` notices it.
@@ -46,7 +46,7 @@ be taken: the client's next fetch leaves that partition out (`_fetchable_partiti
 """
 
 
-class _Consumer(GivesBack, KafkaConsumer):  # type: ignore[misc]
+class _Consumer(ClosesOnFailure, KafkaConsumer):  # type: ignore[misc]
     """The client's consumer."""
 
 
@@ -78,7 +78,7 @@ class KafkaSource:
     def poll(self, heard: Mapping[str, int], limit: int, *, surely: bool = True) -> list[Message]:
         """Up to `limit` messages beyond what was heard; raises BrokerAway if Kafka fails."""
         self._quiet += 1
-        surely = surely or self._quiet % ASKING == 0
+        surely = surely or self._quiet % EMPTY_POLLS_PER_CHECK == 0
         try:
             with self._answering():
                 found = self._polled(heard, limit, surely=surely)

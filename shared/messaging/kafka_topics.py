@@ -9,7 +9,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from shared.kernel.errors import NotValid
-from shared.messaging.kafka import BOOTSTRAP_MS, PARTITIONS, RECONNECT_MS, Broker, GivesBack
+from shared.messaging.kafka import BOOTSTRAP_MS, PARTITIONS, RECONNECT_MS, Broker, ClosesOnFailure
 from shared.messaging.source import BrokerAway
 
 GONE_SECONDS = 30
@@ -25,7 +25,7 @@ OPTIONS = {
 }
 
 
-class _Admin(GivesBack, KafkaAdminClient):  # type: ignore[misc]
+class _Admin(ClosesOnFailure, KafkaAdminClient):  # type: ignore[misc]
     """The client's admin client."""
 
 

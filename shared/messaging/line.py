@@ -29,7 +29,7 @@ class Turn:
         """Mark it as failed; its thread raises the error."""
         self._error, self.is_done = error, True
 
-    def heed(self) -> None:
+    def raise_error(self) -> None:
         """Raise what it failed with, if it did."""
         if self._error is not None:
             raise self._error
@@ -48,7 +48,7 @@ class Turn:
         return self._woken.wait(within)
 
 
-A_MOMENT = 0.1
+RECHECK_SECONDS = 0.1
 """Seconds between checks by a thread whose patience is over while its turn is being done."""
 
 T = TypeVar("T", bound=Turn)
@@ -74,7 +74,7 @@ class Line(Generic[T]):
             self._wait(turn)
         if not turn.is_done:
             self._lead(turn)
-        turn.heed()
+        turn.raise_error()
 
     def _leads(self, turn: T) -> bool:
         """Join the line; return whether this turn leads, because nobody else is at work."""
@@ -91,7 +91,7 @@ class Line(Generic[T]):
                 if self._leave(turn):
                     turn.fail(self._lease.busy())
                     return
-                patience = A_MOMENT
+                patience = RECHECK_SECONDS
         except BaseException as interrupt:
             self._leave(turn)
             turn.fail(interrupt)  # whoever has taken it does not put it back in line

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from shared.eventstore.asks import Asked
 from shared.eventstore.log import EventLog
-from shared.eventstore.memory import nothing_thrown_away, stored
+from shared.eventstore.memory import gc_paused, stored
 from shared.facts.envelope import Message
 from shared.kernel.errors import Refusal
 from shared.messaging.house import House
@@ -64,7 +64,7 @@ def replayed(
 
     Asks are made again by `repeat`; facts are heard again, in batches.
     """
-    with nothing_thrown_away():
+    with gc_paused():
         batch: list[Message] = []
         for position, cause in _causes(lived, told, until):
             is_ask = isinstance(cause, Asked.Made)

@@ -257,7 +257,7 @@ def test_nothing_is_put_off_in_a_comment() -> None:
 def test_no_exception_is_caught_to_go_on() -> None:
     found = faults(modules(*PRODUCT), swallowed)
     handed_on = found.pop("shared/messaging/asking.py")
-    assert len(handed_on) == 2, "a refusal and a failed commit: raised by `Turn.heed` of who asked"
+    assert len(handed_on) == 2, "a refusal and a failed commit, which `Turn.raise_error` raises"
     assert found == {}
 
 

@@ -122,7 +122,7 @@ def test_who_is_given_news_need_not_ask_where_the_end_is(
     topic: Topic, source: KafkaSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[object] = []
-    monkeypatch.setattr(kafka_source, "ASKING", 3)
+    monkeypatch.setattr(kafka_source, "EMPTY_POLLS_PER_CHECK", 3)
     monkeypatch.setattr(kafka_source, "_is_before_end", asked.append)
     assert source.poll({}, 500) == []
     assert len(asked) == 1  # a poll that must be sure asks at once

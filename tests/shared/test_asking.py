@@ -221,7 +221,7 @@ def test_one_transaction_holds_all_of_them_and_not_too_much(
 ) -> None:
     results(crowd.asked(*(renamed(seq, f"Marché {seq}") for seq in range(1, 6))))
     assert transactions(crowd) == 1
-    monkeypatch.setattr(asking, "ENOUGH", 4)
+    monkeypatch.setattr(asking, "MAXIMUM_EVENTS", 4)
     results(crowd.asked(*(renamed(seq, f"Marché {seq}") for seq in range(6, 11))))
     assert transactions(crowd) == 1 + 3
 
@@ -236,7 +236,7 @@ def test_who_writes_elsewhere_need_not_wait_for_the_whole_line(
         ask, use_case = renamed(seq, f"Marché {seq}")
 
         def slowly(gateway: Gateway) -> Answer:
-            time.sleep(1.5 * asking.LONG)
+            time.sleep(1.5 * asking.MAXIMUM_SECONDS)
             done.append(seq)
             return use_case(gateway)
 

@@ -14,13 +14,13 @@ from sqlalchemy.exc import TimeoutError as WaitedTooLong
 from services.gateway.domain.distribution import Distribution
 from services.gateway.main import VIEWS
 from shared.eventstore import engines
-from shared.eventstore.engines import GONE, POOL, postgres_engine, reader
+from shared.eventstore.engines import KEEPALIVES, POOL_OPTIONS, postgres_engine, reader
 from shared.eventstore.failures import StorageAway, storage_refusal
 from shared.eventstore.log import EventLog
 from shared.eventstore.postgres import PostgresLogRecorder
 from shared.eventstore.views import Views, take_turns_to_write
 
-SIZE = POOL["pool_size"]
+SIZE = POOL_OPTIONS["pool_size"]
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_a_burst_of_readers_is_served_by_the_connections_that_there_are(engine: 
 def test_who_waits_too_long_for_a_connection_is_refused_with_a_name(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(POOL, "pool_timeout", 0.1)
+    monkeypatch.setitem(POOL_OPTIONS, "pool_timeout", 0.1)
     engine = postgres_engine(database_url, "public")
     with ExitStack() as stack:
         for _ in range(SIZE):
@@ -77,7 +77,7 @@ def test_a_machine_that_vanishes_is_missed_by_server_and_client(
     engine: Engine, database_url: str, setting: str
 ) -> None:
     query = f"SHOW tcp_keepalives_{setting}"
-    expected = GONE[f"keepalives_{setting}"]
+    expected = KEEPALIVES[f"keepalives_{setting}"]
     with engine.connect() as connection, closing(PostgresLogRecorder(database_url, "h")) as log:
         driver: Any = connection.connection.driver_connection
         with log.connection() as own:

@@ -14,7 +14,7 @@ from deploy.cli.houses import HOUSES
 from services.billing.main import tariff_from
 from services.gateway.api.imports import BODIES
 from shared.eventstore.lease import HomeBusy
-from shared.eventstore.memory import nothing_thrown_away
+from shared.eventstore.memory import gc_paused
 from shared.kernel.errors import Refusal
 from shared.messaging.source import BrokerAway
 from tests.simulation.broker import SimulatedBroker
@@ -74,7 +74,7 @@ class Simulation:
 
         Whatever breaks is a flaw of this seed, to be replayed from it.
         """
-        with self.fate.rules(), nothing_thrown_away():
+        with self.fate.rules(), gc_paused():
             try:
                 self._begin()
                 for step in self.season.steps:

@@ -33,6 +33,13 @@ def worker_on(settings: Settings, house: House[Any], lease: Lease, views: Views)
     )
 
 
+def listener_on(settings: Settings) -> KafkaSource:
+    """A listener to all houses that has heard nothing yet."""
+    broker = broker_of(settings)
+    assert broker, "who has topics has named the broker"
+    return KafkaSource(broker, HOUSES)
+
+
 def make_topics(settings: Settings, *, anew: bool = False) -> None:
     """Create the missing topics; if `anew`, delete and recreate all of them.
 

@@ -13,6 +13,7 @@ from shared.eventstore.log import EventLog
 from shared.eventstore.postgres import PostgresLogRecorder
 from shared.eventstore.views import Views
 from shared.kernel.errors import NotValid
+from shared.messaging.source import FactSource
 from shared.messaging.worker import Worker
 from shared.settings import Settings
 from shared.vault.keys import SCHEMA, Keys
@@ -52,9 +53,17 @@ def deployed(settings: Settings) -> Home:
         webhooks_lease=lease("gateway", "webhooks"),
         vault=Vault(keys),
         training_elsewhere=partial(_training, settings, held) if settings.training_url else None,
+        listener=partial(_listener, settings),
         patience_seconds=patience,
         held=held,
     )
+
+
+def _listener(settings: Settings) -> FactSource:
+    """A source of all topics."""
+    from deploy.cli.broker import listener_on  # noqa: PLC0415 - a door needs no Kafka
+
+    return listener_on(settings)
 
 
 def _training(settings: Settings, held: ExitStack) -> TrainingHouse:

@@ -19,6 +19,7 @@ from shared.eventstore.lease import HomeBusy, Lease
 from shared.eventstore.views import Views
 from shared.kernel.errors import Refusal
 from shared.messaging.house import House
+from shared.messaging.source import FactSource
 from shared.messaging.worker import Worker
 from shared.settings import Settings
 from shared.vault.seal import IN_JSON
@@ -51,7 +52,8 @@ class Home:
     `training_elsewhere`: training in another process, if the gateway is to find it there.
     `patience_seconds` is how long to wait for workers in other processes; None: there are none, so
     a caller that waits does the work itself. `own_key` is the one that the settings give the home's
-    processes. `webhooks_lease`: one deliverer of webhooks at a time.
+    processes. `webhooks_lease`: one deliverer of webhooks at a time. `listener` makes a source of
+    all topics; None: there are none.
     """
 
     folder: Path
@@ -62,6 +64,7 @@ class Home:
     webhooks_lease: Lease
     vault: Vault
     training_elsewhere: Callable[[], TrainingHouse] | None = None
+    listener: Callable[[], FactSource] | None = None
     patience_seconds: int | None = None
     own_key: str | None = None
     held: ExitStack = field(default_factory=ExitStack)

@@ -12,6 +12,7 @@ from deploy.cli.hearsay import hearsay
 from deploy.cli.home import Home, opened
 from deploy.cli.houses import HOUSES, VIEWS
 from deploy.cli.output import out, progress, shown
+from deploy.cli.topics import unlike_logs
 from services.billing.views.audit import audited
 from shared.eventstore.chain import START
 from shared.eventstore.copying import head_of
@@ -19,10 +20,12 @@ from shared.eventstore.rebuilt import rebuilt
 from shared.eventstore.work import END_OF_TAGS
 from shared.kernel.errors import NotValid
 from shared.messaging.house import House
+from shared.messaging.source import BrokerAway, RecordCorrupt
 from shared.settings import Settings
 
 UNSEEN = ("causes", "tags", "amounts", "views", "persons")
 """What only an audit of the whole log can tell."""
+TOPICS = "topics"
 
 
 class Start(NamedTuple):
@@ -63,9 +66,10 @@ def verify(start: From = None, as_json: options.Json = False) -> None:
 
     Rows that were changed, added, moved or removed by hand are named by the hash chain; the end of
     a log is compared with how far others have read it, and what a house heard with what was told.
-    Persons too: whatever is sealed has had its key, and whoever was forgotten has none. With
-    --json, `heads` are worth keeping elsewhere: nobody who rewrites a whole log can give it the
-    same heads. --from audits only what follows, and says what it did not look at.
+    Persons too: whatever is sealed has had its key, and whoever was forgotten has none. In a
+    deployment, the topics hold what the logs tell. With --json, `heads` are worth keeping
+    elsewhere: nobody who rewrites a whole log can give it the same heads. --from audits only what
+    follows, and says what it did not look at.
 
     Example: cagette verify --from billing:4711
     """
@@ -80,12 +84,16 @@ def verify(start: From = None, as_json: options.Json = False) -> None:
         can_be_read = not violations
         violations += _undecodable(home, begins) if can_be_read else ()
         is_whole = not (given or violations)
+        without_topics: tuple[str, ...] = () if home.is_embedded else (TOPICS,)
         if is_whole:
             violations = [*hearsay(home), *_tags(home), *_audit(home)]
             violations += [*_views(home), *unsound_keys(home)]
+            unlike, without_topics = _topics(home)
+            violations += unlike
     unseen = [f"{name} up to {at.position}" for name, at in begins.items() if at.position]
     unseen += () if can_be_read else ("whether all decode",)
     unseen += () if is_whole else UNSEEN
+    unseen += without_topics
     if as_json:
         total = sum(events.values())
         shown({"events": total, "heads": heads, "violations": violations, "unseen": unseen})
@@ -93,6 +101,16 @@ def verify(start: From = None, as_json: options.Json = False) -> None:
         _show(events, violations, unseen)
     if violations:
         raise typer.Exit(1)
+
+
+def _topics(home: Home) -> tuple[list[str], tuple[str, ...]]:
+    """What is wrong with the topics, and what of them was not looked at: all, without a broker."""
+    try:
+        return [*unlike_logs(home)], ()
+    except RecordCorrupt as reason:
+        return [f"topics: {reason}"], ()
+    except BrokerAway:
+        return [], (TOPICS,)
 
 
 def _refuse_beyond(house: str, position: int, head: int) -> None:

@@ -23,7 +23,7 @@ from shared.messaging.kafka import (
     check_client,
     partition_of,
 )
-from shared.messaging.source import BATCH, BrokerAway
+from shared.messaging.source import BATCH, BrokerAway, RecordCorrupt
 
 POLL_MS = 10
 """How long a poll waits for news, or before it asks for the end; news is taken at once."""
@@ -94,7 +94,7 @@ class KafkaSource:
         try:
             yield
         except CorruptRecordError as reason:
-            raise BrokerAway(
+            raise RecordCorrupt(
                 f"A record is spoilt where {self._broker} keeps it ({reason}): make the topics "
                 "again, `cagette topics rebuild --anew`."
             ) from reason

@@ -16,6 +16,12 @@ class BrokerAway(Refusal):
     name = "broker-away"
 
 
+class RecordCorrupt(BrokerAway):
+    """The broker gives a record that is not what was written: its checksum says so."""
+
+    name = "record-corrupt"
+
+
 class Speaker(Protocol):
     """A house as its listeners, or its relay, see it."""
 

@@ -207,6 +207,9 @@ ON_THE_COMMAND_LINE: dict[str, Row] = {
         422, "A packed file breaks off.", "Fetch it again; what was told twice counts once."
     ),
     "broker-away": Row(503, "Kafka does not answer.", "Start it; houses go on by themselves."),
+    "record-corrupt": Row(
+        503, "Kafka holds a corrupt record.", "Run `cagette topics rebuild --anew`."
+    ),
     "cause-missing": Row(
         503, "A fact that was heard can be had no more.", "Restore its speaker's log or topic."
     ),

@@ -1,5 +1,7 @@
 """`cagette topics rebuild` and `relay rewind`, on a real Kafka: told again, heard once."""
 
+from contextlib import closing
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,13 +10,17 @@ import pytest
 
 from deploy.cli.broker import broker_of
 from deploy.cli.houses import HOUSES
+from deploy.cli.operating import make_topics
 from deploy.cli.relaying import remade, rewound
 from deploy.cli.reliving import relived
+from deploy.cli.topics import unlike_logs
 from deploy.local.kafka import LocalKafka
 from shared.eventstore.lease import HomeBusy
+from shared.facts.envelope import Message
 from shared.kernel.errors import NotValid
+from shared.messaging.kafka import Broker, KafkaRelay
 from shared.messaging.kafka_topics import delete_topics
-from shared.messaging.source import BrokerAway
+from shared.messaging.source import BrokerAway, RecordCorrupt
 from shared.settings import Settings
 from tests.support.hard_season import hard_season
 from tests.support.notices import distribution, market, producer
@@ -88,12 +94,62 @@ def test_a_record_that_a_disk_spoilt_is_named_and_its_topic_is_made_anew(
             again = partial(remade, cagette.home, given, anew=True, dry_run=False)
             with cagette.home.workers["billing"].lease.held(), pytest.raises(HomeBusy):
                 again()
-            with pytest.raises(BrokerAway, match="topics rebuild --anew"):
+            with pytest.raises(RecordCorrupt, match="topics rebuild --anew"):
                 cagette.home.caught_up()
+            with pytest.raises(RecordCorrupt):
+                list(unlike_logs(cagette.home))
             assert again() == before
+            assert list(unlike_logs(cagette.home)) == []
             cagette.home.caught_up()
             assert (heads(cagette), cagette.bills()) == (before, bills)
             assert relived(cagette.home, "billing").is_same
+
+
+def test_what_topics_hold_otherwise_than_the_logs_tell_is_named(
+    database_url: str, broker: dict[str, str], tmp_path: Path
+) -> None:
+    settings: dict[str, Any] = {"database_url": database_url, **broker}
+    with world(tmp_path / "home", **settings) as cagette:
+        cagette.told(market(), producer(), distribution())
+        told = {m.type.split(".")[2]: m for m in cagette.home.gateway.all_told()}
+        names = ("MarketOpened", "MarketPaymentModeChanged", "ProducerEnrolled", "SalesValidated")
+        opened, mode, enrolled, sold = (told[name] for name in names)
+        positions = {message.position for message in told.values()}
+        untold = next(n for n in range(1, cagette.home.gateway.head()) if n not in positions)
+        other = replace(sold, value=sold.value.replace(b"10000", b"10001"))
+        publish(broker, other)
+        assert list(unlike_logs(cagette.home)) == [], "of one fact the first record counts"
+        lose_topics(broker)
+        make_topics(Settings(home=tmp_path / "home", **settings))
+        reworded = replace(opened, value=opened.value.replace(b",", b", "))
+        publish(broker, replace(opened, position=untold), reworded, mode, other)
+        said = [line for line in unlike_logs(cagette.home) if line.startswith("gateway")]
+        assert {*said} == {
+            f"gateway: its topic holds a fact at {untold} that its log does not tell",
+            f"gateway: its topic holds another fact at {sold.position} than its log tells",
+            f"gateway: its topic lacks the fact at {enrolled.position}",
+        }
+
+
+@dataclass
+class _Forger:
+    """Somebody who tells what no log of a house says."""
+
+    messages: list[Message]
+    name: str = "gateway"
+
+    def head(self) -> int:
+        return len(self.messages)
+
+    def told(self, after: int, limit: int) -> tuple[list[Message], int]:
+        return self.messages, len(self.messages)
+
+
+def publish(broker: dict[str, str], *messages: Message) -> None:
+    """Write messages to the gateway's topic, in order."""
+    at = Broker(broker["kafka_bootstrap"], broker["kafka_prefix"])
+    with closing(KafkaRelay(at, _Forger([*messages]))) as relay:
+        relay.publish(0)
 
 
 def test_without_a_broker_there_is_nothing_to_rewind(cagette: World) -> None:

@@ -77,13 +77,14 @@ class Manifest(msgspec.Struct, frozen=True):
 def new_folder(folder: Path) -> Iterator[Path]:
     """A folder to write to, which gets its name if all goes well, and is removed otherwise."""
     if folder.exists():
-        raise NotEmpty(f"{folder} is there already: name a folder that is not.")
+        raise NotEmpty(f"{folder} already exists: name a new folder.")
     partial = folder.with_name(f"{folder.name}.partial")
     try:
         partial.mkdir(mode=0o700, parents=True)
     except FileExistsError as reason:
         raise NotEmpty(
-            f"{partial} is there: another backup is under way, or broke off; then remove it."
+            f"{partial} exists: another backup is under way, or one was interrupted; then remove "
+            "it."
         ) from reason
     try:
         yield partial
@@ -128,19 +129,20 @@ def proved(folder: Path, *, without: Iterable[str] = ()) -> Manifest:
     """
     file = folder / MANIFEST
     if not file.exists():
-        raise BackupDamaged(f"{folder} is no backup: it has no {MANIFEST}.")
+        raise BackupDamaged(f"{folder} is not a backup: it has no {MANIFEST}.")
     try:
         manifest = msgspec.json.decode(file.read_bytes(), type=Manifest)
     except msgspec.MsgspecError as reason:
         raise BackupDamaged(f"{file} is not what was written: {reason}.") from reason
     if manifest.format > FORMAT:
         raise BackupDamaged(
-            f"{folder} is of format {manifest.format}, this version knows {FORMAT}: install newer."
+            f"{folder} is of format {manifest.format}, this version knows {FORMAT}: install a "
+            "newer version."
         )
     for name, proof in manifest.files.items():
         if name not in set(without) and _digest(file_of(folder, name)) != proof.sha256:
             raise BackupDamaged(
-                f"{file_of(folder, name)} is not what was written: take another copy of it."
+                f"{file_of(folder, name)} is not what was written: use another copy of it."
             )
     return manifest
 
@@ -160,4 +162,4 @@ def _digest(file: Path) -> str:
         with file.open("rb") as handle:
             return hashlib.file_digest(handle, "sha256").hexdigest()
     except FileNotFoundError as reason:
-        raise BackupDamaged(f"{file} is missing: a backup is all of its files.") from reason
+        raise BackupDamaged(f"{file} is missing: a backup needs all of its files.") from reason

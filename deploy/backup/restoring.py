@@ -54,7 +54,7 @@ def proved_backup(folder: Path, vault: Path | None) -> tuple[Manifest, Path | No
     manifest = proved(folder, without=() if is_own else (VAULT,))
     for name in HOUSES:
         if name not in manifest.houses or f"{name}.{EVENTS}" not in manifest.files:
-            raise BackupDamaged(f"{folder} does not say what {name} remembers: take another one.")
+            raise BackupDamaged(f"{folder} does not say what {name} remembers: use another backup.")
     if manifest.schema > SCHEMA_VERSION:
         raise WrittenByNewer(
             f"{folder} was written by version {manifest.version} (schema {manifest.schema}, this "
@@ -75,7 +75,9 @@ def refuse_other_ends(folder: Path, manifest: Manifest) -> None:
 def _refuse_other_end(end: Head, name: str, folder: Path, manifest: Manifest) -> None:
     proof = manifest.houses[name]
     if end != Head(proof.head, proof.seal):
-        raise BackupDamaged(f"The events of {name} do not end as {folder} says: take another one.")
+        raise BackupDamaged(
+            f"The events of {name} do not end as {folder} says: use another backup."
+        )
 
 
 def refuse_elsewhere(home: Home, manifest: Manifest) -> None:
@@ -83,8 +85,8 @@ def refuse_elsewhere(home: Home, manifest: Manifest) -> None:
     if home.is_embedded != manifest.is_embedded:
         kinds = ("a deployment with Kafka", "an embedded home")
         raise NotValid(
-            f"This is the backup of {kinds[manifest.is_embedded]}, and would go into "
-            f"{kinds[home.is_embedded]}: mind CAGETTE_DATABASE_URL and CAGETTE_KAFKA_BOOTSTRAP."
+            f"This is the backup of {kinds[manifest.is_embedded]}, and would be restored into "
+            f"{kinds[home.is_embedded]}: check CAGETTE_DATABASE_URL and CAGETTE_KAFKA_BOOTSTRAP."
         )
 
 
@@ -109,7 +111,7 @@ def refuse_told(home: Home) -> None:
     told = {stream for source in sources if source for stream in source.tails()}
     if told:
         raise NotEmpty(
-            f"The topics hold facts already, of {', '.join(sorted(told))}: set "
+            f"The topics already hold facts, of {', '.join(sorted(told))}: set "
             "CAGETTE_KAFKA_PREFIX to a word that was never used, for all processes."
         )
 
@@ -134,7 +136,7 @@ def restored(
                 _restore_house(at, name, folder, manifest, advance)
     except IntegrityError as reason:
         raise BackupDamaged(
-            f"{folder} says something twice ({reason.orig}): take another."
+            f"{folder} has a duplicate row ({reason.orig}): use another backup."
         ) from reason
     home.api_key()
 
@@ -154,7 +156,9 @@ def _restore_vault(home: Home, file: Path | None) -> None:
 def _restore_house(at: At, name: str, folder: Path, manifest: Manifest, advance: Advance) -> None:
     connection = at(name)
     if head_of(connection).position:
-        raise NotEmpty(f"Somebody wrote to {name} meanwhile: stop it, and take an empty home.")
+        raise NotEmpty(
+            f"Another process wrote to {name} meanwhile: stop it, and use an empty home."
+        )
     rows = rows_in(file_of(folder, f"{name}.{EVENTS}"), EventRow)
     end = write_events(connection, counted(rows, advance))
     _refuse_other_end(end, name, folder, manifest)

@@ -86,7 +86,7 @@ def sold(application: Application[UUID], distribution_id: str, body: Distributio
     lines = [line for basket in body.baskets for line in basket.lines]
     total = sum(line.amount_cents for line in lines)
     if (len(lines), total) != (body.control.lines, body.control.amount_cents):
-        raise ValueError("the totals are others")
+        raise ValueError("the totals differ")
     for line in lines:
         said = {name: str(value) for name, value in line.model_dump().items()}
         application.save(SoldLine(distribution_id, body.market_id, body.day.isoformat(), said))

@@ -93,4 +93,4 @@ def _check(day: date, despite: bool, why: str | None) -> None:
 
 def _check_day(day: date) -> None:
     if day > months_later(today(), 12):
-        raise NotValid(f"{day} is more than a year ahead, and could not be undone: mind the year.")
+        raise NotValid(f"{day} is more than a year ahead, and could not be undone: check the year.")

@@ -23,7 +23,9 @@ from deploy.cli.output import out, progress, shown
 from shared.settings import Settings
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of the backup.")]
-Check = Annotated[bool, typer.Option("--check", help="Copy nothing: prove DIR, its logs too.")]
+Check = Annotated[
+    bool, typer.Option("--check", help="Copy nothing; prove the backup in DIR, including its logs.")
+]
 VaultFile = Annotated[
     Path | None,
     typer.Option("--vault", help="The newest vault.keys.ndjson.gz, where it is kept apart."),
@@ -101,10 +103,10 @@ def restore(
 
 NEXT = (
     "next: `cagette verify`; then start doors and workers (with the same CAGETTE_KAFKA_PREFIX).",
-    "What was told since then the marketplace tells again: what is here already stays as it is.",
-    "Payouts and closes since then are asked for again, in their order.",
-    "Who was forgotten since then has a key again, unless the vault was newer: forget him again.",
-    "API keys revoked since then open again: `cagette keys list`, and revoke them again.",
+    "The marketplace tells again what it told since then: what is already here stays as it is.",
+    "Ask again for the payouts and closes made since then, in their order.",
+    "Who was forgotten since then has a key again, unless the vault was newer: forget them again.",
+    "API keys revoked since then are valid again: `cagette keys list`, and revoke them again.",
 )
 """What to do next: what a restored home does not know, and who tells it."""
 

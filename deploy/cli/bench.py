@@ -25,12 +25,13 @@ def register(app: typer.Typer) -> None:
 
 def bench(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME", help="Of those above; all without.")
+        list[str] | None,
+        typer.Argument(metavar="NAME", help="A name from the list above; default: all."),
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="A little of it: no true figures.")
+        bool, typer.Option("--quick", help="Run a small part only; the figures mean little.")
     ] = False,
-    full: Annotated[bool, typer.Option("--full", help="Ten times of it: for minutes.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Ten times as much; takes minutes.")] = False,
     as_json: options.Json = False,
 ) -> None:
     """Measure how fast it is, as ratios to plain eventsourcing and raw SQL run in turns with it.
@@ -44,7 +45,7 @@ def bench(
     """
     unknown = [name for name in names or () if name not in NAMES]
     if unknown:
-        raise NotFound(f"There is no bench {unknown[0]!r}: take one of {', '.join(NAMES)}.")
+        raise NotFound(f"There is no bench {unknown[0]!r}: use one of {', '.join(NAMES)}.")
     from deploy.bench.catalogue import BENCHES  # noqa: PLC0415 - a second that other commands save
     from deploy.bench.grounds import Grounds  # noqa: PLC0415 - as above
     from deploy.bench.measure import ROUNDS  # noqa: PLC0415 - as above

@@ -23,7 +23,7 @@ def broker_of(settings: Settings) -> Broker | None:
 def worker_on(settings: Settings, house: House[Any], lease: Lease, views: Views) -> Worker:
     """The worker of a house, telling and hearing through the broker of the settings."""
     broker = broker_of(settings)
-    assert broker, "who has workers of a deployment has named its broker"
+    assert broker, "the workers of a deployment need the name of its broker"
     return Worker(
         house=house,
         lease=lease,

@@ -81,7 +81,7 @@ def _run(home: Home, settings: Settings, by: str, *, serve: bool, as_json: bool)
         shown({**found, "home": str(settings.home), "an_invoice": str(pages)})
     else:
         _summary(home, found)
-        out.print(f"All of it took {time.monotonic() - began:.1f} s.")
+        out.print(f"It took {time.monotonic() - began:.1f} s.")
         out.print(f"An invoice to read: [bold]{pages}[/]")
         commands = "cagette status, verify, export fees"
         out.print(f"Look around: CAGETTE_HOME={settings.home} {commands}")
@@ -162,7 +162,7 @@ def _summary(home: Home, found: dict[str, int]) -> None:
     rows = [(*names, euros(cents)) for names, cents in sorted(sold.items())]
     rows.append(("in all", "", euros(sum(sold.values()))))
     table("Sales incl. VAT", ("formula", "payment mode", "sales"), rows)
-    table("What came of it", ("what", "how much"), figures(found))
+    table("The result", ("what", "how much"), figures(found))
 
 
 def _rows(home: Home, view: Table) -> list[dict[str, Any]]:

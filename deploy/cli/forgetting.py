@@ -67,7 +67,10 @@ def unsound_keys(home: Home) -> Iterator[str]:
         producer_id = producer_of(name)
         with suppress(NotFound):
             if producer_id and home.gateway_desk.is_forgotten(producer_id):
-                yield f"vault: {producer_id} was forgotten, his key is there: forget him again"
+                yield (
+                    f"vault: {producer_id} was forgotten, but the key still exists: "
+                    "forget this producer again"
+                )
 
 
 def _unopened(home: Home) -> Iterator[str]:
@@ -82,6 +85,6 @@ def _unopened(home: Home) -> Iterator[str]:
             found.add(refusal.sentence)
         else:
             if name not in known:
-                found.add(f"Persons are sealed under {name}, a key that was never there.")
+                found.add(f"Persons are sealed under {name}, a key that never existed.")
     for sentence in sorted(found):
         yield f"vault: {sentence}"

@@ -186,8 +186,8 @@ class Home:
             return
         if any(True for house in self.houses for _ in house.log.matches(IN_JSON)):
             raise VaultMissing(
-                "Persons of this home are sealed under keys of a vault that is not there: "
-                "restore it from its backup, or mind CAGETTE_VAULT_URL."
+                "Persons of this home are sealed under keys of a vault that is not there: restore "
+                "it from its backup, or check CAGETTE_VAULT_URL."
             )
         self.vault.keys.migrate()
 

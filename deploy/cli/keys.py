@@ -15,11 +15,12 @@ keys = typer.Typer(help="Keys of the HTTP API: who may call it, and for what.")
 
 Holder = Annotated[str, typer.Argument(help="Whose key it is: a short name, like marketplace.")]
 Scopes = Annotated[
-    list[Scope], typer.Option("--scope", help="What it is good for; say it once for each.")
+    list[Scope],
+    typer.Option("--scope", help="What it allows; repeat the option for several scopes."),
 ]
 Producer = Annotated[
     str | None,
-    typer.Option("--producer", help="It reads what is of this producer, and nothing else."),
+    typer.Option("--producer", help="It reads only this producer's data."),
 ]
 
 
@@ -50,7 +51,7 @@ def add(
     elif dry_run:
         out.print(f"dry run, no key was made: {holder} would get one for {_good_for(made)}")
     else:
-        out.print(f"{holder} may {_good_for(made)} by this key, shown this once:")
+        out.print(f"{holder} may {_good_for(made)} with this key, shown only once:")
         print(key)
 
 

@@ -58,7 +58,7 @@ def _refusal(error: Exception) -> Refusal | None:
     if isinstance(error, Refusal):
         return error
     if isinstance(error, ValidationError):
-        return NotValid("A setting (CAGETTE_…) is not in shape.", flaws_of(error))
+        return NotValid("A setting (CAGETTE_…) is not valid.", flaws_of(error))
     if isinstance(error, Unreadable):
         return LogUnreadable(f"{error} See `cagette verify`.")
     if isinstance(error, OSError):

@@ -34,7 +34,7 @@ def migrate(
     for name, version in before.items():
         if version == SCHEMA_VERSION:
             verb = "would change" if dry_run else "changed"
-            out.print(f"{name}: schema is at {version} already, nothing {verb}")
+            out.print(f"{name}: schema is already at {version}, nothing {verb}")
             continue
         verb = "would go" if dry_run else "went"
         out.print(f"{name}: schema {verb} from {version} to {SCHEMA_VERSION}")

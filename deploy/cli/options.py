@@ -14,14 +14,14 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as reason:
-        raise NotValid(f"{text!r} is no day: write it as 2024-10-07.") from reason
+        raise NotValid(f"{text!r} is not a day: write it as 2024-10-07.") from reason
 
 
 def _month(text: str) -> Month:
     try:
         first_day(text)
     except ValueError as reason:
-        raise NotValid(f"{text!r} is no month: write it as 2024-10.") from reason
+        raise NotValid(f"{text!r} is not a month: write it as 2024-10.") from reason
     return text
 
 
@@ -30,7 +30,7 @@ By = Annotated[str, typer.Option("--by", help="Who asks; it is remembered.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen; change nothing.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Write to this file instead.")]
 On = Annotated[date | None, typer.Option("--on", parser=_day, metavar="DAY", help="A day.")]
-Producer = Annotated[str, typer.Argument(metavar="PRODUCER", help="His id, like 2045.")]
+Producer = Annotated[str, typer.Argument(metavar="PRODUCER", help="The producer's id, like 2045.")]
 Monday = Annotated[date, typer.Argument(parser=_day, metavar="MONDAY", help="Like 2024-10-07.")]
 Day = Annotated[date, typer.Argument(parser=_day, metavar="DAY", help="Like 2024-10-07.")]
 MonthArgument = Annotated[str, typer.Argument(parser=_month, metavar="MONTH", help="Like 2024-10.")]

@@ -33,9 +33,11 @@ SHOWN = {
 }
 """What the list shows people, by column heading."""
 At = Annotated[
-    HouseName | None, typer.Option("--house", help="Where it is parked, if in more than one.")
+    HouseName | None, typer.Option("--house", help="Which house, if it is parked in more than one.")
 ]
-FactFile = Annotated[Path, typer.Option("--fact", help="Its value as it should have been: JSON.")]
+FactFile = Annotated[
+    Path, typer.Option("--fact", help="The value as it should have been, in JSON.")
+]
 
 
 def register(app: typer.Typer) -> None:

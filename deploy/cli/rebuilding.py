@@ -27,7 +27,7 @@ Which = Annotated[
 def views(
     which: Which = None,
     diff: Annotated[
-        bool, typer.Option("--diff", "--dry-run", help="Say what would change; switch nothing.")
+        bool, typer.Option("--diff", "--dry-run", help="Show what would change; change nothing.")
     ] = False,
     as_json: options.Json = False,
 ) -> None:
@@ -75,7 +75,7 @@ def _made_again(home: Home, house: str, view: View, *, diff: bool) -> dict[str, 
     began = time.monotonic()
     rebuild = Rebuild(home.views[house], view)
     goal = rebuild.goal()
-    with progress(f"making {house}.{view.name} again", goal, unit="events") as bar:
+    with progress(f"rebuilding {house}.{view.name}", goal, unit="events") as bar:
         for reached in rebuild.catch_up(goal):
             bar.reach(reached)
     changes = rebuild.changes() if diff else rebuild.switch()
@@ -103,7 +103,7 @@ def _told(change: Change) -> dict[str, Any]:
 def _sentence(change: dict[str, Any]) -> str:
     key = ", ".join(f"{name} {value}" for name, value in change["key"].items())
     if not change["should"]:
-        return f"- {change['table']} {key}: stands, but the log knows nothing of it"
+        return f"- {change['table']} {key}: is there, but not in the log"
     if not change["stands"]:
         return f"+ {change['table']} {key}: is missing"
     fields = "; ".join(f"{name} {a!r} → {b!r}" for name, (a, b) in change["fields"].items())

@@ -16,7 +16,7 @@ from shared.messaging.worker import Worker
 from shared.settings import Settings
 
 relay = typer.Typer(help="What publishes the facts of a house.")
-topics = typer.Typer(help="The topics of Kafka, which the logs can make again.")
+topics = typer.Typer(help="Kafka's topics, which can be rebuilt from the logs.")
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +27,9 @@ def register(app: typer.Typer) -> None:
 
 @relay.command()
 def rewind(
-    house: Annotated[HouseName, typer.Argument(metavar="HOUSE", help="Who tells again.")],
+    house: Annotated[
+        HouseName, typer.Argument(metavar="HOUSE", help="The house that publishes again.")
+    ],
     to: Annotated[int, typer.Option("--to", min=0, metavar="POSITION", help="0: from the first.")],
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
@@ -45,7 +47,9 @@ def rewind(
         shown({"house": house.value, "from": before, "to": to, "dry_run": dry_run})
     else:
         verb = "would be" if dry_run else "is"
-        out.print(f"{house.value} {verb} rewound from {before} to {to}: `cagette work` publishes.")
+        out.print(
+            f"{house.value} {verb} rewound from {before} to {to}: `cagette work` publishes again."
+        )
 
 
 @topics.command()

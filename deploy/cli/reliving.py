@@ -81,7 +81,7 @@ def relived(home: Home, name: str) -> Relived:
                 refusals.append(f"{made.use_case} by {made.by}: {refusal.name}: {refusal.sentence}")
 
         again = how.build(log, NoLease())
-        with progress(f"living through {name} again", until, unit="events") as bar:
+        with progress(f"replaying {name}", until, unit="events") as bar:
             for position in replayed(lived, again, repeated, told, until):
                 bar.reach(position)
         with progress("comparing"):

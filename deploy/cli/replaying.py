@@ -25,12 +25,12 @@ FIRST_PRODUCERS = 20
 FIRST_EVENTS = 20
 """How many differing events are shown to a person."""
 
-replay = typer.Typer(help="The history again: under another tariff, or to prove what stands.")
+replay = typer.Typer(help="Replay the history: under another tariff, or to prove what is stored.")
 TariffFile = Annotated[
     Path, typer.Option("--tariff", help="Like services/billing/reference_tariff.toml.")
 ]
 OneProducer = Annotated[
-    str | None, typer.Option("--producer", metavar="ID", help="Only what moves of him.")
+    str | None, typer.Option("--producer", metavar="ID", help="Only what moves for this producer.")
 ]
 
 
@@ -106,7 +106,7 @@ def house(
 
 def _show_relived(found: Relived) -> None:
     if found.is_same:
-        out.print(f"{found.house}: {found.events} events made again from their causes, the same.")
+        out.print(f"{found.house}: {found.events} events rebuilt from their causes: identical.")
         return
     names = ("live_cents", "branch_cents", "difference_cents")
     rows = [
@@ -119,7 +119,7 @@ def _show_relived(found: Relived) -> None:
         for row in found.bills
     ]
     if rows:
-        header = ("what", "of producer", "where", "log says", "causes lead to", "difference")
+        header = ("what", "of producer", "where", "log says", "rebuilt", "difference")
         table("Bills that differ", header, rows)
     for sentence in [*found.refusals, *map(str, found.differences[:FIRST_EVENTS])]:
         out.print(f"[red]differs[/]: {sentence}", highlight=False)
@@ -144,17 +144,17 @@ def _show(found: Branched) -> None:
         f"payment {t.rates.payment_bp} bp"
         for t in found.tariffs
     )
-    out.print(f"{found.events} events lived through again. The branch's tariff: {rates}.")
+    out.print(f"{found.events} events replayed. The branch's tariff: {rates}.")
     header = ("", "live", "branch", "difference")
     names = ("live_cents", "branch_cents", "difference_cents")
     if found.totals:
         rows = [(t["name"].replace("_", " "), *_euros(t, names)) for t in found.totals]
-        table("All of it", header, rows)
+        table("Total", header, rows)
     moved = [row for row in found.producers if row["difference_cents"]]
     names = ("live_fees_cents", "branch_fees_cents", "difference_cents")
     rows = [(row["producer_id"], *_euros(row, names)) for row in moved[:FIRST_PRODUCERS]]
     if rows:
-        table("Fees excl. VAT, who moves most first", ("producer", *header[1:]), rows)
+        table("Fees excl. VAT, largest change first", ("producer", *header[1:]), rows)
     if len(moved) > FIRST_PRODUCERS:
         out.print(f"… and {len(moved) - FIRST_PRODUCERS} producers more: --json or --out has all.")
     counts = Counter(move["what"] for move in found.moves)

@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
 
 
 def status(
-    watch: Annotated[bool, typer.Option("--watch", help="Again and again, until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Repeat until Ctrl-C.")] = False,
     as_json: options.Json = False,
 ) -> None:
     """Show heads, positions heard, lag, what is parked, what is settled and closed, and webhooks.
@@ -99,12 +99,12 @@ def wrong(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
         elif house["lag_seconds"] > LATE_SECONDS:
             words.append(
                 f"{name} has not heard for {house['lag_seconds']} s what its neighbours told: is "
-                f"`cagette work {name}` at work?"
+                f"`cagette work {name}` running?"
             )
         if (house["unpublished_seconds"] or 0) > LATE_SECONDS:
             words.append(
                 f"{name} has not published for {house['unpublished_seconds']} s what it has to "
-                f"tell: is `cagette work {name}` at work?"
+                f"tell: is `cagette work {name}` running?"
             )
         if house["parked"]:
             words.append(f"{name} has parked facts: see `cagette parked list`")

@@ -133,7 +133,7 @@ def _moment(at: str | None) -> int | datetime | None:
     try:
         instant = datetime.fromisoformat(at)
     except ValueError as reason:
-        raise NotValid(f"--at {at!r} is no version (3), nor an instant.") from reason
+        raise NotValid(f"--at {at!r} is neither a version, like 3, nor an instant.") from reason
     if instant.tzinfo is None:
         raise NotValid(f"--at {at!r} has no offset: write it as 2024-10-04T21:12:09+02:00.")
     return instant
@@ -168,7 +168,7 @@ def _show(house: str, name: UUID, events: list[Happened]) -> None:
         )
         for line in _lines("", event.fields):
             out.print(f"     {line}", highlight=False, markup=False)
-    out.print(f"  [bold]so it was[/], after version {events[-1].version}:", highlight=False)
+    out.print(f"  [bold]state[/] after version {events[-1].version}:", highlight=False)
     for line in _lines("", events[-1].state):
         out.print(f"     {line}", highlight=False, markup=False)
 

@@ -111,7 +111,7 @@ def _followed(lines: IO[bytes], raw: IO[bytes], bar: Bar) -> Iterator[bytes]:
             yield line
     except (EOFError, gzip.BadGzipFile) as reason:
         raise FileDamaged(
-            f"The file is damaged ({reason}): what stands above was told, the rest was not."
+            f"The file is damaged ({reason}): what comes before was told, the rest was not."
         ) from reason
 
 

@@ -38,7 +38,7 @@ def check(as_json: options.Json = False) -> None:
     Example: cagette facts check
     """
     wrong = [*differing(), *examples_refused()]
-    _show(wrong, as_json, "not as the code has it: run `cagette facts export`, or mend the code")
+    _show(wrong, as_json, "differs from the code: run `cagette facts export`, or fix the code")
     if wrong:
         raise typer.Exit(1)
 
@@ -50,4 +50,4 @@ def _show(found: list[str], as_json: bool, what: str) -> None:
         for name in found:
             out.print(f"{Path(FOLDER.name) / name}: {what}")
         if not found:
-            out.print("the documents say what the code says")
+            out.print("the documents match the code")

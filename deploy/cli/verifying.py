@@ -41,7 +41,7 @@ def _start(text: str) -> tuple[str, Start]:
     position, _, seal = rest.partition(":")
     if house not in ("", *HOUSES) or not position.isdecimal():
         raise NotValid(
-            f"{text!r} is no start: write it as 4711, billing:4711 or billing:4711:SEAL."
+            f"{text!r} is not a start: write it as 4711, billing:4711 or billing:4711:SEAL."
         )
     return house, Start(int(position), seal)
 
@@ -116,8 +116,8 @@ def _topics(home: Home) -> tuple[list[str], tuple[str, ...]]:
 def _refuse_beyond(house: str, position: int, head: int) -> None:
     if position > head:
         raise NotValid(
-            f"{house} ends at {head}, not behind {position}: begin there, of this house alone "
-            f"(--from {house}:{head}); if it once was longer, its end is gone: `cagette verify`."
+            f"{house} ends at {head}, before {position}: start there, for this house alone (--from "
+            f"{house}:{head}); if it was longer once, its end is missing: `cagette verify`."
         )
 
 
@@ -143,8 +143,8 @@ def _broken(home: Home, begins: Mapping[str, Start]) -> Iterator[str]:
             stood = head_of(connection, begin.position)
         if begin.seal and stood.seal != begin.seal:
             yield (
-                f"{house.name}: at {begin.position} it had another seal than now: what stands "
-                "before was written anew"
+                f"{house.name}: its seal at {begin.position} has changed: what comes before was "
+                "rewritten"
             )
         link = bytes.fromhex(stood.seal) if stood.position else START
         for sentence in house.log.broken(begin.position, link):
@@ -189,7 +189,7 @@ def _tags(home: Home) -> Iterator[str]:
         now = set(house.log.recorder.tagged("", END_OF_TAGS))
         stored = before | (now & said)
         for tag, stream in sorted(stored ^ said):
-            verb = "is missing of" if (tag, stream) in said else "is not said by"
+            verb = "is missing from" if (tag, stream) in said else "does not come from"
             yield f"{house.name}: the tag {tag} {verb} stream {stream}"
 
 

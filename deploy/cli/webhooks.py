@@ -17,7 +17,7 @@ from shared.settings import Settings
 
 SECRET_BYTES = 32
 
-webhooks = typer.Typer(help="Who is told of events over HTTP, signed by Standard Webhooks.")
+webhooks = typer.Typer(help="Endpoints told of events over HTTP, signed as in Standard Webhooks.")
 Id = Annotated[int, typer.Argument(metavar="ID", help="Its number, as `list` shows it.")]
 
 
@@ -31,7 +31,9 @@ def add(
     url: str,
     types: Annotated[
         list[str] | None,
-        typer.Option("--type", metavar="FACT", help="Only these, like InvoiceIssued; all if none."),
+        typer.Option(
+            "--type", metavar="FACT", help="Only these, like InvoiceIssued; default: all."
+        ),
     ] = None,
     by: options.By = options.SYSTEM,
     dry_run: options.DryRun = False,
@@ -61,7 +63,7 @@ def add(
         shown({"id": id_, "url": url, "types": wanted, "place": place, "secret": secret})
         return
     out.print(f"endpoint {id_} is told what follows place {place} of the feed")
-    out.print("its secret, shown this once: ", end="")
+    out.print("its secret, shown only once: ", end="")
     print(secret)
 
 

@@ -32,7 +32,7 @@ class Away(Exception):
     """The gateway does not answer, or asks to be called again after some `seconds`."""
 
     def __init__(self, what: str, seconds: int) -> None:
-        super().__init__(f"the gateway {what}: come back in {seconds} s")
+        super().__init__(f"the gateway {what}: try again in {seconds} s")
         self.seconds = seconds
 
 

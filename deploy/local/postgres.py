@@ -132,14 +132,14 @@ class LocalPostgres:
         link = folder / ELSEWHERE
         if link.is_symlink():
             if not link.is_dir():
-                raise NotToBeHad(f"{link.readlink()} is gone: remove {link} to begin anew.")
+                raise NotToBeHad(f"{link.readlink()} is gone: remove {link} to start again.")
             return link.resolve()
         if self._enters(folder):
             return folder
         if (folder / "data").exists():
             raise NotToBeHad(
-                f"PostgreSQL cannot run as root, and nobody cannot enter {folder} any more: "
-                "let others enter the folders that lead there."
+                "PostgreSQL cannot run as root, and the user `nobody` can no longer enter "
+                f"{folder}: let others enter the folders that lead there."
             )
         link.symlink_to(self._begun_outside(folder))
         return link.resolve()
@@ -157,7 +157,9 @@ class LocalPostgres:
         begun.chmod(0o755)
         if not self._enters(begun):
             begun.rmdir()
-            raise NotToBeHad(f"PostgreSQL cannot run as root, and nobody cannot enter {OUTSIDE}.")
+            raise NotToBeHad(
+                f"PostgreSQL cannot run as root, and the user `nobody` cannot enter {OUTSIDE}."
+            )
         return begun
 
     def _thrown_away(self) -> Path:

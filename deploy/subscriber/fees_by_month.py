@@ -80,10 +80,12 @@ def main() -> None:
     """Listen, count, and say at the end what was counted."""
     options = argparse.ArgumentParser(description="Fees by producer and month, from the facts.")
     options.add_argument("--bootstrap", required=True, help="Kafka: host:port")
-    options.add_argument("--database", required=True, help="our SQLite file; made if missing")
+    options.add_argument("--database", required=True, help="our SQLite file; created if missing")
     options.add_argument("--topic", default="cagette.billing.facts.v1")
-    options.add_argument("--batch", type=int, default=500, help="most facts in a transaction")
-    options.add_argument("--once", action="store_true", help="end where the topic ends now")
+    options.add_argument(
+        "--batch", type=int, default=500, help="maximum number of facts in a transaction"
+    )
+    options.add_argument("--once", action="store_true", help="stop at the current end of the topic")
     given = options.parse_args()
     with contextlib.closing(sqlite3.connect(given.database)) as database:
         database.executescript(TABLES)

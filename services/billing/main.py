@@ -47,7 +47,8 @@ def tariff_from(file: Path = REFERENCE_TARIFF) -> Tariff:
         tariff = msgspec.convert(tomllib.loads(file.read_text("utf-8")), Tariff)
     except (ValueError, msgspec.ValidationError) as reason:
         raise NotValid(
-            f"{file} is no tariff ({reason}): services/billing/reference_tariff.toml is one."
+            f"{file} is not a valid tariff ({reason}): see services/billing/reference_tariff.toml "
+            "for an example."
         ) from reason
     wrong = {name: bp for name, bp in vars(tariff.rates).items() if not 0 <= bp <= BASIS_POINTS}
     if wrong:

@@ -133,7 +133,7 @@ class BpfKindFigures(BpfFigures):
 class BpfNotFilled(BaseModel):
     """A part of the form that our data cannot fill, and why."""
 
-    model_config = example(frame="E", why="Nothing is told of trainers.")
+    model_config = example(frame="E", why="Nothing is told about trainers.")
     frame: str
     why: str
 
@@ -152,7 +152,7 @@ class Bpf(BaseModel):
         kinds=[{"kind": "UPDATE", **FIGURES}],
         cancelled={"enrolments": 1, "amount_cents": 65000},
         undecided={"enrolments": 0, "amount_cents": 0},
-        not_filled=[{"frame": "E", "why": "Nothing is told of trainers."}],
+        not_filled=[{"frame": "E", "why": "Nothing is told about trainers."}],
     )
     as_of_event: int
     year: int

@@ -23,5 +23,5 @@ def _each_field_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(content) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the field {twice!r} comes twice in one object")
+        raise ValueError(f"the field {twice!r} appears twice in one object")
     return content

@@ -106,16 +106,16 @@ def broken(
             row = next(following)
             continue
         elif after is not None and after.follows(before):
-            yield f"{row} was inserted: the next row was written right behind the one before it"
+            yield f"{row} was inserted: the next row was written directly after the one before it"
         elif after is not None and after.follows(row.behind(before)):
-            yield f"{row} has another link than it was written with"
+            yield f"{row} does not have the link that it was written with"
             before = row.behind(before)
         else:
             yield f"{row} {_reason(row, after, position)}"
             before = row.chain or before
         position, row = row.position, after
     if not is_whole:
-        yield f"position {position} is the last one, but the log was written further"
+        yield f"position {position} is the last one, but rows followed it: they were deleted"
 
 
 def _reason(row: ChainedRow, after: ChainedRow | None, position: int) -> str:
@@ -123,6 +123,6 @@ def _reason(row: ChainedRow, after: ChainedRow | None, position: int) -> str:
         return "was changed, or it is not where it was written"
     if row.position > position + 1:
         return (
-            f"does not follow position {position}: what stood between is missing, or it was changed"
+            f"does not follow position {position}: what came between is missing, or it was changed"
         )
     return "was changed"

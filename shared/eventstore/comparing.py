@@ -41,7 +41,7 @@ class Difference:
     fields: dict[str, tuple[Any, Any]]
 
     def __str__(self) -> str:
-        where = "only made again" if self.position is None else f"event {self.position}"
+        where = "only in the replay" if self.position is None else f"event {self.position}"
         said = "; ".join(f"{name} is {a!r}, not {b!r}" for name, (a, b) in self.fields.items())
         return f"{where}, {self.topic} of {self.about}: {said}"
 

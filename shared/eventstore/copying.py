@@ -119,15 +119,15 @@ def copied_events(connection: Connection) -> Iterator[EventRow]:
         row = ChainedRow(position, stream, version, topic, state, chain)
         if not row.follows(before):
             raise StorageDamaged(
-                f"The log is not what was written, at {row}: a copy would be worth nothing. "
-                "See `cagette verify`, and restore the last good backup."
+                f"The log was altered at {row}: a copy would be worthless. See `cagette verify`, "
+                "and restore the last good backup."
             )
         before = chain
         yield EventRow(position, stream, version, topic, state.decode())
     if connection.scalar(select(LOG_END.c.link)) != before:
         raise StorageDamaged(
-            "The log was written further than it goes now: a copy would be worth nothing. "
-            "See `cagette verify`, and restore the last good backup."
+            "The last rows of the log were deleted: a copy would be worthless. See `cagette "
+            "verify`, and restore the last good backup."
         )
 
 

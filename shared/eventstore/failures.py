@@ -48,7 +48,7 @@ class StorageDamaged(Refusal):
 def never_written() -> StorageDamaged:
     """The refusal to append where a row stands that no house wrote."""
     return StorageDamaged(
-        "A row stands behind the end of the log that this house never wrote: `cagette verify` "
+        "There is a row after the end of the log that this house never wrote: `cagette verify` "
         "names it; delete it, or restore the last good backup."
     )
 
@@ -103,7 +103,7 @@ def storage_refusal(error: Exception) -> Refusal | None:
     if any(words in what for words in DAMAGED):
         return StorageDamaged(f"The database is damaged ({what}): restore it from a backup.")
     if "readonly" in what or "unable to open" in what:
-        return StorageAway(f"The database cannot be written ({what}): mind its folder's owner.")
+        return StorageAway(f"The database cannot be written ({what}): check who owns its folder.")
     if "disk is full" in what or state == DISK_FULL:
-        return DiskFull("The disk is full: free some room and try again; nothing was half done.")
+        return DiskFull("The disk is full: free some space and try again; nothing was half done.")
     return StorageAway(f"The database cannot be used ({what}): nothing was half done, try again.")

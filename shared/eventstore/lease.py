@@ -45,8 +45,8 @@ class Lease(ABC):
     def busy(self) -> HomeBusy:
         """What is raised when patience runs out."""
         waited = f"has been writing to {self._what} for {self.patience} s"
-        is_at_work = waited if self.patience else f"is at work on {self._what}"
-        return HomeBusy(f"Somebody else {is_at_work}: wait until it is done, or stop it.")
+        is_at_work = waited if self.patience else f"is working on {self._what}"
+        return HomeBusy(f"Another process {is_at_work}: wait until it is done, or stop it.")
 
     def _await(self, lock: Callable[[], bool], until: float) -> None:
         """Try a lock until it is acquired; raises HomeBusy when patience runs out."""

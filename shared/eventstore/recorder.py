@@ -180,7 +180,9 @@ class LogRecorder(ApplicationRecorder):
     ) -> list[Notification]:
         """`page`, in the library's terms; `topics` is not supported."""
         if topics:
-            raise NotImplementedError("the log is read whole: a reader lets pass what it ignores")
+            raise NotImplementedError(
+                "filtering by topic is not supported: readers skip what they do not want"
+            )
         first = (start or 0) + (0 if inclusive_of_start else 1)
         page = self.page(first, MAXIMUM if stop is None else stop, limit)
         return [

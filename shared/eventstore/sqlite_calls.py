@@ -95,4 +95,4 @@ def move(cursor: SQLiteCursor, step: Step) -> None:
             (step.position, step.name, step.previous),
         )
     if cursor.fetchone() is None:
-        raise PositionConflict(f"{step.name} does not stand at {step.previous}")
+        raise PositionConflict(f"{step.name} is no longer at {step.previous}")

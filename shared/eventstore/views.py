@@ -203,4 +203,4 @@ MOVE = (
 def _move(connection: Connection, stood: Mapping[str, int], stand: Mapping[str, int]) -> None:
     moves = [{"moved": v, "stood": stood[v], "stands": position} for v, position in stand.items()]
     if connection.execute(MOVE, moves).rowcount != len(moves):
-        raise PositionConflict(f"views do not stand at {dict(stood)}: somebody else moved them")
+        raise PositionConflict(f"views are no longer at {dict(stood)}: another writer moved them")

@@ -12,7 +12,10 @@ Cents = Annotated[int, Field(strict=True, description="Integer cents of a euro, 
 BasisPoints = Annotated[int, Field(strict=True, ge=0, description="600 is 6 %.")]
 Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="YYYY-MM, Paris.")]
 SealedPerson = Annotated[
-    Sealed, Field(description="A person's fields, sealed; `erased:` for good once he is forgotten.")
+    Sealed,
+    Field(
+        description="A person's fields, sealed; `erased:` for good once the person is forgotten."
+    ),
 ]
 PaymentMode = Literal["ONLINE", "ON_SITE"]
 Formula = Literal["FLEXIBLE", "ENGAGEE"]

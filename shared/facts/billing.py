@@ -72,7 +72,7 @@ class SaleRated(BillingFact):
     validation_no: Annotated[int, Field(ge=1)]
     channel: PaymentMode
     sales_cents: Annotated[Cents, Field(ge=0)]
-    held: Annotated[str | None, Field(description="Why nothing stands yet, e.g. cash_mismatch.")]
+    held: Annotated[str | None, Field(description="Why nothing is billed yet, e.g. cash_mismatch.")]
     formula: Formula
     span: FormulaSpan | None
     tariff_version: Annotated[int, Field(ge=1)]

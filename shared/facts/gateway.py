@@ -34,7 +34,7 @@ class ProducerEnrolled(GatewayFact):
     pedagogic: bool
     disabled: bool
     info_missing: Annotated[
-        tuple[str, ...], Field(description="What an invoice needs and was not told.")
+        tuple[str, ...], Field(description="What an invoice needs but was not told.")
     ]
     person: SealedPerson
 
@@ -97,4 +97,4 @@ class SalesValidated(GatewayFact):
     sales_by_vat: tuple[VatShare, ...]
     baskets: Annotated[int, Field(ge=0)]
     lines: Annotated[int, Field(ge=0)]
-    held: Annotated[str | None, Field(description="Why nothing stands yet, e.g. cash_mismatch.")]
+    held: Annotated[str | None, Field(description="Why nothing is billed yet, e.g. cash_mismatch.")]

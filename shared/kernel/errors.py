@@ -57,4 +57,4 @@ def unknown(what: str, natural_id: str) -> NotFound:
 
     Both get the same words, so that nobody learns which of the two it is.
     """
-    return NotFound(f"There is no {what} {natural_id}, as far as was told.")
+    return NotFound(f"No {what} {natural_id} is known here.")

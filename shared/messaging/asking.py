@@ -52,7 +52,7 @@ class Asking(Turn, Generic[App]):
 def same_again(earlier: Asked, ask: Ask) -> Answer:
     """The answer that an ask got before; raises KeyReused if its content was different."""
     if (earlier.use_case, earlier.arguments) != (ask.use_case, ask.arguments):
-        raise KeyReused("This Idempotency-Key was used before with another body: take a new key.")
+        raise KeyReused("This Idempotency-Key was used before with another body: use a new key.")
     return earlier.answer
 
 

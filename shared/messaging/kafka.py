@@ -127,14 +127,14 @@ class KafkaRelay:
                 self.close()
                 if isinstance(reason, MessageSizeTooLargeError):
                     raise self._too_large(messages) from reason
-                raise BrokerAway(f"{self._broker} took nothing: {reason!r}") from reason
+                raise BrokerAway(f"Could not publish to {self._broker}: {reason!r}") from reason
         return Published(reached, len(messages))
 
     def _too_large(self, messages: Sequence[Message]) -> FactTooLarge:
         worst = max(messages, key=lambda message: len(message.value))
         return FactTooLarge(
             f"{worst.type} at position {worst.position} of {self._speaker.name} has "
-            f"{len(worst.value)} bytes, more than its topic takes."
+            f"{len(worst.value)} bytes, more than its topic accepts."
         )
 
     def _send(self, messages: Sequence[Message]) -> None:

@@ -95,11 +95,11 @@ class KafkaSource:
             yield
         except CorruptRecordError as reason:
             raise RecordCorrupt(
-                f"A record is spoilt where {self._broker} keeps it ({reason}): make the topics "
-                "again, `cagette topics rebuild --anew`."
+                f"A record on {self._broker} is corrupt ({reason}): rebuild the topics, `cagette "
+                "topics rebuild --anew`."
             ) from reason
         except (KafkaError, OSError) as reason:
-            raise BrokerAway(f"{self._broker} gave nothing: {reason!r}") from reason
+            raise BrokerAway(f"Could not read from {self._broker}: {reason!r}") from reason
 
     def _polled(self, heard: Mapping[str, int], limit: int, *, surely: bool) -> list[Message]:
         if self._consumer is None:
@@ -114,7 +114,7 @@ class KafkaSource:
             fresh = [m for tp, records in batch.items() for m in self._fresh(tp, records, heard)]
             if fresh or (not batch and not (surely and _is_before_end(consumer))):
                 return fresh
-        raise KafkaTimeoutError(f"nothing came in {GIVE_UP_SECONDS} s, and more is to come")
+        raise KafkaTimeoutError(f"nothing arrived within {GIVE_UP_SECONDS} s, though there is more")
 
     def _go_back(self, consumer: KafkaConsumer, heard: Mapping[str, int]) -> None:
         for tp, given in list(self._given.items()):
@@ -163,7 +163,7 @@ class KafkaSource:
         give_up = time.monotonic() + ANSWER_MS / 1_000
         while back:
             if time.monotonic() > give_up:
-                raise KafkaTimeoutError(f"not what {len(back)} partitions end with")
+                raise KafkaTimeoutError(f"no answer on how {len(back)} partitions end")
             for tp, records in consumer.poll(timeout_ms=POLL_MS).items():
                 back.pop(tp, None)
                 messages += [_message(self._speakers[tp.topic], record) for record in records]
@@ -230,5 +230,5 @@ def _place(consumer: KafkaConsumer, tp: TopicPartition) -> int:
     """The offset to be read next; raises KafkaTimeoutError if the broker does not say it."""
     offset: int | None = consumer.position(tp, ANSWER_MS)
     if offset is None:
-        raise KafkaTimeoutError(f"not where {tp.topic} begins")
+        raise KafkaTimeoutError(f"no answer on where {tp.topic} begins")
     return offset

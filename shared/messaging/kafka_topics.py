@@ -40,9 +40,9 @@ def create_topics(broker: Broker, houses: Sequence[str]) -> None:
         flaws = [*_flaws(admin, topics)]
     if flaws:
         raise NotValid(
-            f"Facts would be lost: {', '.join(flaws)}. Let `cagette topics rebuild --anew` make "
-            "the topics again from the logs, or set CAGETTE_KAFKA_PREFIX to a word that was never "
-            "used, for all processes."
+            f"Facts would be lost: {', '.join(flaws)}. Rebuild the topics from the logs with "
+            "`cagette topics rebuild --anew`, or set CAGETTE_KAFKA_PREFIX to a word that was "
+            "never used, for all processes."
         )
 
 
@@ -71,8 +71,8 @@ def delete_topics(broker: Broker, houses: Sequence[str]) -> None:
         while there := wanted & set(admin.list_topics()):
             if time.monotonic() > give_up:
                 raise BrokerAway(
-                    f"{broker} was to delete {', '.join(sorted(there))}, and has not in "
-                    f"{GONE_SECONDS} s: stop whoever makes them again."
+                    f"{broker} has not deleted {', '.join(sorted(there))} within {GONE_SECONDS} s: "
+                    "stop whatever keeps recreating them."
                 )
             time.sleep(LOOK_SECONDS)
 

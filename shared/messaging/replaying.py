@@ -47,7 +47,7 @@ class Told:
             batch = self._source.poll(self._read, BATCH)
             if not batch:
                 raise CauseMissing(
-                    f"{speaker} tells nothing at position {number} any more, though it was heard: "
+                    f"{speaker} no longer has the fact at position {number} that was once heard: "
                     "restore its log, or its topic."
                 )
             for message in batch:

@@ -106,5 +106,5 @@ class Publishing:
 def _add(known: dict[Any, Any], key: type, rule: object) -> None:
     """Add a rule; a second one must not silently replace the first."""
     if key in known:
-        raise ValueError(f"{key.__name__} has one already")
+        raise ValueError(f"{key.__name__} already has a rule")
     known[key] = rule

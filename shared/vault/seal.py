@@ -50,8 +50,8 @@ def taken_apart(sealed: Sealed) -> Envelope:
     found = SEALED.fullmatch(sealed)
     if found is None or len(found[2]) % 4 == 1:
         raise SealBroken(
-            "A person's value is not sealed as this version seals: install the version that "
-            "wrote it, or restore it from a backup."
+            "A person's value is sealed in a way that this version does not know: install the "
+            "version that wrote it, or restore it from a backup."
         )
     key_name, content = found.groups()
     padded = content + "=" * (-len(content) % 4)

@@ -29,9 +29,9 @@ DOCUMENTATION = ("/docs", "/openapi.json", "/static-offline-docs", SCHEMAS)
 
 TELLS, READS, TRAININGS = "what the marketplace tells", "what the marketplace reads", "trainings"
 TAGS = {
-    TELLS: "Notices. Told twice, or in any order, they come to the same.",
+    TELLS: "Notices. Told twice, or in any order, they have the same result.",
     READS: "Fees and why they are so, transfers, invoices, trainings, and what has happened since.",
-    TRAININGS: "Training's own API, which the gateway calls, and nobody else.",
+    TRAININGS: "Training's own API, called only by the gateway.",
     "health": "For whoever watches the process. It needs no key.",
 }
 """The text under each heading of an app's document."""
@@ -123,7 +123,7 @@ async def _not_valid(_: Request, reason: Exception) -> Any:
         if error["type"] == "json_invalid":
             return problem(NotValid(f"The body is not JSON in UTF-8: {error['ctx']['error']}."))
     inside = [{**error, "loc": _inside(error["loc"])} for error in errors]
-    return problem(NotValid("What was sent is not in shape.", flaws_in(inside)))
+    return problem(NotValid("What was sent does not match the contract.", flaws_in(inside)))
 
 
 def _inside(location: Sequence[str | int]) -> Sequence[str | int]:
@@ -164,7 +164,7 @@ async def _gone(_: Request, reason: Exception) -> Any:
 
 async def _failed(_: Request, __: Exception) -> Any:
     """The server's log has the error; the client is told nothing of our internals."""
-    return problem(InternalError("This is an error of ours, and stands in the log of the server."))
+    return problem(InternalError("This is our error; it is recorded in the server's log."))
 
 
 _ANSWERS: tuple[tuple[type[Exception], Any], ...] = (

@@ -67,7 +67,9 @@ class Gate:
 
     async def _let_in(self, scope: Scope) -> Caller:
         if self._most and self._inside > self._most:
-            raise Overloaded(f"{self._most} requests are under way: wait for some of them to end.")
+            raise Overloaded(
+                f"{self._most} requests are under way: wait for some of them to finish."
+            )
         caller = await self._keys.caller(_key(scope))
         if caller.key_id is None:
             return _on_behalf(scope)

@@ -111,7 +111,7 @@ class Guarded(APIRoute):
             raise ScopeMissing(str(self.needs))
         if not is_accepted(header(scope, b"accept"), self.gives):
             kinds = " or ".join(self.gives)
-            raise NotAcceptable(f"Here {kinds} is given, and `Accept` excludes it.")
+            raise NotAcceptable(f"This call returns {kinds}, which `Accept` excludes.")
         words = (
             word
             for word, _ in parse_qsl(
@@ -120,12 +120,14 @@ class Guarded(APIRoute):
         )
         unknown = [word for word in words if word not in self.asks]
         if unknown:
-            flaws = [Flaw(f"/query/{word}", "is not asked here") for word in unknown]
-            raise NotValid("The query has words that are not asked here: see /docs.", flaws)
+            flaws = [Flaw(f"/query/{word}", "is not a parameter of this call") for word in unknown]
+            raise NotValid("The query has unknown parameters: see /docs.", flaws)
         if self.takes and has_body(scope):
             if not is_taken(header(scope, b"content-type"), self.takes):
                 kinds = " or ".join(self.takes)
-                raise UnsupportedMediaType(f"Send {kinds} in UTF-8, and say so in `Content-Type`.")
+                raise UnsupportedMediaType(
+                    f"Send {kinds} in UTF-8, and declare it in `Content-Type`."
+                )
             if header(scope, b"content-encoding") not in (None, b"identity"):
                 raise UnsupportedMediaType("Send the body as it is, without Content-Encoding.")
 

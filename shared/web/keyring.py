@@ -110,4 +110,4 @@ class Keyring:
 
 def nothing_opened() -> Unauthorized:
     """The one answer to a key that opens nothing, whatever the reason."""
-    return Unauthorized("This key opens nothing here.")
+    return Unauthorized("This key is not valid here.")

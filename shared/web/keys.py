@@ -136,7 +136,7 @@ class KeyStore:
             "made_by": by,
         }
         if not any(self._inserted(row, dry_run=dry_run) for _ in range(ATTEMPTS)):
-            raise TwoKeysAlready(f"Others are giving {holder} keys right now: try again.")
+            raise TwoKeysAlready(f"{holder} is being given keys elsewhere right now: try again.")
         return _shown({**dict.fromkeys(KEYS.columns.keys()), **row}), f"ck_{key_id}_{secret}"
 
     def _inserted(self, row: dict[str, Any], *, dry_run: bool) -> bool:
@@ -218,13 +218,13 @@ def _checked(holder: str, scopes: Iterable[Scope], producer_id: str | None) -> l
     """The scopes in their order; refuses an invalid holder, producer or set of scopes."""
     named = [scope for scope in Scope if scope in set(scopes)]
     if not re.fullmatch(HOLDER_PATTERN, holder):
-        raise NotValid(f"{holder!r} is no holder: write a short name like `marketplace`.")
+        raise NotValid(f"{holder!r} is not a valid holder: use a short name like `marketplace`.")
     if not named:
-        raise NotValid(f"A key is good for something: give it a scope of {', '.join(Scope)}.")
+        raise NotValid(f"A key needs at least one scope of {', '.join(Scope)}.")
     if producer_id is not None and not re.fullmatch(ID_PATTERN, producer_id):
-        raise NotValid(f"{producer_id!r} is no id of a producer.")
+        raise NotValid(f"{producer_id!r} is not a producer id.")
     if producer_id is not None and named != [Scope.READ]:
-        raise NotValid("A key of one producer may read, and nothing else.")
+        raise NotValid("A producer's key may only read.")
     return named
 
 
@@ -236,8 +236,8 @@ def _free_slot(connection: Connection, holder: str) -> int:
     free = [slot for slot in SLOTS if slot not in taken]
     if not free:
         raise TwoKeysAlready(
-            f"{holder} has two keys already ({', '.join(sorted(taken.values()))}): "
-            "revoke the one that is not used any more, see `cagette keys list`."
+            f"{holder} already has two keys ({', '.join(sorted(taken.values()))}): revoke the one "
+            "that is no longer used, see `cagette keys list`."
         )
     return free[0]
 

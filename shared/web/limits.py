@@ -59,7 +59,7 @@ class BodyLimit:
         self._app = app
         self._limits = limits
         self._too_large = TooLarge(f"A body has {limits.body_bytes} bytes at most.")
-        self._too_slow = TooSlow(f"A body comes within {limits.body_seconds} s.")
+        self._too_slow = TooSlow(f"A body must arrive within {limits.body_seconds} s.")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, watching its body arrive."""

@@ -20,7 +20,7 @@ PROBLEM_SCHEMA: dict[str, Any] = {
         "type": {"type": "string", "pattern": "^urn:cagette:problem:[a-z0-9-]+$"},
         "title": {"type": "string", "description": "What problems of this type mean."},
         "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "A sentence for a person, on this case."},
+        "detail": {"type": "string", "description": "A sentence about this case, for people."},
         "errors": {
             "type": "array",
             "items": {

@@ -21,7 +21,9 @@ class ScopeMissing(Refusal):
     name = "scope-missing"
 
     def __init__(self, scope: str) -> None:
-        super().__init__(f"This needs a key with the scope `{scope}`, and this one has it not.")
+        super().__init__(
+            f"This needs a key with the scope `{scope}`, which this one does not have."
+        )
         self.scope = scope
 
 
@@ -62,8 +64,8 @@ class TooManyRequests(Refusal):
 
     def __init__(self, wait_seconds: int) -> None:
         super().__init__(
-            "This key is used faster than it may be: "
-            f"go on in {wait_seconds} s, or send many notices at once as an import."
+            f"This key is used faster than allowed: retry in {wait_seconds} s, or send many "
+            "notices at once as an import."
         )
         self.wait_seconds = wait_seconds
 

@@ -24,7 +24,7 @@ class ProblemProtocol(H11Protocol):
 def _refusal(error: BaseException | None, msg: str) -> Refusal:
     if getattr(error, "error_status_hint", None) == TOO_LARGE:
         return HeadersTooLarge(f"The request's line and headers are too large: {error}.")
-    return BadRequest(f"This is no request in HTTP/1.1: {error or msg}.")
+    return BadRequest(f"This is not an HTTP/1.1 request: {error or msg}.")
 
 
 def _response(refusal: Refusal) -> bytes:

@@ -17,36 +17,38 @@ class Row(NamedTuple):
 NOTHING_DONE = "Nothing was half done: send it again after `Retry-After`."
 
 AT_THE_DOOR: dict[str, Row] = {
-    "bad-request": Row(400, "The request cannot be read as HTTP.", "Mend what sends it."),
+    "bad-request": Row(
+        400, "The request cannot be read as HTTP.", "Correct the client that sends it."
+    ),
     "unauthorized": Row(
         401,
-        "There is no key, or one that opens nothing here.",
-        "Send a key that stands, as `Authorization: Bearer ck_…`.",
+        "The key is missing, or not valid here.",
+        "Send a valid key, as `Authorization: Bearer ck_…`.",
     ),
     "scope-missing": Row(
-        403, "The key is not good for this.", "Ask for a key with the scope named."
+        403, "The key does not allow this.", "Ask for a key with the scope named."
     ),
     "not-found": Row(
         404,
         "It does not exist, or it is not yours to see.",
-        "Mind the path and the id; the API's page is `/docs`.",
+        "Check the path and the id; the API's page is `/docs`.",
     ),
     "method-not-allowed": Row(
-        405, "The path is there, but not for this method.", "Take one of those in `Allow`."
+        405, "The path exists, but not for this method.", "Use one of those in `Allow`."
     ),
     "not-acceptable": Row(
         406,
-        "`Accept` excludes what is given here.",
+        "`Accept` excludes what this call returns.",
         "Leave `Accept` out, or allow what the sentence names.",
     ),
     "too-slow": Row(
         408,
-        "The body did not come to its end in time.",
-        "Send it whole, over a better line; nothing of it was read.",
+        "The body did not arrive in time.",
+        "Send it again over a better connection; nothing of it was read.",
     ),
     "number-reused": Row(
         409,
-        "A number that was used came back with other content.",
+        "A number used before came with other content.",
         "Tell the content under a higher number.",
     ),
     "mode-already-sold": Row(
@@ -57,28 +59,28 @@ AT_THE_DOOR: dict[str, Row] = {
     "too-large": Row(
         413,
         "The body is above the limit.",
-        "Tell less at once, or send an import: there each line has the limit.",
+        "Send less at once, or an import: there the limit applies to each line.",
     ),
     "too-many-lines": Row(
-        413, "A distribution has 5 000 lines at most.", "Mind whether it is one distribution."
+        413, "A distribution has 5 000 lines at most.", "Check that it is one distribution."
     ),
     "line-too-long": Row(
-        413, "A line of an import has 4 MB at most.", "Mind whether each notice ends its line."
+        413, "A line of an import has 4 MB at most.", "Check that each notice ends with a newline."
     ),
     "unsupported-media-type": Row(
         415,
-        "The body is of another kind than is taken here.",
-        "Say in `Content-Type` what the sentence names, and send just that.",
+        "The body is of a type that is not accepted here.",
+        "Send the type that the sentence names, and declare it in `Content-Type`.",
     ),
     "not-valid": Row(
         422,
-        "What was sent is not in the shape of the contract.",
-        "Mend the fields that `errors` points at.",
+        "What was sent does not match the contract.",
+        "Correct the fields that `errors` points at.",
     ),
     "idempotency-key-reused": Row(
         422,
-        "An `Idempotency-Key` that was used came with another body.",
-        "Take a new one for each new body.",
+        "An `Idempotency-Key` used before came with another body.",
+        "Use a new one for each new body.",
     ),
     "foreign-country": Row(
         422, "Only producers of France can be billed.", "Do not tell producers of other countries."
@@ -95,59 +97,59 @@ AT_THE_DOOR: dict[str, Row] = {
     "amounts-differ": Row(
         422,
         "Lines are more than a cent off quantity × unit price.",
-        "Mend the lines that `errors` points at.",
+        "Correct the lines that `errors` points at.",
     ),
     "control-differs": Row(
         422,
-        "The totals are not those of what was sent.",
-        "Send the whole distribution, and the totals of just that.",
+        "The totals do not match what was sent.",
+        "Send the whole distribution, and its exact totals.",
     ),
     "price-too-high": Row(
-        422, "A training costs 850 € at most.", "Mind whether the price is in cents."
+        422, "A training costs 850 € at most.", "Check that the price is in cents."
     ),
-    "ends-before-start": Row(422, "A session ends before it starts.", "Mend its days."),
+    "ends-before-start": Row(422, "A session ends before it starts.", "Correct its days."),
     "fundings-differ": Row(
         422,
         "The fundings do not add up to the session's price.",
-        "Mend the fundings, or the price first.",
+        "Correct the fundings, or the price first.",
     ),
     "neighbour-refused": Row(
         422,
-        "Training refuses it under a name that this version does not know.",
-        "Read the sentence; then bring the gateway to training's version.",
+        "Training refuses it for a reason that this version does not know.",
+        "Read the sentence; then upgrade the gateway to training's version.",
     ),
     "too-many-requests": Row(
         429,
-        "The key is used faster than it may be.",
-        "Go on after `Retry-After`; send many notices as an import.",
+        "The key is used faster than allowed.",
+        "Continue after `Retry-After`; send many notices as an import.",
     ),
     "headers-too-large": Row(
         431,
-        "Request line and headers are above what the server reads.",
-        "Send less in them: all data go into the body.",
+        "Request line and headers exceed what the server reads.",
+        "Send less in them: all data belongs in the body.",
     ),
     "internal-error": Row(
         500,
         "The error is ours; a transaction is done whole or not at all.",
-        "Send it again: a notice that was taken is then `unchanged`. If it stays so, tell us.",
+        "Send it again: a notice that was taken is then `unchanged`. If it persists, tell us.",
     ),
-    "overloaded": Row(503, "As many requests are under way as may be.", NOTHING_DONE),
+    "overloaded": Row(503, "The maximum number of requests is already under way.", NOTHING_DONE),
     "nothing-heard": Row(503, "The gateway has not heard billing yet.", "Ask again later."),
     "not-explained": Row(
         503,
-        "What was heard of billing does not explain the fee yet.",
-        "Ask again later; if it stays so, tell us.",
+        "What was heard from billing does not explain the fee yet.",
+        "Ask again later; if it persists, tell us.",
     ),
-    "home-busy": Row(503, "Somebody else was writing for too long.", NOTHING_DONE),
+    "home-busy": Row(503, "Another process has been writing for too long.", NOTHING_DONE),
     "neighbour-away": Row(503, "Training does not answer the gateway.", NOTHING_DONE),
     "storage-away": Row(503, "The database cannot be read or written.", NOTHING_DONE),
     "storage-damaged": Row(
         503,
-        "The database is not what was written.",
-        "Operations restore it from a backup; send it again then.",
+        "The database does not hold what was written to it.",
+        "Operations restore it from a backup; then send it again.",
     ),
     "disk-full": Row(
-        507, "There is no room left to write.", "Operations make room; send it again then."
+        507, "There is no space left to write.", "Operations free some space; then send it again."
     ),
 }
 """What the HTTP API refuses."""
@@ -157,17 +159,19 @@ ON_THE_COMMAND_LINE: dict[str, Row] = {
         409, "Earlier Mondays are not settled.", "Settle those first, in order."
     ),
     "months-standing": Row(
-        409, "Months or Mondays before are not closed.", "Settle and close those first."
+        409,
+        "Earlier months are not closed, or earlier Mondays not settled.",
+        "Settle and close those first.",
     ),
     "facts-parked": Row(
-        409, "Facts are set aside.", "Take them in, or close with `--despite --why`."
+        409, "Facts are parked.", "Replay or drop them, or close with `--despite --why`."
     ),
-    "no-tariff": Row(409, "No tariff is in force on that day.", "Publish one, or mind the day."),
+    "no-tariff": Row(409, "No tariff is in force on that day.", "Publish one, or check the day."),
     "tariff-rewritten": Row(
         409, "A tariff begins before the latest one.", "Let it begin on that day or later."
     ),
     "two-keys-already": Row(
-        409, "A holder has two keys at most.", "Revoke the one not used any more."
+        409, "A holder has two keys at most.", "Revoke the one that is no longer used."
     ),
     "not-a-monday": Row(422, "Settlements are on Mondays.", "Name the day of a Monday."),
     "dated-too-early": Row(
@@ -175,20 +179,20 @@ ON_THE_COMMAND_LINE: dict[str, Row] = {
         "Documents are dated after their month, and never before the last one.",
         "Choose a later day.",
     ),
-    "poison": Row(422, "A fact cannot be taken.", "It is parked: see `cagette parked list`."),
+    "poison": Row(422, "A fact cannot be taken in.", "It is parked: see `cagette parked list`."),
     "unknown-fact": Row(
         422, "A fact has an unknown type.", "It is parked: see `cagette parked list`."
     ),
     "malformed-fact": Row(
-        422, "A fact is not in its shape.", "It is parked: see `cagette parked list`."
+        422, "A fact does not match its schema.", "It is parked: see `cagette parked list`."
     ),
     "endpoint-known": Row(
-        409, "This URL receives webhooks already.", "See `cagette webhooks list`."
+        409, "This URL already receives webhooks.", "See `cagette webhooks list`."
     ),
     "still-unfinished": Row(
         409,
-        "Something of the producer is open still.",
-        "Settle and close what the sentence names, then forget him.",
+        "Something of the producer's is still open.",
+        "Settle and close what the sentence names, then forget the producer.",
     ),
     "seal-broken": Row(
         503, "A sealed person cannot be opened.", "Restore vault and log of one backup."
@@ -196,42 +200,48 @@ ON_THE_COMMAND_LINE: dict[str, Row] = {
     "vault-missing": Row(
         503, "The keys of sealed persons are gone.", "Restore the vault from its last copy."
     ),
-    "not-empty": Row(
-        409, "Something stands already where a whole is put.", "Take the new place it names."
-    ),
+    "not-empty": Row(409, "The target already holds data.", "Use the empty place that it names."),
     "backup-damaged": Row(
-        422, "A backup is not the one that was written.", "Take another copy of it, or one before."
+        422,
+        "A backup differs from what was written.",
+        "Use another copy of it, or an earlier backup.",
     ),
-    "file-refused": Row(422, "A file cannot be read or written.", "Mind its name and its owner."),
+    "file-refused": Row(422, "A file cannot be read or written.", "Check its name and its owner."),
     "file-damaged": Row(
-        422, "A packed file breaks off.", "Fetch it again; what was told twice counts once."
+        422,
+        "A compressed file is truncated or damaged.",
+        "Fetch it again; what was told twice counts once.",
     ),
-    "broker-away": Row(503, "Kafka does not answer.", "Start it; houses go on by themselves."),
+    "broker-away": Row(503, "Kafka does not answer.", "Start it; the houses resume by themselves."),
     "record-corrupt": Row(
         503, "Kafka holds a corrupt record.", "Run `cagette topics rebuild --anew`."
     ),
     "cause-missing": Row(
-        503, "A fact that was heard can be had no more.", "Restore its speaker's log or topic."
+        503, "A fact that was heard is no longer available.", "Restore its speaker's log or topic."
     ),
     "fact-too-large": Row(
-        413, "A fact is larger than Kafka takes.", "Let its topic take larger messages, or tell us."
+        413,
+        "A fact is larger than Kafka accepts.",
+        "Let its topic accept larger messages, or tell us.",
     ),
-    "slow-checksums": Row(503, "The library `crc32c` is missing.", "Install what the lock names."),
+    "slow-checksums": Row(
+        503, "The library `crc32c` is missing.", "Install what `requirements.lock` names."
+    ),
     "news-late": Row(
         503, "What was told has not been heard in time.", "See `cagette status`, and ask again."
     ),
     "unsafe-setting": Row(
         503,
-        "With a setting of the environment events would be lost.",
+        "An environment setting would cause events to be lost.",
         "Unset what the sentence names.",
     ),
     "not-to-be-had": Row(
-        503, "This machine has no PostgreSQL, Kafka or Docker to run.", "See the sentence."
+        503, "PostgreSQL, Kafka or Docker is not available on this machine.", "See the sentence."
     ),
     "log-unreadable": Row(503, "This code cannot read an event.", "See `cagette verify`."),
     "not-migrated": Row(503, "Tables are missing or too old.", "Run `cagette migrate`."),
     "written-by-newer-version": Row(
-        503, "The tables are of a newer version.", "Install that version."
+        503, "The tables were written by a newer version.", "Install that version."
     ),
 }
 """What commands also refuse; the statuses are those that they would have over HTTP."""

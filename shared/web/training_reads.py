@@ -15,8 +15,8 @@ from shared.web.trainings import SESSION, Id
 
 DUE_CURSOR = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}/[A-Za-z0-9_.-]{1,40}$"
 
-AFTER = "The `next` of the page before; left out, the first."
-Limit = Annotated[int, Field(ge=1, le=200, description="How many at most.")]
+AFTER = "The previous page's `next`; omit for the first page."
+Limit = Annotated[int, Field(ge=1, le=200, description="The maximum number of rows.")]
 
 
 class _Asked(BaseModel):

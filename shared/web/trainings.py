@@ -13,7 +13,7 @@ from shared.web.problems import PROBLEMS
 
 Id = Annotated[
     str,
-    Path(pattern=ID_PATTERN, description="The marketplace's own id; of an integer, its digits."),
+    Path(pattern=ID_PATTERN, description="The marketplace's own id; for an integer, its digits."),
 ]
 Key = Annotated[
     str | None,

@@ -107,7 +107,7 @@ def test_an_event_that_was_taken_out_is_named(cagette: World) -> None:
             text("DELETE FROM stored_events WHERE topic = 'billing.transfer.settled'")
         )
     found = relived(cagette.home, "billing")
-    assert {str(d).partition(",")[0] for d in found.differences} == {"only made again"}
+    assert {str(d).partition(",")[0] for d in found.differences} == {"only in the replay"}
     assert {m["what"] for m in found.bills} == {"TRANSFER"}
 
 

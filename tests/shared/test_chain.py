@@ -162,4 +162,4 @@ def test_a_migration_mends_no_chain_of_a_later_schema(
     be(log)
     log.migrate()
     log.check()
-    assert found(log) == [(at(2), "has another link than it was written with")]
+    assert found(log) == [(at(2), "does not have the link that it was written with")]

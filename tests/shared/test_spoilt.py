@@ -152,7 +152,10 @@ def test_a_nul_in_a_text_is_parked_for_no_table_of_postgresql_takes_it(
         named = replace(told, position=heard + 1, value=with_name(told, rb"x\u0000y"))
         cagette.home.billing.hear([named])
         (parked,) = parked_facts(cagette.home.billing.log.begin())
-        assert (parked.reason, parked.sentence) == ("malformed-fact", "A text in it holds a NUL.")
+        assert (parked.reason, parked.sentence) == (
+            "malformed-fact",
+            "A text in it contains a NUL.",
+        )
         deque(cagette.home.workers["billing"].steps())
         ParkedDesk(cagette.home.billing).release(
             "gateway", told.key, by="test", why="no market is called that", drop=True

@@ -70,7 +70,7 @@ class FallibleRecorder(LogRecorder):
     def _refuse_conflicts(self, rows: Sequence[Row], steps: Sequence[Step]) -> None:
         for step in steps:
             if self._positions.get(step.name) != step.previous:
-                raise PositionConflict(f"{step.name} does not stand at {step.previous}")
+                raise PositionConflict(f"{step.name} is no longer at {step.previous}")
         known: dict[UUID, int] = {}
         for row in rows:
             last = known.get(row.stream, len(self._streams.get(row.stream, ())))

@@ -55,7 +55,7 @@ def use_case_of(made: Asked.Made, *, whole: bool = False) -> Callable[[Billing],
         case "publish":
             tariff = msgspec.convert(given["tariff"], Tariff)
             return lambda billing: publish(billing, tariff)
-    raise LookupError(f"billing was asked to {made.use_case!r}: nothing says how to ask it again")
+    raise LookupError(f"cannot replay billing's ask {made.use_case!r}: unknown use case")
 
 
 def _as_told(buyer: Sealed, _: date) -> Sealed:

@@ -90,14 +90,16 @@ def _refuse_backdated(books: Books, statements: list[Statement], on: date) -> No
         refuse_before(on, statement.month)
     if on < books.last_issued_on:
         raise DatedTooEarly(
-            f"A document is dated {books.last_issued_on}: date these then or later."
+            f"The last document is dated {books.last_issued_on}: date these on that day or later."
         )
 
 
 def refuse_before(on: date, month: Month) -> None:
     """Refuse a day before the month's end."""
     if on < last_day(month):
-        raise DatedTooEarly(f"{month} ends on {last_day(month)}: date its documents then or later.")
+        raise DatedTooEarly(
+            f"{month} ends on {last_day(month)}: date its documents on that day or later."
+        )
 
 
 def _close(billing: Billing, statements: list[Statement], on: date) -> None:

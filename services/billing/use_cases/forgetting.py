@@ -45,10 +45,13 @@ def _documents(billing: Billing, producer_id: str) -> Iterator[str]:
     for statement in billing.held(billing.books()):
         if statement.concerns(producer_id):
             month, party_id = statement.month, statement.party_id
-            yield f"tell what the document of {month} lacks of {party_id} and close {month} again"
+            yield (
+                f"tell the details of {party_id} that the {month} document lacks, "
+                f"then close {month} again"
+            )
 
 
 def _parked(billing: Billing, producer_id: str) -> Iterator[str]:
     for name in billing.parked():
         if name.partition("/")[2] == producer_id:
-            yield f"take in or drop what is parked of {name}"
+            yield f"replay or drop the parked facts of {name}"

@@ -30,14 +30,16 @@ def settle(billing: Billing, monday: date, *, despite: bool = False) -> Answer:
     `despite`, parked facts. A Monday already settled is unchanged.
     """
     if monday.weekday() != 0:
-        raise NotAMonday(f"{monday} is no Monday: transfers leave on Mondays.")
+        raise NotAMonday(f"{monday} is not a Monday: transfers are made on Mondays.")
     books = billing.books()
     if monday <= books.settled_until:
         return Answer(Result.UNCHANGED)
     billing.refuse_parked(despite=despite)
     standing = billing.standing_mondays(books.settled_until, monday)
     if standing:
-        raise MondaysStanding(f"Settle {', '.join(map(str, standing))} first: amounts stand there.")
+        raise MondaysStanding(
+            f"Settle {', '.join(map(str, standing))} first: they have amounts to settle."
+        )
     books.settle(monday)
     billing.keep(books)
     statements, transfers = billing.standing_on(monday)

@@ -93,7 +93,7 @@ def _see_rated(seen: Seen, event: Sale.Rated) -> None:
 def _see_statement(seen: Seen, event: Statement.Event) -> None:
     key = seen.statements[event.originator_id.hex]
     if key in seen.closed and not isinstance(event, Statement.Documented):
-        seen.late.append(f"statement {key} went on after it was closed")
+        seen.late.append(f"statement {key} changed after it was closed")
     if isinstance(event, Statement.FeeCharged):
         line = event.line
         seen.fees[line.subject] += line.amount_cents
@@ -189,7 +189,7 @@ def _transfers(seen: Seen) -> Iterator[str]:
             yield f"{where}: sales differ from what was placed there"
         withheld = seen.withheld.get(row.monday, {}).get(row.producer_id, 0)
         if row.withheld_cents != withheld:
-            yield f"{where}: {row.withheld_cents} cents taken off, {withheld} withheld"
+            yield f"{where}: {row.withheld_cents} cents deducted, {withheld} withheld"
         if row.carried_cents != carried[row.producer_id]:
             yield f"{where}: {row.carried_cents} carried in, {carried[row.producer_id]} left over"
         carried[row.producer_id] = min(row.net_cents, 0)
@@ -203,7 +203,7 @@ def _series(seen: Seen) -> Iterator[str]:
         year = issue.issued_on.year
         expected = f"F{year}-{last.get(year, 0) + 1:06d}"
         if issue.number != expected:
-            yield f"document {issue.number} follows where {expected} was due"
+            yield f"document {issue.number} was issued where {expected} was due"
         if issue.issued_on < issued_on:
-            yield f"document {issue.number} is dated before the one in front of it"
+            yield f"document {issue.number} is dated before the previous one"
         last[year], issued_on = int(issue.number[-6:]), issue.issued_on

@@ -78,7 +78,7 @@ class Endpoints:
             same = (ENDPOINTS.c.url == url, ENDPOINTS.c.state != State.REMOVED)
             known = connection.scalar(select(ENDPOINTS.c.id).where(*same))
             if known is not None:
-                raise EndpointKnown(f"{url} is endpoint {known} already: remove that one first.")
+                raise EndpointKnown(f"{url} is already endpoint {known}: remove that one first.")
             made = connection.execute(insert(ENDPOINTS).returning(ENDPOINTS.c.id), row)
             return int(made.scalar_one())
 
@@ -100,7 +100,7 @@ class Endpoints:
         with self._writing(dry_run=dry_run) as connection:
             stood = connection.scalar(select(ENDPOINTS.c.place).where(ENDPOINTS.c.id == id_))
             if stood is not None and not 0 <= place <= stood:
-                raise NotValid(f"Endpoint {id_} stands at {stood}: go back to a place before it.")
+                raise NotValid(f"Endpoint {id_} is at {stood}: name an earlier place.")
             asked = _asked(f"replay --after {place}", by, now)
             _change(connection, id_, {"state": State.ACTIVE, "place": place, **asked})
             for table in (WAITING, GIVEN_UP):

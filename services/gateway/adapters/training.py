@@ -74,7 +74,7 @@ class HttpTraining:
     ) -> tuple[Answer, bool]:
         """Forward a notice."""
         if dry_run:
-            raise NeighbourAway("Training is another process: it is not asked in a dry run.")
+            raise NeighbourAway("Training runs in another process: a dry run does not reach it.")
         path = f"/training-sessions/{_step(session_id)}"
         if producer_id is not None:
             path += f"/enrolments/{_step(producer_id)}"
@@ -127,8 +127,8 @@ class HttpTraining:
             return answer
         if answer.status_code in OUR_CALL:
             raise NeighbourAway(
-                f"Training does not take the gateway's own call ({answer.status_code}): "
-                "mind CAGETTE_KEY and CAGETTE_TRAINING_URL, then try again."
+                f"Training rejects the gateway's own call ({answer.status_code}): check "
+                "CAGETTE_KEY and CAGETTE_TRAINING_URL, then try again."
             )
         if answer.is_client_error:
             raise _refusal(_read(answer, _Problem))
@@ -151,8 +151,8 @@ def _read(answer: httpx.Response, shape: type[Shown]) -> Shown:
         return shape.model_validate_json(answer.content)
     except ValidationError as reason:
         raise NeighbourAway(
-            f"Who answers ({answer.status_code}) where training should be is not training, "
-            "or of another version."
+            f"The server answering ({answer.status_code}) at training's address is not training, "
+            "or runs another version."
         ) from reason
 
 

@@ -106,13 +106,15 @@ def checked_url(text: str) -> str:
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL as reason:
-        raise NotValid(f"{text!r} is no URL: {reason}.") from reason
+        raise NotValid(f"{text!r} is not a URL: {reason}.") from reason
     if url.scheme not in ("http", "https") or not url.host or len(text) > MAXIMUM_URL:
-        raise NotValid(f"{text!r} is no URL for webhooks: write it as https://host/path.")
+        raise NotValid(f"{text!r} is not a webhook URL: write it as https://host/path.")
     if url.userinfo or url.fragment:
-        raise NotValid("A URL for webhooks has no password and no fragment: the signature proves.")
+        raise NotValid(
+            "A webhook URL may not contain credentials or a fragment: the signature authenticates."
+        )
     if url.scheme == "http" and not _is_loopback(url.host):
-        raise NotValid(f"{text!r} is not encrypted: only to this machine itself may http go.")
+        raise NotValid(f"{text!r} is not encrypted: http is allowed only to this machine.")
     return text
 
 

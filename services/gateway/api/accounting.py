@@ -25,7 +25,7 @@ from shared.web.guarded import Reading
 from shared.web.problems import PROBLEMS
 from shared.web.trainings import Id
 
-Bound = Annotated[Day | None, Query(description="Included; left out, no bound.")]
+Bound = Annotated[Day | None, Query(description="Inclusive; omit for no bound.")]
 
 
 class FeeShape(Shape):

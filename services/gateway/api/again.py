@@ -54,7 +54,7 @@ def use_case_of(made: Asked.Made) -> Callable[[Gateway], Answer]:
         taken_back = bodies.Unvalidation.model_validate_json(body)
         number, at = taken_back.validation_no, taken_back.at
         return lambda gateway: unvalidate(gateway, distribution_id, number, at)
-    raise LookupError(f"the gateway was asked to {made.use_case!r}: nothing says how to again")
+    raise LookupError(f"cannot replay the gateway's ask {made.use_case!r}: unknown use case")
 
 
 def _taken_as_same(_: Sealed, __: Sealed) -> bool:

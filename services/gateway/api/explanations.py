@@ -18,9 +18,9 @@ from shared.web.problems import PROBLEMS
 
 FeeId = Annotated[
     str,
-    Path(pattern=r"^[A-Za-z0-9_.:-]{1,120}$", description="As a distribution's billing has it."),
+    Path(pattern=r"^[A-Za-z0-9_.:-]{1,120}$", description="As listed in a distribution's billing."),
 ]
-Accept = Annotated[str, Header(description="`text/plain` for the sentence in French alone.")]
+Accept = Annotated[str, Header(description="`text/plain` for only the sentence in French.")]
 
 
 class FeeExplained(Shape):

@@ -16,7 +16,9 @@ def add_feed(router: APIRouter, shown: Shown) -> None:
     @router.get("/events", responses=PROBLEMS)
     def list_events(
         _: ReadingAll,
-        after: Annotated[int, Query(ge=0, le=2**53, description="0, or `next` of before.")] = 0,
+        after: Annotated[
+            int, Query(ge=0, le=2**53, description="0, or the previous page's `next`.")
+        ] = 0,
         limit: Limit = 50,
     ) -> FeedPage:
         """What happened since, in the order in which the gateway heard it; never renumbered."""

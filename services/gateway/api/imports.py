@@ -168,7 +168,7 @@ def _line(content: Any) -> ImportLine:
     try:
         line = ImportLine.model_validate(content)
     except ValidationError as reason:
-        raise NotValid("The line is not in shape.", flaws_of(reason)) from reason
+        raise NotValid("The line does not match the contract.", flaws_of(reason)) from reason
     if (line.kind in IN_A_SESSION) != (line.session_id is not None):
         needs = "needs the" if line.kind in IN_A_SESSION else "has no"
         raise NotValid(f"A line of kind {line.kind} {needs} session_id.")
@@ -179,4 +179,6 @@ def _body(line: ImportLine) -> Body:
     try:
         return BODIES[line.kind].model_validate(line.body)
     except ValidationError as reason:
-        raise NotValid("The body is not in shape.", flaws_of(reason, ("body",))) from reason
+        raise NotValid(
+            "The body does not match the contract.", flaws_of(reason, ("body",))
+        ) from reason

@@ -155,9 +155,9 @@ def _final(figure: Figures, fees: list[Row], vat_bp: int) -> Figures:
 def _warnings(distribution: Distribution, producer_id: str, told: Validation) -> tuple[str, ...]:
     stands = distribution.told.get(producer_id)
     if stands is None:
-        return ("not billed yet: the market or the producer is not known, or is never billed",)
+        return ("not billed: the market or producer is unknown so far, or is never billed",)
     if stands.held:
         return (f"held: {stands.held}",)
     if stands.validation_no != told.validation_no:
         return (f"validation {stands.validation_no} stands instead",)
-    return () if stands.part else ("not billed: it is taken back, or never billed",)
+    return () if stands.part else ("not billed: un-validated, or never billed",)

@@ -60,9 +60,9 @@ class ReconciliationShape(Shape):
 WHAT_TO_DO = {
     "MISSING_HERE": "Tell these distributions again, or leave them out if they are never billed "
     "(pedagogic producer, test market, AMAP).",
-    "MISSING_THERE": "Tell the distribution's present state: its lines are gone on your side.",
-    "DIFFERS": "Tell the distribution again under a higher validation_no, with its present lines.",
-    "HELD": "See /v1/held: what was paid is not what is owed; tell it again when that is settled.",
+    "MISSING_THERE": "Tell the distribution's current state: its lines no longer exist with you.",
+    "DIFFERS": "Tell the distribution again under a higher validation_no, with its current lines.",
+    "HELD": "See /v1/held: paid and owed amounts differ; tell it again once they match.",
 }
 
 

@@ -66,7 +66,7 @@ def _add_imports(router: APIRouter, desk: GatewayDesk, told: Callable[[], None])
     @router.post(
         "/imports",
         response_class=StreamingResponse,
-        responses={200: {"content": LINES, "description": "A result a line"}, **PROBLEMS},
+        responses={200: {"content": LINES, "description": "One result per line"}, **PROBLEMS},
         openapi_extra={"requestBody": {"required": False, "content": {**LINES, BYTES: {}}}},
     )
     async def tell_many(caller: Telling, request: Request) -> StreamingResponse:

@@ -16,10 +16,10 @@ from shared.messaging.house import House
 
 MAXIMUM_PAGE = 200
 
-Limit = Annotated[int, Query(ge=1, le=MAXIMUM_PAGE, description="How many at most.")]
+Limit = Annotated[int, Query(ge=1, le=MAXIMUM_PAGE, description="The maximum number of rows.")]
 After = Annotated[
     str | None,
-    Query(pattern=ID_PATTERN, description="The `next` of the page before; left out, the first."),
+    Query(pattern=ID_PATTERN, description="The previous page's `next`; omit for the first page."),
 ]
 HeardUntil = Annotated[
     dict[str, str],

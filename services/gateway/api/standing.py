@@ -16,7 +16,7 @@ from shared.web.problems import PROBLEMS
 from shared.web.trainings import Id
 
 Known = Annotated[
-    str | None, Header(description="ETags of answers that are kept: 304 if one stands.")
+    str | None, Header(description="ETags of cached answers: 304 if one still matches.")
 ]
 
 

@@ -96,7 +96,7 @@ def explained(fee: Fee, fees: Sequence[Fee], ratings: Sequence[Rating]) -> Expla
     """
     before = [r for r in ratings if r.position < fee.position]
     if not before:
-        raise NotExplained(f"What fee {fee.fee_id} follows from was not heard.")
+        raise NotExplained(f"The rating behind fee {fee.fee_id} was not heard.")
     rating = before[-1]
     end = min((r.position for r in ratings if r.position > fee.position), default=None)
     known = [f for f in fees if f.channel == fee.channel and (end is None or f.position < end)]

@@ -84,7 +84,7 @@ def tariff_on(tariffs: Iterable[Tariff], day: date) -> Tariff:
         if found is None or tariff.from_on <= day:
             found = tariff
     if found is None:
-        raise NothingHeard("Billing has not told a tariff yet: ask again when it is up.")
+        raise NothingHeard("Billing has told no tariff yet: try again once it is up.")
     return found
 
 

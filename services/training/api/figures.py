@@ -76,12 +76,12 @@ def _of_kind(everyone: Iterable[Attendance], kind: TrainingKind) -> list[Attenda
 
 
 def _plan(attendance: Attendance) -> StandingPlan:
-    assert attendance.plan, "who was taken up is in a session that was planned"
+    assert attendance.plan, "an attendance taken up has a planned session"
     return attendance.plan
 
 
 def _contract(attendance: Attendance) -> ContractKind:
-    assert attendance.contract, "who was taken up has an enrolment"
+    assert attendance.contract, "an attendance taken up has an enrolment"
     return attendance.contract
 
 

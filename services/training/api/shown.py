@@ -66,7 +66,7 @@ class ShownTrainings:
         as_of, today = self._as_of(), self._today()
         found = attendances.of_producer(self._views, producer_id)
         if not found:
-            raise NotFound(f"Nothing was told of trainings of producer {producer_id}.")
+            raise NotFound(f"No training was told for producer {producer_id}.")
         taken_up = (a.completed_on for a in found if a.is_taken_up and a.completed_on)
         last = max((day for day in taken_up if day <= today), default=None)
         return ProducerTrainings(

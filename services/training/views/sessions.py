@@ -121,7 +121,7 @@ def plan_of(views: Views, session_id: str) -> StandingPlan | None:
     """The plan of a session; raises NotFound for one of which nothing was told."""
     found = views.found(EVERY_SESSION.where(SESSIONS.c.session_id == session_id))
     if not found:
-        raise NotFound(f"Nothing was told of the training session {session_id}.")
+        raise NotFound(f"The training session {session_id} was not told.")
     return plan_in(found[0])
 
 

@@ -17,9 +17,7 @@ class Row(NamedTuple):
 NOTHING_DONE = "Nothing was half done: send it again after `Retry-After`."
 
 AT_THE_DOOR: dict[str, Row] = {
-    "bad-request": Row(
-        400, "The request cannot be read as HTTP.", "Correct the client that sends it."
-    ),
+    "bad-request": Row(400, "The request cannot be read as HTTP.", "Correct the client."),
     "unauthorized": Row(
         401,
         "The key is missing, or not valid here.",
@@ -159,9 +157,7 @@ ON_THE_COMMAND_LINE: dict[str, Row] = {
         409, "Earlier Mondays are not settled.", "Settle those first, in order."
     ),
     "months-standing": Row(
-        409,
-        "Earlier months are not closed, or earlier Mondays not settled.",
-        "Settle and close those first.",
+        409, "Earlier months are open, or Mondays unsettled.", "Settle and close those first."
     ),
     "facts-parked": Row(
         409, "Facts are parked.", "Replay or drop them, or close with `--despite --why`."
@@ -202,15 +198,11 @@ ON_THE_COMMAND_LINE: dict[str, Row] = {
     ),
     "not-empty": Row(409, "The target already holds data.", "Use the empty place that it names."),
     "backup-damaged": Row(
-        422,
-        "A backup differs from what was written.",
-        "Use another copy of it, or an earlier backup.",
+        422, "A backup differs from what was written.", "Use another copy, or an earlier backup."
     ),
     "file-refused": Row(422, "A file cannot be read or written.", "Check its name and its owner."),
     "file-damaged": Row(
-        422,
-        "A compressed file is truncated or damaged.",
-        "Fetch it again; what was told twice counts once.",
+        422, "A compressed file is truncated or damaged.", "Fetch it again; repeats count once."
     ),
     "broker-away": Row(503, "Kafka does not answer.", "Start it; the houses resume by themselves."),
     "record-corrupt": Row(
@@ -220,13 +212,9 @@ ON_THE_COMMAND_LINE: dict[str, Row] = {
         503, "A fact that was heard is no longer available.", "Restore its speaker's log or topic."
     ),
     "fact-too-large": Row(
-        413,
-        "A fact is larger than Kafka accepts.",
-        "Let its topic accept larger messages, or tell us.",
+        413, "A fact is larger than Kafka accepts.", "Let its topic accept more, or tell us."
     ),
-    "slow-checksums": Row(
-        503, "The library `crc32c` is missing.", "Install what `requirements.lock` names."
-    ),
+    "slow-checksums": Row(503, "`crc32c` is missing.", "Install what `requirements.lock` names."),
     "news-late": Row(
         503, "What was told has not been heard in time.", "See `cagette status`, and ask again."
     ),

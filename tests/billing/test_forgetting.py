@@ -52,7 +52,7 @@ def test_fees_on_site_are_documented_first(cagette: World) -> None:
 def test_a_document_that_is_held_is_issued_first(cagette: World) -> None:
     cagette.told(on_site(), producer(address=None), distribution())
     cagette.close("2024-10", date(2024, 11, 1))
-    refused(cagette, "2045", "tell what the document of 2024-10 lacks of 2045")
+    refused(cagette, "2045", "tell the details of 2045 that the 2024-10 document lacks")
     cagette.told(producer(seq=2))
     cagette.close("2024-10", date(2024, 11, 2))
     assert cagette.forget().result is Result.UPDATED
@@ -87,7 +87,7 @@ def test_what_is_parked_of_him_is_taken_in_first(cagette: World) -> None:
     at, kind = datetime(2026, 11, 24, tzinfo=UTC), "cagette.gateway.SalesValidated.v1"
     position = cagette.home.gateway.log.head() + 1
     cagette.home.billing.hear([Message("gateway", position, kind, "2045", at, b"{}")])
-    refused(cagette, "2045", "take in or drop what is parked of gateway/2045")
+    refused(cagette, "2045", "replay or drop the parked facts of gateway/2045")
     desk = ParkedDesk(cagette.home.billing)
     desk.release("gateway", "2045", by="test", why="a test", drop=True)
     assert cagette.forget().result is Result.UPDATED

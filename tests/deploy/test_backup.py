@@ -70,7 +70,7 @@ def test_what_no_log_knows_is_kept_too_and_the_home_makes_a_key_of_its_own(
     assert holders == [("home", "home"), ("marketplace", "test")]
     assert (tmp_path / "again" / "api-key").read_text() != (home / "api-key").read_text()
     refused(run(home, f"restore {tmp_path / 'second'}"), "not-empty", "gateway remembers", "new")
-    refused(run(home, f"backup {tmp_path / 'second'}"), "not-empty", "is there already")
+    refused(run(home, f"backup {tmp_path / 'second'}"), "not-empty", "already exists")
 
 
 def flip(file: Path) -> None:
@@ -90,7 +90,7 @@ def rewrite(folder: Path, name: str, change: Callable[[bytes], bytes]) -> None:
 
 
 SPOILT: dict[str, Callable[[Path], object]] = {
-    "is no backup": lambda b: (b / "manifest.json").unlink(),
+    "is not a backup": lambda b: (b / "manifest.json").unlink(),
     "manifest.json is not what was": lambda b: (b / "manifest.json").write_text("{}"),
     r"billing\.stored_events.* is not": lambda b: flip(file_of(b, "billing.stored_events")),
     r"vault\.keys.* is not what was": lambda b: flip(file_of(b, VAULT)),
@@ -98,7 +98,7 @@ SPOILT: dict[str, Callable[[Path], object]] = {
     "of gateway do not end as": lambda b: rewrite(
         b, "gateway.stored_events", lambda rows: rows.replace(b"Z", b"A")
     ),
-    "says something twice": lambda b: rewrite(b, "billing.tags", lambda rows: rows * 2),
+    "has a duplicate row": lambda b: rewrite(b, "billing.tags", lambda rows: rows * 2),
     r"tags.* cannot be read": lambda b: rewrite(b, "billing.tags", lambda rows: rows[:-9]),
 }
 """What is done to a backup, by what is then said of it."""
@@ -158,7 +158,7 @@ def test_a_backup_of_a_newer_version_is_refused(home: Path, tmp_path: Path) -> N
             "UPDATE stored_events SET state = replace(state, '2', '3') WHERE position = 2",
             "position 2 ",
         ),
-        ("DELETE FROM stored_events WHERE position > 2", "written further than it goes now"),
+        ("DELETE FROM stored_events WHERE position > 2", "last rows of the log were deleted"),
     ],
 )
 def test_a_log_that_is_not_what_was_written_is_not_backed_up(

@@ -61,7 +61,7 @@ def test_broken_off_before_the_key_was_destroyed_it_is_noticed_and_finished(home
     done = run(home, "verify --json")
     assert done.returncode == 1
     assert json.loads(done.stdout)["violations"] == [
-        "vault: 2045 was forgotten, his key is there: forget him again"
+        "vault: 2045 was forgotten, but the key still exists: forget this producer again"
     ]
     with opened(Settings(home=home)) as houses:
         answer = World(houses).forget("2045")
@@ -96,8 +96,8 @@ def test_the_vault_of_another_home_is_noticed(home: Path, tmp_path: Path) -> Non
     )
     with opened(Settings(home=home)) as houses:
         assert list(unsound_keys(houses)) == [
-            "vault: Persons are sealed under documents/2024, a key that was never there.",
-            "vault: Persons are sealed under producer/2045, a key that was never there.",
+            "vault: Persons are sealed under documents/2024, a key that never existed.",
+            "vault: Persons are sealed under producer/2045, a key that never existed.",
             f"vault: {not_opened}",
         ]
         with pytest.raises(SealBroken, match="restore the"):
@@ -167,7 +167,7 @@ def test_what_stands_in_clear_from_before_is_not_said_to_be_gone(upgraded: World
     upgraded.told(producer("8"))
     for who in ("2045", "7"):
         (warning,) = upgraded.forget(who).warnings
-        assert f"told of {who} before this home had a vault stands in clear" in warning
+        assert f"told about {who} before this home had a vault is stored unencrypted" in warning
     assert upgraded.forget("8").warnings == ()
     assert not upgraded.home.vault.has_key(producer_key("7"))
     assert [a.result for a in upgraded.told(producer("7"))] == [Result.UNCHANGED]

@@ -121,7 +121,7 @@ def test_a_row_that_was_cut_off_is_missed_though_the_log_goes_on(home: Path) -> 
     assert answered(home, "import -", again.encode())["refused"] == 0
     named = violations(home)[0]
     assert named.startswith(f"violation: billing: position {end + 1} (")
-    assert f"does not follow position {end - 1}: what stood between is missing" in named
+    assert f"does not follow position {end - 1}: what came between is missing" in named
 
 
 def test_what_a_house_counts_as_heard_and_never_heard_is_named(home: Path) -> None:

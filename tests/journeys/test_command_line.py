@@ -161,7 +161,7 @@ def test_a_dry_run_says_what_would_happen_and_changes_nothing(
 
 def test_a_second_migration_says_that_nothing_changed(at: Stage) -> None:
     said = run(at("migrated"), "migrate").stdout.decode().splitlines()
-    assert said[-1] == f"billing: schema is at {SCHEMA_VERSION} already, nothing changed"
+    assert said[-1] == f"billing: schema is already at {SCHEMA_VERSION}, nothing changed"
 
 
 def test_a_dry_migration_leaves_a_new_home_as_it_is(tmp_path: Path) -> None:
@@ -339,7 +339,7 @@ def test_on_a_full_disk_a_payout_settles_nothing_and_can_be_asked_again(cagette:
 
 def test_a_slip_of_the_pen_in_a_day_or_a_setting_is_refused_in_words(at: Stage) -> None:
     home = at("migrated")
-    refused(run(home, "remind 2200-01-01"), "not-valid", "mind the year")
+    refused(run(home, "remind 2200-01-01"), "not-valid", "check the year")
     half = run(home, "status", CAGETTE_KAFKA_BOOTSTRAP="127.0.0.1:9092")
     refused(half, "not-valid", "CAGETTE_DATABASE_URL", "set both")
     refused(run(home, "serve", CAGETTE_PORT="99999"), "not-valid", "65535")

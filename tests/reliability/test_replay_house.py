@@ -122,7 +122,7 @@ def test_a_cause_that_is_gone_is_refused_by_name(cagette: World) -> None:
     a_month(cagette)
     with cagette.home.views["gateway"].engine.begin() as connection:
         connection.execute(text("DELETE FROM stored_events WHERE topic LIKE '%sales-validated'"))
-    with pytest.raises(CauseMissing, match="gateway tells nothing at position"):
+    with pytest.raises(CauseMissing, match="gateway no longer has the fact at position"):
         relived(cagette.home, "billing")
 
 

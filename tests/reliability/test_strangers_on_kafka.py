@@ -144,6 +144,6 @@ def test_a_broker_that_gives_nothing_of_what_it_has_is_taken_for_away(
     assert consumer is not None
     consumer.pause(*consumer.assignment())
     topic.write(own(7))
-    with pytest.raises(BrokerAway, match="nothing came in 1 s"):
+    with pytest.raises(BrokerAway, match="nothing arrived within 1 s"):
         source.poll({}, 500)
     assert given(source, {}) == [(OWN, 7)]

@@ -68,7 +68,7 @@ def test_a_topic_that_comes_back_is_not_waited_for_without_end(
     create_topics(at, ["gateway"])
     monkeypatch.setattr(kafka_topics, "GONE_SECONDS", 1)
     monkeypatch.setattr(KafkaAdminClient, "delete_topics", lambda *_: None)
-    with pytest.raises(BrokerAway, match=r"gateway\.facts.*makes them again"):
+    with pytest.raises(BrokerAway, match=r"gateway\.facts.*recreating them"):
         delete_topics(at, ["gateway", "training"])
 
 

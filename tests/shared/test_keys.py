@@ -195,8 +195,8 @@ def test_on_postgresql_it_is_the_same(database_url: str, clock: Clock) -> None:
         ("x" * 41, BOTH, None, "holder"),
         ("marketplace\n", BOTH, None, "holder"),
         ("marketplace", (), None, "scope"),
-        ("shop", BOTH, "2045", "may read, and nothing else"),
-        ("shop", [Scope.OPERATE], "2045", "may read, and nothing else"),
+        ("shop", BOTH, "2045", "may only read"),
+        ("shop", [Scope.OPERATE], "2045", "may only read"),
         ("shop", [Scope.READ], "a b", "producer"),
     ],
 )

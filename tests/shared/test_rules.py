@@ -25,5 +25,5 @@ def test_a_second_rule_does_not_silently_take_the_place_of_the_first(
     rule: Callable[[Any], Any],
 ) -> None:
     rule(lambda *_: ())
-    with pytest.raises(ValueError, match="has one already"):
+    with pytest.raises(ValueError, match="already has a rule"):
         rule(lambda *_: ())

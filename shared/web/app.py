@@ -89,7 +89,7 @@ def _introduction(title: str, routers: Sequence[APIRouter]) -> dict[str, Any]:
         "version": "1",
         "description": "Every refusal is problem+json (RFC 9457) with a stable type, "
         f"`urn:cagette:problem:` and its name.\n\n{markdown(AT_THE_DOOR)}",
-        "servers": [{"url": "/", "description": "Where this document was read."}],
+        "servers": [{"url": "/", "description": "Where this document was read from."}],
         "openapi_tags": [{"name": t, "description": TAGS[t]} for t in TAGS if t in used],
         "generate_unique_id_function": lambda route: route.name,
     }

@@ -47,7 +47,7 @@ def test_settling_twice_changes_nothing(cagette: World) -> None:
 
 
 def test_a_tuesday_is_refused(cagette: World) -> None:
-    with pytest.raises(NotAMonday, match="2024-10-08 is no Monday"):
+    with pytest.raises(NotAMonday, match="2024-10-08 is not a Monday"):
         cagette.payout("2024-10-08")
 
 

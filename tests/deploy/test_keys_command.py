@@ -74,7 +74,7 @@ def test_what_cannot_be_is_refused_by_name(home: Path) -> None:
     for _ in range(2):
         assert run(home, "keys add marketplace --scope tell").returncode == 0
     refused(run(home, "keys add marketplace --scope tell"), "two-keys-already", "revoke")
-    refused(run(home, "keys add shop --scope tell --producer 7"), "not-valid", "may read")
+    refused(run(home, "keys add shop --scope tell --producer 7"), "not-valid", "may only read")
     refused(run(home, "keys revoke 000000000000 --why x"), "not-found", "keys list")
     refused(run(home, "keys revoke 000000000000"), "not-valid", "--why")
 

@@ -16,14 +16,14 @@ def test_a_field_that_comes_twice_is_refused_for_nobody_knows_which_counts(caget
     line = json.dumps(producer()).replace('"seq": 1', '"seq": 1, "seq": 2')
     [result] = import_lines(cagette.home.gateway_desk, [line.encode()], by="test")
     assert isinstance(result.outcome, NotValid)
-    assert "'seq' comes twice" in result.outcome.sentence
+    assert "'seq' appears twice" in result.outcome.sentence
     with web_client(cagette) as client:
         body = json.dumps(producer()["body"]).replace('"seq": 1', '"seq": 1, "seq": 2')
         answer = client.put(
             "/producers/2045", content=body, headers={"Content-Type": "application/json"}
         )
     assert answer.status_code == 422
-    assert "'seq' comes twice" in answer.json()["detail"]
+    assert "'seq' appears twice" in answer.json()["detail"]
 
 
 def test_a_line_told_twice_in_a_distribution_is_billed_twice_and_warned_of(cagette: World) -> None:

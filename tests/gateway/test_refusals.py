@@ -373,7 +373,7 @@ def test_on_a_full_disk_a_call_is_refused_whole_and_taken_once_there_is_room(doo
         for notice in (sale, long):
             for _ in range(2):
                 problem = refused_without_trace(door, notice, 507, "disk-full")
-                assert "room" in problem["detail"]
+                assert "space" in problem["detail"]
     for notice in (sale, long):
         assert door.tell(notice).status_code == 202
         assert door.tell(notice).json()["result"] == "held"

@@ -211,7 +211,7 @@ def test_the_command_writes_what_moves_as_csv_and_says_it_to_machines_and_to_peo
     ("content", "words"),
     [
         ("from_on = 2024-01-01", "rates"),
-        ("from_on = ", "no tariff"),
+        ("from_on = ", "not a valid tariff"),
         (REFERENCE_TARIFF.read_text().replace("gagee_bp = 2", "gagee_bp = -2"), "basis points"),
         (REFERENCE_TARIFF.read_text().replace("= 600", "= 20000"), "basis points"),
     ],

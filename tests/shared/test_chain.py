@@ -90,7 +90,7 @@ def test_a_missing_row_is_noticed_where_the_next_one_stands(log: EventLog) -> No
     by_hand(log, "DELETE FROM stored_events WHERE position = 3")
     ((where, what),) = found(log)
     assert where == at(4)
-    assert what.startswith("does not follow position 2: what stood between is missing")
+    assert what.startswith("does not follow position 2: what came between is missing")
 
 
 def test_an_inserted_row_is_named(log: EventLog) -> None:

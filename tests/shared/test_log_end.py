@@ -82,7 +82,7 @@ def test_what_was_cut_off_is_missed_by_the_next_row(log: EventLog) -> None:
     remember(log, "D5")
     (said,) = log.broken()
     assert said.startswith("position 5 (")
-    assert "does not follow position 3: what stood between is missing" in said
+    assert "does not follow position 3: what came between is missing" in said
 
 
 def test_no_row_is_written_over_one_that_a_hand_put_behind_the_end(log: EventLog) -> None:

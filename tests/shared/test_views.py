@@ -66,7 +66,7 @@ def test_who_moves_views_that_somebody_else_has_moved_is_refused(two: tuple[View
     pages = one.catch_up()
     assert next(pages) == PAGE
     assert list(other.catch_up()) == [1]
-    with pytest.raises(PositionConflict, match="somebody else"):
+    with pytest.raises(PositionConflict, match="another writer"):
         next(pages)
     assert set(one.positions().values()) == {PAGE + 1}
 

@@ -55,7 +55,7 @@ def add_standing(router: APIRouter, shown: Shown) -> None:
     @router.get(
         "/producers/{producer_id}/standing",
         response_model=StandingShape,
-        responses={304: {"description": "As the ETag says"}, **PROBLEMS},
+        responses={304: {"description": "Not modified: the ETag still matches"}, **PROBLEMS},
     )
     def read_standing(
         caller: Reading,

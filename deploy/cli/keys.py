@@ -66,7 +66,7 @@ def list_(as_json: options.Json = False) -> None:
     if as_json:
         shown([_fields(key) for key in found])
         return
-    header = ("holder", "key id", "good for", "made", "last used", "revoked")
+    header = ("holder", "key id", "scopes", "made", "last used", "revoked")
     rows = [
         (
             key.holder,

@@ -145,7 +145,7 @@ def test_the_command_ends_well_only_when_all_is_the_same(cagette: World) -> None
     a_month(cagette)
     home = cagette.home.folder
     done = commands.run(home, "replay house billing")
-    assert (done.returncode, b"the same" in done.stdout) == (0, True), done
+    assert (done.returncode, b"identical" in done.stdout) == (0, True), done
     change(
         cagette,
         "billing",

@@ -99,7 +99,7 @@ def test_a_record_that_a_disk_spoilt_is_named_and_its_topic_is_made_anew(
             with pytest.raises(RecordCorrupt, match="topics rebuild --anew"):
                 cagette.home.caught_up()
             (said,), unseen = _topics(cagette.home)
-            assert (said.startswith("topics: A record is "), unseen) == (True, ())
+            assert (said.startswith("topics: A record on "), unseen) == (True, ())
             assert again() == before
             assert list(unlike_logs(cagette.home)) == []
             cagette.home.caught_up()

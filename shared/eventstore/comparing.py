@@ -22,6 +22,9 @@ OF_ITS_TIME = {"": ("timestamp",), Asked.Made.TOPIC: ("timestamp", "heard")}
 """Fields that differ whenever an event is written again, by topic: when it was written and, of an
 ask, how far facts had been heard, even those that led to nothing."""
 
+WORDING = frozenset({"warnings", "sentence"})
+"""Fields that hold sentences for people, which newer code may word otherwise."""
+
 Content = dict[str, Any]
 Key = tuple[UUID, int]
 """What identifies an event: its stream and its version there."""
@@ -51,15 +54,17 @@ def differences(
 ) -> Iterator[Difference]:
     """Where the second log does not say what the first says up to position `until`.
 
-    Stream, version, topic and content are compared, whatever `ignored` fields say.
+    Stream, version, topic and content are compared, whatever `ignored` fields say, and however
+    sentences are worded.
     """
+    left_out = WORDING.union(ignored)
     left = {key: (topic, content) for _, key, topic, content in _contents(again, MAXIMUM)}
     for position, key, topic, content in _contents(lived, until):
         other_topic, other = left.pop(key, (ABSENT, {}))
         if topic != other_topic:
             fields = {"the whole event": (topic, other_topic)}
             yield Difference(position, topic, about(lived, key, content), fields)
-        elif content != other and (fields := dict(_fields("", content, other, ignored))):
+        elif content != other and (fields := dict(_fields("", content, other, left_out))):
             yield Difference(position, topic, about(lived, key, content), fields)
     for key, (topic, content) in left.items():
         fields = {"the whole event": (ABSENT, topic)}
@@ -79,10 +84,10 @@ def _contents(log: EventLog, until: int) -> Iterator[tuple[int, Key, str, Conten
 
 
 def _fields(
-    path: str, here: Any, there: Any, ignored: Collection[str]
+    path: str, here: Any, there: Any, ignored: frozenset[str]
 ) -> Iterator[tuple[str, tuple[Any, Any]]]:
     if isinstance(here, dict) and isinstance(there, dict):
-        for name in sorted((here.keys() | there.keys()) - set(ignored)):
+        for name in sorted((here.keys() | there.keys()) - ignored):
             inner = f"{path}.{name}" if path else name
             yield from _fields(inner, here.get(name, ABSENT), there.get(name, ABSENT), ignored)
     elif isinstance(here, list) and isinstance(there, list) and len(here) == len(there):

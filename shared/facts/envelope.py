@@ -151,7 +151,7 @@ def opened(message: Message) -> Fact:
     PostgreSQL cannot store.
     """
     if message.is_spoilt:
-        raise MalformedFact("What came is not what was sent: its digest is another.")
+        raise MalformedFact("The digest does not match: this is not what was sent.")
     fact = FACTS.get(message.type)
     if fact is None or fact.speaker != message.speaker:
         raise UnknownFact(f"{message.speaker} tells no fact {message.type!r}.")
@@ -163,9 +163,9 @@ def opened(message: Message) -> Fact:
     except msgspec.DecodeError as reason:
         raise MalformedFact(f"Not JSON, in a field that nobody reads: {reason}.") from reason
     if rb"\u0000" in message.value and _NUL(message.value):
-        raise MalformedFact("A text in it holds a NUL.")
+        raise MalformedFact("A text in it contains a NUL character.")
     if found.key != message.key:
-        raise MalformedFact(f"It came under the key {message.key!r}, and is not of that key.")
+        raise MalformedFact(f"It came under the key {message.key!r}, which is not its own.")
     return found
 
 

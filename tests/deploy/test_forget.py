@@ -167,7 +167,7 @@ def test_what_stands_in_clear_from_before_is_not_said_to_be_gone(upgraded: World
     upgraded.told(producer("8"))
     for who in ("2045", "7"):
         (warning,) = upgraded.forget(who).warnings
-        assert f"told of {who} before this home had a vault stands in clear" in warning
+        assert f"told about {who} before this home had a vault is unencrypted" in warning
     assert upgraded.forget("8").warnings == ()
     assert not upgraded.home.vault.has_key(producer_key("7"))
     assert [a.result for a in upgraded.told(producer("7"))] == [Result.UNCHANGED]

@@ -37,7 +37,7 @@ def test_a_line_told_twice_in_a_distribution_is_billed_twice_and_warned_of(caget
         control[name] *= 2
     [answer] = cagette.told(doubled)
     assert answer.warnings == (
-        f"line {basket['lines'][0]['line_id']} comes 2 times, and is billed as often",
+        f"line {basket['lines'][0]['line_id']} comes 2 times, and is billed that often",
     )
 
 

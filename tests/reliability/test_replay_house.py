@@ -100,6 +100,17 @@ def test_any_changed_event_of_any_house_is_named(
     assert [said in str(d) for d in differing] == [True]
 
 
+def test_a_sentence_that_older_code_worded_otherwise_is_no_difference(cagette: World) -> None:
+    cagette.told(notices.market(), notices.producer())
+    unpaid = notices.distribution("D1", {"2045": 10_000})
+    unpaid["body"]["baskets"][0]["payments"][0]["amount_cents"] -= 1
+    unpaid["body"]["control"]["payments_cents"] -= 1
+    (answer,) = cagette.told(unpaid)
+    assert any("held until told again" in warning for warning in answer.warnings)
+    change(cagette, "gateway", "ask.made", "held until told again", "held until told anew")
+    assert relived(cagette.home, "gateway").is_same
+
+
 def test_an_event_that_was_taken_out_is_named(cagette: World) -> None:
     a_month(cagette)
     with cagette.home.views["billing"].engine.begin() as connection:

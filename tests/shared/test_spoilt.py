@@ -154,7 +154,7 @@ def test_a_nul_in_a_text_is_parked_for_no_table_of_postgresql_takes_it(
         (parked,) = parked_facts(cagette.home.billing.log.begin())
         assert (parked.reason, parked.sentence) == (
             "malformed-fact",
-            "A text in it holds a NUL.",
+            "A text in it contains a NUL character.",
         )
         deque(cagette.home.workers["billing"].steps())
         ParkedDesk(cagette.home.billing).release(

@@ -88,7 +88,7 @@ def repeated_lines(baskets: Sequence[Basket]) -> tuple[str, ...]:
     """A warning for each line that comes more than once: it is billed as often as it is told."""
     times = Counter(line.line_id for basket in baskets for line in basket.lines)
     return tuple(
-        f"line {line_id} comes {count} times, and is billed as often"
+        f"line {line_id} comes {count} times, and is billed that often"
         for line_id, count in times.items()
         if count > 1
     )

@@ -74,5 +74,5 @@ def _warnings(
         warnings.append(f"payment_mode {told.stated_mode} is not the market's ({of_market})")
     mode = distribution.modes.get(told.validation_no)
     if mode is PaymentMode.ONLINE and not told.cash_matches:
-        warnings.append(f"{CASH_MISMATCH}: what was paid is not what is owed; held until told anew")
+        warnings.append(f"{CASH_MISMATCH}: paid and owed amounts differ; held until told again")
     return tuple(warnings)

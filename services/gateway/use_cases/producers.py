@@ -45,8 +45,8 @@ def forget_producer(gateway: Gateway, producer_id: str) -> Answer:
     result = producer.forget()
     gateway.keep(producer)
     in_clear = (
-        f"What was told of {producer_id} before this home had a vault stands in clear in its log, "
-        "and forgetting does not reach it."
+        f"What was told about {producer_id} before this home had a vault is unencrypted in its "
+        "log: forgetting does not erase it."
     )
     return Answer(result, warnings=(in_clear,) if producer.was_in_clear else ())
 
@@ -63,4 +63,4 @@ def _warnings(known: Producer | None) -> tuple[str, ...]:
     if known is None or not known.is_forgotten:
         return ()
     own = known.notice.producer_id
-    return (f"Producer {own} was forgotten: name, address and contacts told of him are not kept.",)
+    return (f"Producer {own} was forgotten: name, address and contacts are not kept.",)

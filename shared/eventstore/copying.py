@@ -29,8 +29,8 @@ from sqlalchemy import (
 )
 
 from shared.eventstore.chain import START, ChainedRow, link
-from shared.eventstore.failures import StorageDamaged
-from shared.eventstore.recorder import MAXIMUM, Row
+from shared.eventstore.failures import StorageDamaged, without_end
+from shared.eventstore.recorder import MAXIMUM, Row, only_end
 
 PAGE = 1_000
 
@@ -114,17 +114,18 @@ def copied_rows(connection: Connection, table: Table) -> Iterator[tuple[Any, ...
 def copied_events(connection: Connection) -> Iterator[EventRow]:
     """Every event in order; raises StorageDamaged at the first that is not as written."""
     events, _, _ = log_tables(connection.dialect.name)
+    end = only_end([(row.position, row.link) for row in connection.execute(select(LOG_END))])
     before = START
     for position, stream, version, topic, state, chain in copied_rows(connection, events):
         row = ChainedRow(position, stream, version, topic, state, chain)
-        if not row.follows(before):
+        if not row.follows(before) or position > end.position:
             raise StorageDamaged(
                 f"The log was altered at {row}: a copy would be worthless. See `cagette verify`, "
                 "and restore the last good backup."
             )
         before = chain
         yield EventRow(position, stream, version, topic, state.decode())
-    if connection.scalar(select(LOG_END.c.link)) != before:
+    if before != end.link:
         raise StorageDamaged(
             "The last rows of the log were deleted: a copy would be worthless. See `cagette "
             "verify`, and restore the last good backup."
@@ -158,7 +159,9 @@ def write_events(connection: Connection, rows: Iterable[EventRow]) -> Head:
     write_copied(connection, events, linked_anew(rows))
     end = head_of(connection)
     link = bytes.fromhex(end.seal) or START
-    connection.execute(update(LOG_END).values(position=end.position + NEVER_TOLD, link=link))
+    moved = update(LOG_END).values(position=end.position + NEVER_TOLD, link=link)
+    if connection.execute(moved).rowcount != 1:
+        raise without_end()
     return end
 
 

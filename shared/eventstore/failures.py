@@ -46,10 +46,10 @@ class StorageDamaged(Refusal):
 
 
 def never_written() -> StorageDamaged:
-    """The refusal to append where a row stands that no house wrote."""
+    """The refusal to append to a log with rows past its end: no house of today wrote them."""
     return StorageDamaged(
-        "There is a row after the end of the log that this house never wrote: `cagette verify` "
-        "names it; delete it, or restore the last good backup."
+        "There are rows past the end of the log: see `cagette verify`, and restore the last good "
+        "backup."
     )
 
 

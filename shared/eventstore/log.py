@@ -123,10 +123,14 @@ class EventLog(Application[UUID]):
     def broken(self, after: int = 0, link: bytes = START) -> Iterator[str]:
         """A sentence for every row after a position, with its link, at which the chain breaks.
 
-        And one if the last rows were deleted.
+        And one if the last rows were deleted, and one for every row past the end of the log.
         """
-        end = self.recorder.end()
-        return broken(self._chained(after), link, after, end.link)
+        end = self.recorder.end()  # before the rows: writers go on
+        yield from broken(self._chained(after), link, after, end.link)
+        last = self.head()
+        written = self.recorder.end().position  # after the last row, for the same reason
+        for position, *_, topic, _ in self.recorder.page(written + 1, last, PAGE):
+            yield f"position {position} ({topic}) is past the end of the log, {written}"
 
     def seal(self) -> str:
         """The last link, in hexadecimal: it stands for the whole log. Empty for an empty log."""

@@ -4,11 +4,8 @@ import psycopg
 from eventsourcing.persistence import IntegrityError, OperationalError, ProgrammingError
 
 from shared.eventstore.failures import never_written, without_end
-from shared.eventstore.postgres_schema import POSITION_CONFLICT
+from shared.eventstore.postgres_schema import PAST_THE_END, POSITION_CONFLICT
 from shared.eventstore.recorder import PositionConflict, StreamConflict
-
-POSITIONS = "stored_events_pkey"
-"""The constraint that no two rows share a position."""
 
 NOT_ONE_ROW = ("P0002", "P0003")
 """The SQLSTATEs of `SELECT INTO STRICT` in `append`: the log has no end, or several."""
@@ -19,14 +16,14 @@ def translated(reason: psycopg.Error) -> Exception:
     match reason:
         case psycopg.OperationalError() | psycopg.InterfaceError():
             return OperationalError(str(reason))
-        case psycopg.errors.UniqueViolation() if reason.diag.constraint_name == POSITIONS:
-            return never_written()
         case psycopg.errors.UniqueViolation():
             return StreamConflict(str(reason))
         case psycopg.IntegrityError():
             return IntegrityError(str(reason))
         case _ if reason.sqlstate == POSITION_CONFLICT:
             return PositionConflict(str(reason))
+        case _ if reason.sqlstate == PAST_THE_END:
+            return never_written()
         case _ if reason.sqlstate in NOT_ONE_ROW:
             return without_end()
     return ProgrammingError(str(reason))

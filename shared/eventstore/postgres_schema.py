@@ -16,6 +16,9 @@ If that is not the last, the loop in `append` computes them: `chain.py` in Postg
 POSITION_CONFLICT = "CG001"
 """The SQLSTATE that our function raises for a position that is elsewhere."""
 
+PAST_THE_END = "CG002"
+"""The SQLSTATE of our function for rows past the end of the log."""
+
 TAKE_TURNS = """
 SET LOCAL lock_timeout = '60s';
 SELECT pg_advisory_xact_lock(hashtext('cagette migrate'));
@@ -74,6 +77,9 @@ BEGIN
     SELECT e.position, e.link INTO STRICT last, link FROM {s}.log_end AS e;
     IF cardinality(streams) = 0 THEN
         RETURN;
+    END IF;
+    IF (SELECT max(position) FROM {s}.stored_events) > last THEN
+        RAISE EXCEPTION 'there are rows past position %', last USING ERRCODE = 'CG002';
     END IF;
     IF link IS DISTINCT FROM before OR cardinality(links) <> cardinality(streams) THEN
         links := '{{}}';

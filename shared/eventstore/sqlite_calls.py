@@ -8,6 +8,7 @@ from eventsourcing.sqlite import SQLiteCursor
 from shared.eventstore.chain import PAGE, START, linked
 from shared.eventstore.failures import never_written
 from shared.eventstore.recorder import (
+    MAXIMUM,
     End,
     LogRow,
     PositionConflict,
@@ -33,24 +34,28 @@ def end_of(cursor: SQLiteCursor) -> End:
 def insert_rows(cursor: SQLiteCursor, rows: Sequence[Row]) -> list[int]:
     """Write rows at the end of the log; return their positions.
 
-    Raises StreamConflict if another writer was first, StorageDamaged for a row behind the end.
+    Raises StreamConflict if another writer was first, StorageDamaged for rows past the end.
     """
     end = end_of(cursor)
+    cursor.execute("SELECT max(position) FROM stored_events")
+    if (cursor.fetchone()[0] or 0) > end.position:
+        raise never_written()
     positions = list(range(end.position + 1, end.position + 1 + len(rows)))
     links = list(linked(end.link, rows))
     numbered = zip(positions, rows, links, strict=True)
     try:
         cursor.executemany(INSERT, [(p, s.hex, *row, link) for p, (s, *row), link in numbered])
     except sqlite3.IntegrityError as conflict:
-        if "stored_events.position" in str(conflict):
-            raise never_written() from conflict
         raise StreamConflict(str(conflict)) from conflict
     cursor.execute("UPDATE log_end SET position = ?, link = ?", (positions[-1], links[-1]))
     return positions
 
 
 def begin_end(cursor: SQLiteCursor) -> None:
-    """Store the end of a log of a schema before `ENDS_SINCE`, whose positions SQLite counted."""
+    """Store the end of a log of a schema before `ENDS_SINCE`, whose positions SQLite counted.
+
+    It counts no further, so that a process of an older version fails where it would write.
+    """
     cursor.execute("DELETE FROM log_end")
     cursor.execute(
         "INSERT INTO log_end SELECT coalesce(max(position), 0), coalesce("
@@ -61,8 +66,11 @@ def begin_end(cursor: SQLiteCursor) -> None:
     if cursor.fetchone():
         cursor.execute(
             "UPDATE log_end SET position = seq FROM sqlite_sequence "
-            "WHERE name = 'stored_events' AND seq > position"
+            "WHERE name = 'stored_events' AND seq BETWEEN position AND ?",
+            (MAXIMUM - 1,),
         )
+        exhausted = "UPDATE sqlite_sequence SET seq = ? WHERE name = 'stored_events'"
+        cursor.execute(exhausted, (MAXIMUM,))
 
 
 def chained_rows(

@@ -1,7 +1,8 @@
 """The end of a log is kept beside it: what is cut off, or put behind it by hand, is noticed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
@@ -20,6 +21,12 @@ from tests.support.recorders import by_hand
 
 BURNT = 9
 """The last position that a log of schema 3 gave: to rows that were rolled back."""
+
+OLDER: LiteralString = (
+    "INSERT INTO stored_events (originator_id, originator_version, topic, state, chain) "
+    "SELECT originator_id, 2, topic, state, chain FROM stored_events WHERE position = 2"
+)
+"""How a process of an older version writes."""
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -85,23 +92,64 @@ def test_what_was_cut_off_is_missed_by_the_next_row(log: EventLog) -> None:
     assert "does not follow position 3: what came between is missing" in said
 
 
-def test_no_row_is_written_over_one_that_a_hand_put_behind_the_end(log: EventLog) -> None:
-    by_hand(
-        log,
-        "INSERT INTO stored_events "
-        "SELECT 5, originator_id, 2, topic, state, chain FROM stored_events WHERE position = 4",
-    )
-    with pytest.raises(StorageDamaged, match="cagette verify"):
+PAST_THE_END: dict[str, tuple[LiteralString, LiteralString]] = {
+    "a row that was put there": (
+        """INSERT INTO stored_events
+        SELECT 5, originator_id, 2, topic, state, chain FROM stored_events WHERE position = 4""",
+        "DELETE FROM stored_events WHERE position = 5",
+    ),
+    "the last row, moved": (
+        "UPDATE stored_events SET position = 44 WHERE position = 4",
+        "UPDATE stored_events SET position = 4 WHERE position = 44",
+    ),
+    "an end that was moved back": (
+        "UPDATE log_end SET position = position - 1",
+        "UPDATE log_end SET position = position + 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", PAST_THE_END)
+def test_nothing_is_appended_to_a_log_with_rows_past_its_end(log: EventLog, what: str) -> None:
+    spoil, mend = PAST_THE_END[what]
+    by_hand(log, spoil)
+    with pytest.raises(StorageDamaged, match="rows past the end of the log"):
         remember(log, "D5")
-    (said,) = log.broken()
-    assert said.startswith("position 5 (")
-    by_hand(log, "DELETE FROM stored_events WHERE position = 5")
+    last = f"position {log.head()} (gateway.distribution.opened) is past the end of the log"
+    assert any(said.startswith(last) for said in log.broken())
+    by_hand(log, mend)
     remember(log, "D5")
     assert list(log.broken()) == []
 
 
-def test_a_log_of_which_nothing_says_where_it_ends_is_damaged(log: EventLog) -> None:
-    by_hand(log, "DELETE FROM log_end")
+def test_whoever_writes_while_a_log_is_audited_raises_no_alarm(
+    log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody appends whenever a page, or the end, was read."""
+    names = iter(range(100, 200))
+
+    def then_append(read: Callable[..., Any]) -> Callable[..., Any]:
+        def reading(*given: Any) -> Any:
+            found = read(*given)
+            if found != [] and next(names) < 120:
+                remember(log, f"D{next(names)}")
+            return found
+
+        return reading
+
+    for name in ("chained", "end", "max_notification_id"):
+        monkeypatch.setattr(log.recorder, name, then_append(getattr(log.recorder, name)))
+    assert list(log.broken()) == []
+    assert log.head() > 6
+
+
+@pytest.mark.parametrize(
+    "how", ["DELETE FROM log_end", "INSERT INTO log_end SELECT * FROM log_end"]
+)
+def test_a_log_of_which_nothing_says_where_it_ends_is_damaged(
+    log: EventLog, how: LiteralString
+) -> None:
+    by_hand(log, how)
     for use in (lambda: remember(log, "D5"), log.recorder.end, lambda: list(log.broken())):
         with pytest.raises(StorageDamaged, match="Nothing says where the log ends"):
             use()
@@ -121,6 +169,8 @@ def test_a_log_of_schema_3_goes_on_behind_the_last_position_that_it_gave(
         log.check()
     log.migrate()
     log.check()
+    with pytest.raises(Exception, match=r"full|null value"):
+        by_hand(log, OLDER)
     remember(log, "D1")
     assert [position for position, *_ in log.rows()] == [1, 2, BURNT + 1]
     assert list(log.broken()) == []
@@ -142,13 +192,12 @@ def _as_of_schema_3(recorder: SQLiteLogRecorder, rows: list[Row]) -> None:
 def _as_of_schema_3_on_postgres(url: str, rows: list[Row]) -> None:
     script, _ = golden_file(3).read_text().split("-- SQLite\n")
     with psycopg.connect(url) as database:
-        names = {"s": sql.Identifier("house"), "lock": sql.Literal("log house")}
-        database.execute(sql.SQL(script).format(**names))
-        for row, link in zip(rows, linked(START, rows), strict=True):
-            insert = (
-                "INSERT INTO house.stored_events "
-                "(originator_id, originator_version, topic, state, chain) VALUES (%s,%s,%s,%s,%s)"
-            )
-            database.execute(insert, (*row, link))
-        database.execute("SELECT setval('house.stored_events_position_seq', %s)", (BURNT,))
+        for house, burnt in (("house", BURNT), ("another", BURNT + 90)):
+            names = {"s": sql.Identifier(house), "lock": sql.Literal(f"log {house}")}
+            database.execute(sql.SQL(script).format(**names))
+            counter = f"{house}.stored_events_position_seq"
+            database.execute("SELECT setval(%s::regclass, %s)", (counter, burnt))
+        for number, (row, link) in enumerate(zip(rows, linked(START, rows), strict=True), 1):
+            insert = "INSERT INTO house.stored_events VALUES (%s,%s,%s,%s,%s,%s)"
+            database.execute(insert, (number, *row, link))
         database.execute("INSERT INTO house.schema_version VALUES (3)")

@@ -45,6 +45,9 @@ BEGIN
     IF cardinality(streams) = 0 THEN
         RETURN;
     END IF;
+    IF (SELECT max(position) FROM {s}.stored_events) > last THEN
+        RAISE EXCEPTION 'there are rows past position %', last USING ERRCODE = 'CG002';
+    END IF;
     IF link IS DISTINCT FROM before OR cardinality(links) <> cardinality(streams) THEN
         links := '{{}}';
         FOR words IN

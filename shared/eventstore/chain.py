@@ -16,7 +16,7 @@ from shared.eventstore.recorder import LogRow, Row
 CHAINED_SINCE = 2
 """From this schema on, every row is linked when it is written: no migration mends its chain."""
 
-ENDS_SINCE = 4
+END_STORED_SINCE = 4
 """From this schema on, the end of a log is kept beside it: no migration takes it from the rows."""
 
 PAGE = 1_000
@@ -40,13 +40,13 @@ class ChainedRow(NamedTuple):
     state: bytes
     chain: bytes | None
 
-    def behind(self, before: bytes) -> bytes:
+    def link_after(self, before: bytes) -> bytes:
         """The link that it has if it was written right after another link."""
         return link(before, Row(self.stream, self.version, self.topic, self.state))
 
     def follows(self, before: bytes | None) -> bool:
         """Whether it was written right after a link."""
-        return before is not None and self.chain == self.behind(before)
+        return before is not None and self.chain == self.link_after(before)
 
     def __str__(self) -> str:
         return f"position {self.position} ({self.topic}, stream {self.stream} v{self.version})"
@@ -94,28 +94,28 @@ def broken(
     """
     following: Iterator[ChainedRow | None] = iter(joined(rows, (None,)))
     row = next(following)
-    is_whole = end in (None, before)
+    is_end_seen = end in (None, before)
     while row is not None:
-        after = next(following)
-        is_whole |= row.chain == end or (after is None and row.behind(before) == end)
+        next_row = next(following)
+        is_end_seen |= row.chain == end or (next_row is None and row.link_after(before) == end)
         if row.follows(before):
             before = row.chain or before
-        elif after is not None and after.follows(before) and row.follows(after.chain):
-            yield f"{row} and {after} changed places"
-            before, position = row.chain or before, after.position
+        elif next_row is not None and next_row.follows(before) and row.follows(next_row.chain):
+            yield f"{row} and {next_row} changed places"
+            before, position = row.chain or before, next_row.position
             row = next(following)
             continue
-        elif after is not None and after.follows(before):
+        elif next_row is not None and next_row.follows(before):
             yield f"{row} was inserted: the next row was written directly after the one before it"
-        elif after is not None and after.follows(row.behind(before)):
+        elif next_row is not None and next_row.follows(row.link_after(before)):
             yield f"{row} does not have the link that it was written with"
-            before = row.behind(before)
+            before = row.link_after(before)
         else:
-            yield f"{row} {_reason(row, after, position)}"
+            yield f"{row} {_reason(row, next_row, position)}"
             before = row.chain or before
-        position, row = row.position, after
-    if not is_whole:
-        yield f"position {position} is the last one, but rows followed it: they were deleted"
+        position, row = row.position, next_row
+    if not is_end_seen:
+        yield f"position {position} is the last one: rows followed it, or it was changed"
 
 
 def _reason(row: ChainedRow, after: ChainedRow | None, position: int) -> str:

@@ -37,7 +37,7 @@ PAGE = 1_000
 NEVER_TOLD = 1_000_000
 """Positions that a log skips when it goes on from a copy.
 
-What followed the copy was told under the first of them; nothing else may be mistaken for it.
+Positions after the copy may have been published: no new event may be taken for one of those.
 """
 
 LOG_END = table("log_end", column("position", BigInteger), column("link", LargeBinary))

@@ -17,12 +17,12 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 from psycopg_pool import ConnectionPool
 
-from shared.eventstore.chain import CHAINED_SINCE, ENDS_SINCE, PAGE, unlinked
+from shared.eventstore.chain import CHAINED_SINCE, END_STORED_SINCE, PAGE, unlinked
 from shared.eventstore.engines import CONNECT_SECONDS, CONNECTING, OPTIONS, is_in_doubt
 from shared.eventstore.postgres_arrays import uuids
-from shared.eventstore.postgres_calls import APPEND, STREAMS, given, portions
+from shared.eventstore.postgres_calls import APPEND, STREAMS, append_parameters, portions
 from shared.eventstore.postgres_errors import translated
-from shared.eventstore.postgres_schema import BEGIN_END, SCHEMA, TAKE_TURNS, log_lock
+from shared.eventstore.postgres_schema import SCHEMA, STORE_END, TAKE_TURNS, log_lock
 from shared.eventstore.recorder import (
     MAXIMUM,
     SCHEMA_VERSION,
@@ -101,8 +101,8 @@ class PostgresLogRecorder(LogRecorder):
             version = self.schema_version()
             if version < CHAINED_SINCE:
                 self._link(connection)
-            if version < ENDS_SINCE:
-                connection.execute(self._sql(BEGIN_END, name=sql.Literal(self.schema)))
+            if version < END_STORED_SINCE:
+                connection.execute(self._sql(STORE_END, name=sql.Literal(self.schema)))
             connection.execute(self._sql("DELETE FROM {s}.schema_version"))
             insert = self._sql("INSERT INTO {s}.schema_version VALUES (%s)")
             connection.execute(insert, (SCHEMA_VERSION,))
@@ -141,7 +141,7 @@ class PostgresLogRecorder(LogRecorder):
         is_alone = self._appending.acquire(blocking=False)
         before, self._last_link = self._last_link if is_alone else None, None
         try:
-            words = given(rows, steps, tags, before)
+            words = append_parameters(rows, steps, tags, before)
             found = connection.execute(self._sql(APPEND), words, binary=True)
             ((first, link),) = found.fetchall()
             self._last_link = link if is_alone else None

@@ -26,7 +26,7 @@ STREAMS: LiteralString = (
 )
 
 
-def given(
+def append_parameters(
     rows: Sequence[Row],
     steps: Sequence[Step],
     tags: Sequence[tuple[str, UUID]],

@@ -104,7 +104,7 @@ BEGIN
 END $$;
 """
 
-BEGIN_END = """
+STORE_END = """
 DELETE FROM {s}.log_end;
 INSERT INTO {s}.log_end
     SELECT greatest(coalesce(max(position), 0), coalesce(
@@ -116,4 +116,4 @@ INSERT INTO {s}.log_end
 ALTER TABLE {s}.stored_events ALTER COLUMN position DROP DEFAULT;
 DROP SEQUENCE IF EXISTS {s}.stored_events_position_seq;
 """
-"""Finds the end of a log of a schema before `ENDS_SINCE`, whose rows a sequence numbered."""
+"""Finds the end of a log of a schema before `END_STORED_SINCE`, whose rows a sequence numbered."""

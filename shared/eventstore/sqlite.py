@@ -9,7 +9,7 @@ from uuid import UUID
 
 from eventsourcing.sqlite import SQLiteCursor, SQLiteDatastore, SQLiteTransaction
 
-from shared.eventstore.chain import CHAINED_SINCE, ENDS_SINCE, unlinked
+from shared.eventstore.chain import CHAINED_SINCE, END_STORED_SINCE, unlinked
 from shared.eventstore.engines import LOCK_SECONDS
 from shared.eventstore.recorder import (
     MAXIMUM,
@@ -22,7 +22,7 @@ from shared.eventstore.recorder import (
     Step,
     StreamRow,
 )
-from shared.eventstore.sqlite_calls import begin_end, chained_rows, end_of, insert_rows, move
+from shared.eventstore.sqlite_calls import chained_rows, end_of, insert_rows, move, store_end
 from shared.eventstore.sqlite_ids import uuid_in
 
 TABLES = (
@@ -43,7 +43,7 @@ TABLES = (
         PRIMARY KEY (tag, originator_id)) WITHOUT ROWID""",
     "CREATE TABLE IF NOT EXISTS log_end (position INTEGER NOT NULL, link BLOB NOT NULL)",
 )
-"""In a file of a schema before `ENDS_SINCE`, SQLite goes on counting positions too."""
+"""Files made before `END_STORED_SINCE` keep AUTOINCREMENT, whose counter is no longer used."""
 
 STREAM = (
     "SELECT originator_version, topic, state FROM stored_events "
@@ -69,8 +69,8 @@ class SQLiteLogRecorder(LogRecorder):
                 for page in unlinked(lambda after: chained_rows(cursor, after)):
                     update = "UPDATE stored_events SET chain = ? WHERE position = ?"
                     cursor.executemany(update, page)
-            if version < ENDS_SINCE:
-                begin_end(cursor)
+            if version < END_STORED_SINCE:
+                store_end(cursor)
             cursor.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def append(

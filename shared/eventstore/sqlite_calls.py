@@ -51,8 +51,8 @@ def insert_rows(cursor: SQLiteCursor, rows: Sequence[Row]) -> list[int]:
     return positions
 
 
-def begin_end(cursor: SQLiteCursor) -> None:
-    """Store the end of a log of a schema before `ENDS_SINCE`, whose positions SQLite counted.
+def store_end(cursor: SQLiteCursor) -> None:
+    """Store the end of a log of a schema before `END_STORED_SINCE`, whose positions SQLite counted.
 
     It counts no further, so that a process of an older version fails where it would write.
     """

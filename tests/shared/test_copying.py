@@ -40,6 +40,17 @@ def copied(url: str, name: str) -> list[EventRow]:
     return rows
 
 
+def test_a_log_that_was_empty_goes_on_after_it_is_put_back(database_url: str) -> None:
+    engine = postgres_engine(database_url, "gateway")
+    with closing(fresh(database_url, "gateway")) as log:
+        with all_or_nothing({"gateway": engine}) as at:
+            write_events(at("gateway"), [])
+        remember(log, "first")
+        assert log.head() == NEVER_TOLD + 1
+        assert list(log.broken()) == []
+    engine.dispose()
+
+
 def test_who_was_not_stopped_writes_behind_what_is_put_back(database_url: str) -> None:
     name = "gateway"
     with closing(fresh(database_url, "before")) as before:

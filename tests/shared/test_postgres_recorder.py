@@ -18,7 +18,7 @@ from shared.eventstore.engines import postgres_engine
 from shared.eventstore.failures import StorageAway, storage_refusal
 from shared.eventstore.postgres import POOL_SIZE, PostgresLogRecorder
 from shared.eventstore.postgres_arrays import byteas
-from shared.eventstore.postgres_calls import APPEND, STREAMS, given
+from shared.eventstore.postgres_calls import APPEND, STREAMS, append_parameters
 from shared.eventstore.recorder import MAXIMUM, SCHEMA_VERSION, Row, Step, StreamConflict
 from shared.web.problems import STATUS
 from tests.support.recorders import events, ours
@@ -106,7 +106,7 @@ def test_links_are_made_by_who_knows_the_last_one_and_else_by_the_database(
 def test_who_gives_too_few_links_has_the_database_make_them(recorder: PostgresLogRecorder) -> None:
     recorder.append([Row(uuid4(), 1, "it", b"1")])
     ((*_, last),) = recorder.chained(1, 10)
-    words = list(given([Row(uuid4(), 1, "it", b"2")], (), (), last))
+    words = list(append_parameters([Row(uuid4(), 1, "it", b"2")], (), (), last))
     words[5] = byteas(())
     with recorder.connection() as connection:
         connection.execute(recorder._sql(APPEND), words)

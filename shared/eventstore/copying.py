@@ -100,6 +100,13 @@ def head_of(connection: Connection, until: int = MAXIMUM) -> Head:
     return Head(row.position, (row.chain or b"").hex()) if row else Head()
 
 
+def count_of(connection: Connection, until: int = MAXIMUM) -> int:
+    """How many events the log of a house has up to a position."""
+    events, _, _ = log_tables(connection.dialect.name)
+    counted = select(func.count()).select_from(events).where(events.c.position <= until)
+    return connection.scalar(counted) or 0
+
+
 def copied_rows(connection: Connection, table: Table) -> Iterator[tuple[Any, ...]]:
     """Every row of a table, in order of its primary key, streamed rather than held in memory."""
     as_they_are = [

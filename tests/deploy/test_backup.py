@@ -69,6 +69,10 @@ def test_what_no_log_knows_is_kept_too_and_the_home_makes_a_key_of_its_own(
     holders = [(k["holder"], k["made_by"]) for k in answered(tmp_path / "again", "keys list")]
     assert holders == [("home", "home"), ("marketplace", "test")]
     assert (tmp_path / "again" / "api-key").read_text() != (home / "api-key").read_text()
+    told_again = json.dumps(producer("77")).encode()
+    assert answered(tmp_path / "again", "import -", told_again)["refused"] == 0
+    events = answered(tmp_path / "again", "verify")["events"]
+    assert events < 1_000, "positions that were skipped are no events"
     refused(run(home, f"restore {tmp_path / 'second'}"), "not-empty", "gateway remembers", "new")
     refused(run(home, f"backup {tmp_path / 'second'}"), "not-empty", "already exists")
 

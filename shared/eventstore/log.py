@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Collection, Iterator
+from itertools import takewhile
 from typing import ClassVar, NamedTuple
 from uuid import UUID
 
@@ -129,8 +130,8 @@ class EventLog(Application[UUID]):
         yield from broken(self._chained(after), link, after, end.link)
         last = self.head()
         written = self.recorder.end().position  # after the last row, for the same reason
-        for position, *_, topic, _ in self.recorder.page(written + 1, last, PAGE):
-            yield f"position {position} ({topic}) is past the end of the log, {written}"
+        for row in takewhile(lambda row: row.position <= last, self._chained(written)):
+            yield f"{row} is past the end of the log, {written}"
 
     def seal(self) -> str:
         """The last link, in hexadecimal: it stands for the whole log. Empty for an empty log."""

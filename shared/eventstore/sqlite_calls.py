@@ -69,8 +69,8 @@ def store_end(cursor: SQLiteCursor) -> None:
             "WHERE name = 'stored_events' AND seq BETWEEN position AND ?",
             (MAXIMUM - 1,),
         )
-        exhausted = "UPDATE sqlite_sequence SET seq = ? WHERE name = 'stored_events'"
-        cursor.execute(exhausted, (MAXIMUM,))
+        cursor.execute("DELETE FROM sqlite_sequence WHERE name = 'stored_events'")
+        cursor.execute("INSERT INTO sqlite_sequence VALUES ('stored_events', ?)", (MAXIMUM,))
 
 
 def chained_rows(

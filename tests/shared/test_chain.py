@@ -6,14 +6,13 @@ from typing import LiteralString
 
 import pytest
 
-from services.gateway.domain.distribution import Distribution
 from shared.eventstore.chain import START, link
 from shared.eventstore.failures import NotMigrated
 from shared.eventstore.log import EventLog
 from shared.eventstore.postgres import PostgresLogRecorder
 from shared.eventstore.recorder import LogRecorder, Row
 from shared.eventstore.sqlite import SQLiteLogRecorder
-from tests.support.recorders import by_hand
+from tests.support.recorders import by_hand, remember
 
 TOPIC = "gateway.distribution.opened"
 
@@ -34,12 +33,6 @@ def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EventLog]:
     remember(fresh, "D4", "D5", "D6")
     yield fresh
     fresh.close()
-
-
-def remember(log: EventLog, *distributions: str) -> None:
-    work = log.begin()
-    work.keep([Distribution(each) for each in distributions], "test")
-    work.commit()
 
 
 def found(log: EventLog) -> list[tuple[str, str]]:

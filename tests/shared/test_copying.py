@@ -4,7 +4,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
-from services.gateway.domain.distribution import Distribution
 from shared.eventstore.all_houses import all_or_nothing, one_moment
 from shared.eventstore.copying import (
     NEVER_TOLD,
@@ -15,6 +14,7 @@ from shared.eventstore.copying import (
 from shared.eventstore.engines import postgres_engine
 from shared.eventstore.log import EventLog
 from shared.eventstore.postgres import PostgresLogRecorder
+from tests.support.recorders import remember
 
 MEANWHILE = 0.3
 """Seconds in which a writer gets as far as it may."""
@@ -24,12 +24,6 @@ def fresh(url: str, name: str) -> EventLog:
     log = EventLog(PostgresLogRecorder(url, name))
     log.migrate()
     return log
-
-
-def remember(log: EventLog, distribution_id: str) -> None:
-    work = log.begin()
-    work.keep([Distribution(distribution_id)], "test")
-    work.commit()
 
 
 def copied(url: str, name: str) -> list[EventRow]:

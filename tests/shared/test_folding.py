@@ -12,6 +12,7 @@ from shared.eventstore import folding
 from shared.eventstore.folding import Row, View, folded
 from shared.eventstore.log import EventLog
 from shared.eventstore.sqlite import SQLiteLogRecorder
+from tests.support.recorders import remember
 
 EVENTS = 7
 
@@ -32,9 +33,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EventLog]:
     monkeypatch.setattr(folding, "PAGE", 2)
     log = EventLog(SQLiteLogRecorder(tmp_path / "log.sqlite"))
     log.migrate()
-    work = log.begin()
-    work.keep([Distribution(str(number)) for number in range(EVENTS)], "test")
-    work.commit()
+    remember(log, *map(str, range(EVENTS)))
     yield log
     log.close()
 

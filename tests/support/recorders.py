@@ -11,6 +11,7 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresDatastore, PostgresProcessRecorder
 from psycopg.conninfo import conninfo_to_dict
 
+from services.gateway.domain.distribution import Distribution
 from shared.eventstore.log import EventLog
 from shared.eventstore.postgres import PostgresLogRecorder
 from shared.eventstore.sqlite import SQLiteLogRecorder
@@ -66,3 +67,10 @@ def by_hand(log: EventLog, *statements: LiteralString) -> None:
             with log.recorder.connection() as connection:
                 connection.execute("SET search_path TO house")
                 connection.execute(statement)
+
+
+def remember(log: EventLog, *distributions: str) -> None:
+    """Write down that so many distributions were opened, in one transaction."""
+    work = log.begin()
+    work.keep([Distribution(each) for each in distributions], "test")
+    work.commit()
